@@ -1,0 +1,287 @@
+"""What every gateway module offers: requests in, HTTP values out; HTTP values in, jobs and typed errors out."""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.errors import (
+    GATEWAY_TITLES,
+    AuthenticationError,
+    ConfigurationError,
+    GatewayUnavailableError,
+    InvalidRequestError,
+    OruxError,
+    RateLimitedError,
+    UnexpectedResponseError,
+    redact,
+)
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.requests import GenerationRequest
+
+Route = Literal["sync", "tasks"]
+
+NOTHING_ACCEPTED = frozenset(
+    {400, 401, 402, 403, 404, 405, 406, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 451}
+)
+"""HTTP statuses that by their meaning (RFC 9110) say that the request was refused and not carried out."""
+
+
+class Gateway(abc.ABC):
+    """One gateway's wire. Pure: no network, no clock, no Airflow.
+
+    :param options: the connection's settings that belong to the gateway (see ``OPTIONS``).
+    """
+
+    name: ClassVar[str]
+    default_host: ClassVar[str]
+    key_pattern: ClassVar[str | None] = None
+    """What a key of this gateway looks like, for a warning in ``test_connection``; None: unknown."""
+    key_required: ClassVar[bool] = True
+    has_idempotency_keys: bool = False
+    """True when a submission carries a key that makes sending it again free of a second charge."""
+    idempotency_seconds: float = 0.0
+    """How long the gateway remembers a submission by its idempotency key; 0: it has none."""
+    not_found_grace: float = 0.0
+    """Seconds after a submission in which "unknown job" may mean "not indexed yet"."""
+    has_cancel: ClassVar[bool] = False
+    default_in_flight_polls: ClassVar[int] = 1
+    """Polls under way at once when the connection does not say: a poll may count against the concurrency."""
+    batch_size: int = 0
+    """How many jobs one poll can ask for; 0: one at a time."""
+    long_poll_seconds: float = 0.0
+    """How long the gateway holds a poll open until the job changes; 0: it answers at once."""
+
+    OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    """The gateway's own settings: name -> allowed values, the default first; a single value means "any of its type"."""
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        given = dict(options or {})
+        self.options: dict[str, Any] = {}
+        for name, allowed in self.OPTIONS.items():
+            value = given.get(name)
+            if value is None or value == "":
+                value = allowed[0]
+            elif len(allowed) > 1 and value not in allowed:
+                shown = ", ".join(str(v) for v in allowed)
+                raise ConfigurationError(
+                    f"Setting {name!r} of the connection is {redact(repr(value))[:40]}; allowed: {shown}",
+                    gateway=self.name,
+                    param=name,
+                    charged="no",
+                )
+            self.options[name] = value
+        self.not_accepted = parse_not_accepted(given.get("not_accepted"), gateway=self.name)
+
+    @property
+    def title(self) -> str:
+        """The vendor's name, for people."""
+        return GATEWAY_TITLES[self.name]
+
+    @property
+    def host(self) -> str:
+        """The vendor's host for these settings: what an empty host of the connection stands for."""
+        return self.default_host
+
+    # -- requests ---------------------------------------------------------------------------------------
+    @property
+    def requests(self) -> Sequence[type[GenerationRequest]]:
+        """The typed requests that this gateway takes with these settings."""
+        return catalogue.requests_of(self.name)
+
+    def keeping(self, request: GenerationRequest) -> GenerationRequest:
+        """The same request, asking the gateway to keep what it makes until it can be saved.
+
+        For a request whose artifacts will be saved; where the gateway has no such wish it is the request itself.
+        """
+        return request
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        """The headers that carry the key."""
+        return {"Authorization": f"Bearer {key}"}
+
+    @abc.abstractmethod
+    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+        """Whether this request goes the synchronous or the asynchronous way.
+
+        :param wanted: the way that the caller prefers where both exist; None: the connection's ``route``.
+        :raises UnsupportedByGatewayError: the wanted way does not exist for this request.
+        """
+
+    @abc.abstractmethod
+    def generate(self, request: GenerationRequest) -> HttpRequest:
+        """The synchronous call: its answer is the result."""
+
+    @abc.abstractmethod
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
+        """The finished job in the answer of a synchronous call, under the id that the ledger gave it."""
+
+    @abc.abstractmethod
+    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
+        """The asynchronous call: its answer is a job id."""
+
+    @abc.abstractmethod
+    def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
+        """The job that was accepted.
+
+        :raises OruxError: nothing was accepted (the error says ``charged: no``), or it cannot be told.
+        """
+
+    @abc.abstractmethod
+    def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
+        """Ask for one job.
+
+        :param wait: seconds for which the gateway may hold the request open, where it can.
+        :raises InvalidRequestError: the handle is not one of this gateway.
+        """
+
+    @abc.abstractmethod
+    def read_poll(self, job_id: str, response: HttpResponse) -> Job:
+        """The job as it is now. A job that failed is a value, not an error.
+
+        :raises OruxError: the poll itself failed.
+        """
+
+    def can_batch(self, job_id: str) -> bool:
+        """Whether this job can be part of a batch poll; where it cannot, it is polled by itself."""
+        return self.batch_size > 0
+
+    def poll_batch(self, job_ids: Sequence[str]) -> HttpRequest:
+        """Ask for several jobs at once; only where ``batch_size`` > 0."""
+        raise NotImplementedError(f"{self.title} has no batch poll")
+
+    def read_batch(self, job_ids: Sequence[str], response: HttpResponse) -> dict[str, Job]:
+        """The jobs that the batch answer knows; a job that is missing is not known there (yet)."""
+        raise NotImplementedError(f"{self.title} has no batch poll")
+
+    def probe(self) -> HttpRequest:
+        """A request that costs nothing and shows whether host and key are right."""
+        raise NotImplementedError
+
+    def read_free(self, response: HttpResponse) -> Any:
+        """The JSON of an endpoint whose shape is not documented (that of :meth:`probe` among them), as it is.
+
+        :raises OruxError: the gateway refused, or something else answered.
+        """
+        self.check(response, purpose=Purpose.READ)
+        return response.json(gateway=self.name)
+
+    # -- errors -----------------------------------------------------------------------------------------
+    @abc.abstractmethod
+    def read_error(self, response: HttpResponse) -> OruxError | None:
+        """The typed error of an answer in the vendor's own error shape; None when it is not in that shape."""
+
+    def check(self, response: HttpResponse, *, purpose: Purpose) -> None:
+        """Raise the typed error of an answer that is not a success.
+
+        An answer of a paid request says ``charged: no`` only when it proves that nothing was accepted; what
+        proves nothing says ``charged: unknown`` (the client makes an ``AmbiguousSubmitError`` of it).
+        """
+        status = response.status
+        if 200 <= status < 300:
+            return
+        error = self.read_error(response)
+        if error is None:
+            error = self._error_of_status(response)
+        error.gateway = error.gateway or self.name
+        error.http_status = error.http_status or status
+        if error.retry_after is None:
+            error.retry_after = response.retry_after
+        if purpose is Purpose.PAY:
+            code = error.code or ""
+            proven = (
+                status in NOTHING_ACCEPTED
+                or status in (301, 302, 307, 308)
+                or (status, code) in self.not_accepted
+            )
+            error.charged = "no" if proven else "unknown"
+            if proven and status >= 500:
+                raise RateLimitedError(
+                    error.message,
+                    gateway=self.name,
+                    code=error.code,
+                    charged="no",
+                    http_status=status,
+                    retry_after=error.retry_after,
+                ) from error
+        raise error
+
+    def _error_of_status(self, response: HttpResponse) -> OruxError:
+        status, quoted = response.status, response.quote()
+        if status == 401:
+            return AuthenticationError(f"The gateway refused the key: {quoted}")
+        if status == 403:
+            return AuthenticationError(f"The gateway, or something before it, forbids the request: {quoted}")
+        if status == 429:
+            return RateLimitedError(f"The gateway asks for a pause: {quoted}")
+        if status >= 500:
+            return GatewayUnavailableError(f"The gateway, or a proxy before it, failed: {quoted}")
+        if 300 <= status < 400:
+            where = redact(response.headers.get("location", "nowhere"))[:120]
+            return UnexpectedResponseError(
+                f"The gateway redirects to {where!r}; set the connection's host to it"
+            )
+        return UnexpectedResponseError(
+            f"The gateway refused the request in a way that is not documented: {quoted}"
+        )
+
+    def unexpected(self, response: HttpResponse, why: str) -> UnexpectedResponseError:
+        """The error for an answer of another shape than the documented one."""
+        return UnexpectedResponseError(
+            f"The answer has not the documented shape ({why}): {response.quote()}",
+            gateway=self.name,
+            http_status=response.status,
+        )
+
+    def object_of(self, response: HttpResponse) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        :raises UnexpectedResponseError: it is not JSON, or not an object.
+        """
+        value = response.json(gateway=self.name)
+        if not isinstance(value, dict):
+            raise self.unexpected(response, f"a JSON {type(value).__name__} where an object was expected")
+        return value
+
+
+def parse_not_accepted(value: Any, *, gateway: str) -> frozenset[tuple[int, str]]:
+    """The connection's ``not_accepted`` setting: ``"503:channel_down, 500:no_route"`` or a list of such texts.
+
+    These are answers of the vendor's own error shape that are known to mean "nothing was taken".
+    """
+    if not value:
+        return frozenset()
+    items = value.split(",") if isinstance(value, str) else value
+    pairs = set()
+    for item in items:
+        match = re.fullmatch(r"\s*(\d{3})\s*:\s*([\w.-]+)\s*", str(item))
+        if not match:
+            raise ConfigurationError(
+                f"Setting 'not_accepted' of the connection holds {str(item)[:40]!r}; write status:code, "
+                "like 503:channel_unavailable",
+                gateway=gateway,
+                param="not_accepted",
+                charged="no",
+            )
+        pairs.add((int(match[1]), match[2]))
+    return frozenset(pairs)
+
+
+def require_id(job_id: str, *, gateway: str, pattern: str = r"[^\s/?#\\]{1,300}") -> str:
+    """A job id that can stand in a path.
+
+    :raises InvalidRequestError: it is empty or holds characters that no id of the gateway has.
+    """
+    if not isinstance(job_id, str) or not re.fullmatch(pattern, job_id) or job_id in (".", "..", "None"):
+        raise InvalidRequestError(
+            f"{redact(repr(job_id))[:80]} is not a job id of {GATEWAY_TITLES[gateway]}",
+            gateway=gateway,
+            param="job_id",
+            charged="no",
+            next_step="Pass the XCom 'job_id' of the task that submitted the job: task.output[\"job_id\"].",
+        )
+    return job_id

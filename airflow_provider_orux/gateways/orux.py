@@ -1,0 +1,305 @@
+"""Orux AI: the Images and Tasks endpoints.
+
+Sources: the vendor's pages Images, Tasks, Errors, Authentication and Rate limits. What they leave open (the path
+and body of a Midjourney submission among it) is a setting; the defaults are our best reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from airflow_provider_orux.gateways.base import Gateway, Route, require_id
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.models.errors import (
+    AuthenticationError,
+    ContentRejectedError,
+    GatewayUnavailableError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    JobNotFoundError,
+    OruxError,
+    RateLimitedError,
+    UnsupportedByGatewayError,
+    redact,
+)
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+
+STATUSES = {
+    "QUEUED": JobStatus.QUEUED,
+    "RUNNING": JobStatus.RUNNING,
+    "SUCCESS": JobStatus.SUCCEEDED,
+    "FAILED": JobStatus.FAILED,
+    "EXPIRED": JobStatus.EXPIRED,
+}
+"""Page Tasks. Read in either case, since the pages disagree (``queued`` / ``QUEUED``)."""
+
+CODES: Mapping[str, type[OruxError]] = {
+    "invalid_api_key": AuthenticationError,
+    "sk_disabled": AuthenticationError,
+    "sk_expired": AuthenticationError,
+    "admin_token_required": AuthenticationError,
+    "ip_not_allowed": AuthenticationError,
+    "insufficient_balance": InsufficientCreditsError,
+    "quota_exceeded": InsufficientCreditsError,
+    "rate_limit_exceeded": RateLimitedError,
+    "concurrency_exceeded": RateLimitedError,
+    "channel_queue_full": RateLimitedError,
+    "invalid_param": InvalidRequestError,
+}
+"""Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure."""
+
+MODERATION_CODES = frozenset(
+    {"content_policy_violation", "content_rejected", "moderation_blocked", "banned_prompt"}
+)
+"""Codes with which gateways of this kind refuse a prompt. Not in Orux's table, which "goes on": an assumption."""
+
+TYPES: Mapping[str, type[OruxError]] = {
+    "auth_error": AuthenticationError,
+    "rate_limit_error": RateLimitedError,
+    "invalid_request_error": InvalidRequestError,
+    "api_error": GatewayUnavailableError,
+}
+"""Page Errors: the four types; they decide where a code is not in the table."""
+
+SUCCEEDED_CODES = (200, 201, 202)
+"""The status of an accepted submission is not documented."""
+
+
+class OruxGateway(Gateway):
+    """The wire of Orux AI (``https://orux.top``)."""
+
+    name: ClassVar[str] = "orux"
+    default_host: ClassVar[str] = "https://orux.top"
+    key_pattern: ClassVar[str | None] = r"sk-app-[A-Za-z0-9]{8}_[A-Za-z0-9]{48}"
+    OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        # Where a model other than Midjourney goes: the synchronous endpoint is documented for images, the body of
+        # an image on /tasks is inferred.
+        "route": ("sync", "tasks"),
+        # Midjourney: "use the async tasks endpoint instead" (page Images); path and body of the call are inferred.
+        "midjourney_path": ("/api/v1/tasks",),
+        # Whether imagine is sent with action="imagine"; the documents show an action for follow-ups only.
+        "imagine_action": ("omit", "send"),
+        # The prose gives reroll an index, the diagram none.
+        "reroll_index": ("omit", "send"),
+        # Whether follow-ups repeat the model.
+        "follow_up_model": ("send", "omit"),
+    }
+
+    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+        """Midjourney, audio and video always go through tasks; images as wanted, else as the connection says."""
+        if request.kind != "image" or request.verb != "generate":
+            if wanted == "sync":
+                raise UnsupportedByGatewayError(
+                    f"{self.title} has no synchronous way for {request.label()}",
+                    gateway=self.name,
+                    charged="no",
+                    next_step="Use an operator that submits a job (OruxImagineOperator, OruxSubmitJobOperator).",
+                )
+            return "tasks"
+        chosen: Route = wanted or ("tasks" if self.options["route"] == "tasks" else "sync")
+        return chosen
+
+    def generate(self, request: GenerationRequest) -> HttpRequest:
+        """POST /api/v1/images/generations (page Images)."""
+        return HttpRequest(
+            "POST",
+            "/api/v1/images/generations",
+            Purpose.PAY,
+            body={"model": request.model_id, **self._body(request)},
+        )
+
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
+        """``created`` and ``data: [{url?, b64_json?, revised_prompt?}]`` (page Images); nulls are tolerated."""
+        self.check(response, purpose=Purpose.PAY)
+        value = self.object_of(response)
+        data = value.get("data")
+        if not isinstance(data, list):
+            raise self.unexpected(response, "no list `data`")
+        artifacts = []
+        for item in data:
+            url, inline = (item.get("url"), item.get("b64_json")) if isinstance(item, dict) else (None, None)
+            if isinstance(url, str) and url:
+                artifact = Artifact(url=url)
+            elif isinstance(inline, str) and inline:
+                artifact = Artifact(inline=inline)
+            else:
+                raise self.unexpected(response, "an item of `data` without `url` and `b64_json`")
+            revised = item.get("revised_prompt")
+            if isinstance(revised, str):
+                artifact = Artifact(url=artifact.url, inline=artifact.inline, revised_prompt=revised)
+            artifacts.append(artifact)
+        created = value.get("created")
+        return Job(
+            job_id=local_id,
+            status=JobStatus.SUCCEEDED,
+            gateway=self.name,
+            model=request.model_id,
+            artifacts=tuple(artifacts),
+            finished_at=float(created) if isinstance(created, (int, float)) else None,
+            charged="yes",
+        )
+
+    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
+        """POST /api/v1/tasks (page Tasks). Orux documents no idempotency key, so none is sent."""
+        body = self._body(request)
+        path = "/api/v1/tasks"
+        if request.verb in ("imagine", "upscale", "variation", "reroll") and not isinstance(
+            request, CustomRequest
+        ):
+            path = str(self.options["midjourney_path"])
+            if request.verb == "imagine":
+                if self.options["imagine_action"] == "send":
+                    body = {"action": "imagine", **body}
+                body = {"model": request.model_id, **body}
+            else:
+                body["parent_task_id"] = require_id(str(body.pop("parent_job_id")), gateway=self.name)
+                body = {"action": request.verb, **body}
+                if request.verb == "reroll" and self.options["reroll_index"] == "send":
+                    body.setdefault("index", 1)
+                if self.options["follow_up_model"] == "send":
+                    body = {"model": request.model_id, **body}
+        else:
+            body = {"model": request.model_id, **body}
+        return HttpRequest("POST", path, Purpose.PAY, body=body)
+
+    def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
+        """``{"task_id": …, "status": "queued"}`` (page Tasks)."""
+        self.check(response, purpose=Purpose.PAY)
+        value = self.object_of(response)
+        task_id = value.get("task_id")
+        if not isinstance(task_id, str) or not task_id:
+            raise self.unexpected(response, "no `task_id`")
+        return Job(
+            job_id=task_id,
+            status=STATUSES.get(str(value.get("status", "queued")).upper(), JobStatus.QUEUED),
+            gateway=self.name,
+            model=request.model_id,
+        )
+
+    def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
+        """GET /api/v1/tasks/{task_id} (page Tasks)."""
+        task_id = require_id(job_id, gateway=self.name)
+        return HttpRequest("GET", f"/api/v1/tasks/{quote(task_id, safe='')}", Purpose.READ)
+
+    def read_poll(self, job_id: str, response: HttpResponse) -> Job:
+        """The task object (page Tasks); fields that are absent until the end may be absent."""
+        self._check_read(job_id, response)
+        value = self.object_of(response)
+        if not isinstance(value.get("status"), str):
+            raise self.unexpected(response, "no `status`")
+        status = STATUSES.get(value["status"].upper(), JobStatus.RUNNING)
+        urls = value.get("result_urls")
+        if isinstance(urls, str):
+            urls = [urls]
+        links = [u for u in urls if isinstance(u, str) and u] if isinstance(urls, list) else []
+        if status is JobStatus.SUCCEEDED and not links:
+            raise self.unexpected(response, "status SUCCESS without `result_urls`")
+        code = value.get("error_code")
+        message = value.get("error_message")
+        return Job(
+            job_id=job_id,
+            status=status,
+            gateway=self.name,
+            model=value["alias"] if isinstance(value.get("alias"), str) else None,
+            artifacts=tuple(Artifact(url=u) for u in links) if status is JobStatus.SUCCEEDED else (),
+            error_code=redact(str(code))[:100] if code else None,
+            error_message=redact(str(message))[:500] if message else None,
+            submitted_at=_epoch(value.get("submit_time")),
+            finished_at=_epoch(value.get("finish_time")),
+            charged="yes" if status is JobStatus.SUCCEEDED else "unknown",
+            retry_helps=not (code and _class_of(str(code), None) in _FINAL_FOR_A_JOB),
+        )
+
+    def models(self) -> HttpRequest:
+        """GET /api/v1/models. Its answer is not documented."""
+        return HttpRequest("GET", "/api/v1/models", Purpose.READ)
+
+    def usage(self, *, period: str = "7d") -> HttpRequest:
+        """GET /api/user/v1/usage: concurrency, spend and Credits balance; the JSON itself is not documented."""
+        return HttpRequest("GET", "/api/user/v1/usage", Purpose.READ, query={"period": period})
+
+    def probe(self) -> HttpRequest:
+        """The usage endpoint: it needs a valid key and costs nothing."""
+        return self.usage()
+
+    def read_error(self, response: HttpResponse) -> OruxError | None:
+        """``{"error": {"type", "code", "message", "channel", "param"}}`` (page Errors)."""
+        try:
+            value = response.json(gateway=self.name)
+        except OruxError:
+            return None
+        error = value.get("error") if isinstance(value, dict) else None
+        if not isinstance(error, dict):
+            return None
+        code = error.get("code") if isinstance(error.get("code"), str) else None
+        kind = error.get("type") if isinstance(error.get("type"), str) else None
+        if code is None and kind is None:
+            return None
+        cls = _class_of(code, kind)
+        if cls is None:
+            cls = {402: InsufficientCreditsError, 429: RateLimitedError}.get(response.status)
+        if cls is None:
+            return None
+        if cls is AuthenticationError and response.status == 403 and code not in CODES:
+            message = "The key may not do this"
+        else:
+            message = str(error.get("message") or "The gateway gave no message")
+        channel = error.get("channel")
+        if isinstance(channel, str) and channel:
+            message = f"{message.rstrip('.')} (channel {channel})"
+        param = error.get("param")
+        return cls(
+            redact(message)[:500],
+            gateway=self.name,
+            code=code,
+            http_status=response.status,
+            param=param if isinstance(param, str) else None,
+            retry_after=response.retry_after,
+        )
+
+    def _check_read(self, job_id: str, response: HttpResponse) -> None:
+        if response.status == 404 and self.read_error(response) is not None:
+            raise JobNotFoundError(
+                "The gateway does not know this job for this key",
+                gateway=self.name,
+                code=getattr(self.read_error(response), "code", None),
+                job_id=job_id,
+                http_status=404,
+            )
+        try:
+            self.check(response, purpose=Purpose.READ)
+        except OruxError as e:
+            e.job_id = job_id
+            raise
+
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        body = {**request.fields(), **request.extra_body}
+        if urlsplit(str(body.get("webhook_url", ""))).password:
+            raise InvalidRequestError("`webhook_url` holds a password", gateway=self.name, charged="no")
+        return body
+
+
+_FINAL_FOR_A_JOB = (ContentRejectedError, InvalidRequestError, AuthenticationError, InsufficientCreditsError)
+
+
+def _class_of(code: str | None, kind: str | None) -> type[OruxError] | None:
+    if code is not None and code in CODES:
+        return CODES[code]
+    if code in MODERATION_CODES:
+        return ContentRejectedError
+    return TYPES.get(kind or "")
+
+
+def _epoch(value: Any) -> float | None:
+    """ISO-8601 (page Tasks) to epoch seconds; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()

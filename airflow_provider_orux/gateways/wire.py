@@ -1,0 +1,94 @@
+"""Plain HTTP values (``HttpRequest``, ``HttpResponse``): what the gateways speak of and the client carries."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
+
+
+class Purpose(enum.Enum):
+    """What a request is for; it decides what may be tried again."""
+
+    PAY = "pay"
+    """It may be charged: sent once, never again unless it is proven that nothing was accepted."""
+    READ = "read"
+    """It costs nothing to repeat."""
+
+
+Part = tuple[str, bytes, str]
+"""One part of a multipart form: file name, bytes, media type."""
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request as a plain value. The key is not part of it: the client adds it when it sends.
+
+    :param path: below the connection's host, already percent-encoded.
+    :param body: sent as JSON unless ``files`` is given; never shown by ``repr``.
+    :param files: multipart parts: name -> (file name, bytes, media type), or a list of them under one name. A part
+        without a file name (``""``) is a plain field: with one, a form without any file is still multipart.
+    :param with_key: whether the gateway wants the key with it.
+    """
+
+    method: str
+    path: str
+    purpose: Purpose
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, Part | list[Part]] | None = field(default=None, repr=False)
+    with_key: bool = True
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """An answer as a plain value.
+
+    :param headers: names in lower case.
+    :param truncated: the body was longer than the client was told to read; ``body`` holds the first part.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    truncated: bool = False
+
+    def quote(self, limit: int = 200) -> str:
+        """The first part of the body on one line, without anything that looks like a key."""
+        text = " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())
+        text = redact(text)
+        return repr(text[:limit] + ("…" if len(text) > limit else ""))
+
+    def json(self, *, gateway: str) -> Any:
+        """The body as JSON.
+
+        :raises UnexpectedResponseError: the body is not JSON; the error quotes its first part.
+        """
+        if self.truncated:
+            raise UnexpectedResponseError(
+                f"The answer is longer than the {len(self.body)} bytes that are read",
+                gateway=gateway,
+                http_status=self.status,
+            )
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            kind = self.headers.get("content-type", "no content type")
+            raise UnexpectedResponseError(
+                f"The answer is not JSON ({kind}): {self.quote()}", gateway=gateway, http_status=self.status
+            ) from None
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds of a ``Retry-After`` header; None without one, or when it is a date or nonsense."""
+        value = self.headers.get("retry-after", "").strip()
+        try:
+            seconds = float(value)
+        except ValueError:
+            return None
+        return seconds if 0 <= seconds < 86_400 * 7 else None

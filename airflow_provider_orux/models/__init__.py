@@ -1,0 +1,1 @@
+"""The vocabulary: jobs, artifacts, errors and one typed request per model. Imports neither Airflow nor HTTP."""

@@ -1,0 +1,168 @@
+"""Which typed request belongs to which gateway, model and verb. Adding a gateway adds one line here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow_provider_orux.models.errors import GATEWAY_TITLES, InvalidRequestError, UnsupportedByGatewayError
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest
+
+GATEWAYS = ("orux", "yescale", "opengpu_relay")
+"""Every gateway that has a module of typed requests beside this file."""
+
+
+def requests_of(gateway: str) -> tuple[type[GenerationRequest], ...]:
+    """Every typed request of one gateway."""
+    module = importlib.import_module(f"airflow_provider_orux.models.{gateway}")
+    requests: tuple[type[GenerationRequest], ...] = module.REQUESTS
+    return requests
+
+
+def all_requests() -> list[type[GenerationRequest]]:
+    """Every typed request of every gateway."""
+    return [cls for gateway in GATEWAYS for cls in requests_of(gateway)]
+
+
+def find(
+    *, model: str | None, verb: str, among: Iterable[type[GenerationRequest]] | None = None
+) -> list[type[GenerationRequest]]:
+    """The typed requests for a model and verb; ``model=None`` takes any model with the verb.
+
+    ``generate`` also finds a model whose plain generation is called ``imagine``.
+
+    :param among: where to look; None: in the requests of every gateway.
+    """
+    verbs = {verb, "imagine"} if verb == "generate" and model is not None else {verb}
+    classes = all_requests() if among is None else among
+    return [cls for cls in classes if cls.verb in verbs and model in (None, cls.model)]
+
+
+def build(
+    *,
+    model: str | None,
+    verb: str,
+    fields: Mapping[str, Any],
+    extra_body: Mapping[str, Any] | None = None,
+    among: Iterable[type[GenerationRequest]] | None = None,
+) -> GenerationRequest:
+    """The validated request for a model and verb: the first typed request that takes the fields.
+
+    :param among: the requests of the connection's gateway at run time; None at DAG parse time, when the
+        connection is not known yet: then the fields must please at least one gateway that has the model.
+    :raises InvalidRequestError: the fields are refused, or no gateway knows the model.
+    :raises UnsupportedByGatewayError: another gateway than the one asked has the model or the verb.
+    """
+    offered = all_requests() if among is None else list(among)
+    classes = find(model=model, verb=verb, among=offered)
+    if not classes:
+        raise _unknown(model=model, verb=verb, offered=offered)
+    refusals: list[InvalidRequestError] = []
+    for cls in classes:
+        try:
+            return cls(**dict(fields), extra_body=dict(extra_body) if extra_body else None)
+        except InvalidRequestError as e:
+            refusals.append(e)
+    raise refusals[0]
+
+
+def check_known(
+    *,
+    model: str | None,
+    verb: str,
+    fields: Mapping[str, Any],
+    pending: Iterable[str],
+    extra_body: Mapping[str, Any] | None = None,
+    custom: bool = False,
+) -> None:
+    """Check what is known of a request while a DAG file is parsed: it must please at least one gateway.
+
+    :param pending: names of fields whose values are templates or other tasks' outputs.
+    :raises InvalidRequestError: no gateway takes it.
+    """
+    waiting = set(pending)
+    if custom:
+        if not waiting:
+            CustomRequest(name=model, body=dict(fields), extra_body=dict(extra_body) if extra_body else None)
+        return
+    classes = find(model=model, verb=verb)
+    if not classes:
+        raise _unknown(model=model, verb=verb, offered=all_requests())
+    refusals: list[InvalidRequestError] = []
+    for cls in classes:
+        try:
+            if not waiting:
+                cls(**dict(fields), extra_body=dict(extra_body) if extra_body else None)
+            else:
+                cls.check_known(fields, pending=waiting)
+        except InvalidRequestError as e:
+            refusals.append(e)
+        else:
+            return
+    raise refusals[0]
+
+
+def rebuild(
+    value: Mapping[str, Any], *, among: Iterable[type[GenerationRequest]] | None = None
+) -> GenerationRequest:
+    """Build a request again from the dict that :func:`describe` made of it (and a template engine rendered)."""
+    unknown = set(value) - {"model", "verb", "fields", "extra_body", "custom"}
+    if unknown or not isinstance(value.get("fields"), Mapping):
+        raise InvalidRequestError(
+            "request= takes a typed request (airflow_provider_orux.models), or what describe() made of one",
+            charged="no",
+        )
+    if value.get("custom"):
+        return CustomRequest(
+            name=value.get("model"), body=dict(value["fields"]), extra_body=value.get("extra_body")
+        )
+    return build(
+        model=value.get("model"),
+        verb=str(value.get("verb", "generate")),
+        fields=value["fields"],
+        extra_body=value.get("extra_body"),
+        among=among,
+    )
+
+
+def describe(request: GenerationRequest) -> dict[str, Any]:
+    """A plain dict of a request: it can be templated, serialised, and built again by :func:`rebuild`."""
+    value: dict[str, Any] = {"model": request.model_id, "verb": request.verb, "fields": request.fields()}
+    if request.extra_body:
+        value["extra_body"] = dict(request.extra_body)
+    if isinstance(request, CustomRequest):
+        value["custom"] = True
+    return value
+
+
+def _unknown(
+    *, model: str | None, verb: str, offered: list[type[GenerationRequest]]
+) -> InvalidRequestError | UnsupportedByGatewayError:
+    what = f"model `{model}`" if verb == "generate" else verb + (f" of model `{model}`" if model else "")
+    gateways = list(dict.fromkeys(c.gateway for c in offered))
+    elsewhere = sorted(
+        {
+            GATEWAY_TITLES[c.gateway] + (f" ({c.availability})" if c.availability else "")
+            for c in find(model=model, verb=verb)
+        }
+    )
+    if elsewhere:
+        return UnsupportedByGatewayError(
+            f"{', '.join(GATEWAY_TITLES[g] for g in gateways)} has no {what} here; "
+            f"it is offered by: {', '.join(elsewhere)}",
+            gateway=gateways[0] if gateways else None,
+            charged="no",
+        )
+    names = sorted({c.model for c in offered})
+    near = nearest(model or "", names)
+    return InvalidRequestError(
+        f"{what} is not known to this version" + (f"; did you mean `{near}`?" if near else ""),
+        gateway=gateways[0] if len(gateways) == 1 else None,
+        param="model",
+        charged="no",
+        next_step=(
+            f"Known: {', '.join(names)}. To use a model that is newer than this version, pass "
+            f"request=CustomRequest(name={model!r}, body={{…}})."
+        ),
+    )

@@ -1,0 +1,145 @@
+"""What a gateway runs for us (``Job``), how far it is (``JobStatus``) and what it made (``Artifact``)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+class JobStatus(str, enum.Enum):
+    """How far a job is. A status that a gateway invents tomorrow reads as ``RUNNING``: it has not ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when the job has ended, well or badly."""
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.EXPIRED)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One image, clip or song as the gateway delivers it: behind a link, or inline as base64.
+
+    :param url: where it can be fetched, for a while; None when it came inline.
+    :param inline: the base64 text of it, with or without a ``data:`` prefix; None when it is behind a link.
+        Never shown by ``repr`` and never written to an XCom.
+    :param revised_prompt: the prompt as the model rewrote it, where the gateway says so.
+    """
+
+    url: str | None = None
+    inline: str | None = field(default=None, repr=False)
+    revised_prompt: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as one answer of a gateway describes it.
+
+    :param job_id: the opaque handle of the job (only ``gateways/`` can read it). A synchronous generation has
+        no job at the gateway; it carries the id that the ledger gave it.
+    :param status: see :class:`JobStatus`.
+    :param gateway: ``orux``, ``yescale`` or ``opengpu_relay``.
+    :param model: the model id as the gateway repeats it, if it does.
+    :param artifacts: what it made; empty until it succeeded.
+    :param text: the result of a job that makes text (describe).
+    :param error_code: the gateway's code of a failed job.
+    :param error_message: the gateway's words of a failed job.
+    :param submitted_at: epoch seconds, when the gateway says so.
+    :param finished_at: epoch seconds, when the gateway says so.
+    :param charged: whether the gateway says that it was charged: ``yes``, ``no`` or ``unknown``.
+    :param price: what was charged, in ``currency``, when the gateway says so.
+    :param currency: ``credits`` or ``USD``.
+    :param retry_helps: for a failed job, whether its error says that the same request may succeed later.
+    :param replayed: the gateway knew the submission by its idempotency key: this answer cost nothing anew.
+    """
+
+    job_id: str
+    status: JobStatus
+    gateway: str
+    model: str | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    text: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    submitted_at: float | None = None
+    finished_at: float | None = None
+    charged: str = "unknown"
+    price: float | None = None
+    currency: str | None = None
+    retry_helps: bool = True
+    replayed: bool = False
+
+    @property
+    def urls(self) -> list[str]:
+        """The links of the artifacts that are behind links, in the gateway's order."""
+        return [a.url for a in self.artifacts if a.url is not None]
+
+    @property
+    def has_inline(self) -> bool:
+        """True when at least one artifact came as base64 inside the answer."""
+        return any(a.inline is not None for a in self.artifacts)
+
+    def with_id(self, job_id: str) -> Job:
+        """The same job under another handle."""
+        return replace(self, job_id=job_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A small JSON value without the inline bytes: what a trigger's event and the ledger may hold."""
+        value: dict[str, Any] = {"job_id": self.job_id, "status": self.status.value, "gateway": self.gateway}
+        for name in (
+            "model", "text", "error_code", "error_message", "submitted_at", "finished_at", "price", "currency",
+        ):  # fmt: skip
+            if (item := getattr(self, name)) is not None:
+                value[name] = item
+        if self.charged != "unknown":
+            value["charged"] = self.charged
+        if not self.retry_helps:
+            value["retry_helps"] = False
+        if self.replayed:
+            value["replayed"] = True
+        if self.artifacts:
+            value["artifacts"] = [
+                {k: v for k, v in (("url", a.url), ("revised_prompt", a.revised_prompt)) if v is not None}
+                | ({"inline": True} if a.inline is not None else {})
+                for a in self.artifacts
+            ]
+        return value
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Job:
+        """Read what :meth:`to_dict` wrote.
+
+        :raises ValueError: the value is not such a dict, or its pictures were inline (their bytes are not in it).
+        """
+        try:
+            artifacts = []
+            for item in value.get("artifacts", ()):
+                if item.get("inline"):
+                    raise ValueError("the artifacts of this job were inline and are not part of the value")
+                artifacts.append(Artifact(url=item["url"], revised_prompt=item.get("revised_prompt")))
+            return cls(
+                job_id=str(value["job_id"]),
+                status=JobStatus(value["status"]),
+                gateway=str(value["gateway"]),
+                model=value.get("model"),
+                artifacts=tuple(artifacts),
+                text=value.get("text"),
+                error_code=value.get("error_code"),
+                error_message=value.get("error_message"),
+                submitted_at=value.get("submitted_at"),
+                finished_at=value.get("finished_at"),
+                charged=value.get("charged", "unknown"),
+                price=value.get("price"),
+                currency=value.get("currency"),
+                retry_helps=bool(value.get("retry_helps", True)),
+                replayed=bool(value.get("replayed", False)),
+            )
+        except (KeyError, TypeError, AttributeError) as e:
+            raise ValueError(f"not a job: {type(e).__name__} {e}") from e

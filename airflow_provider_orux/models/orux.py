@@ -1,0 +1,230 @@
+"""The models of Orux AI: exactly the fields, values and defaults of the vendor's tables.
+
+Source of every field: the page "Images" of the Orux AI documentation (per-model tables). Where its shared table
+and a per-model table disagree, the per-model table holds, because the gateway refuses what is not in it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Kind, NonBlank, Ratio, Verb
+
+MAX_PROMPT = 4000
+"""Characters. "Up to 4000 chars on most models" (page "Images"); a longer prompt is refused before it is sent."""
+
+Prompt = Annotated[NonBlank, Field(max_length=MAX_PROMPT, description="What to make.")]
+Webhook = Annotated[
+    HttpsUrl,
+    Field(description="HTTPS address that gets one signed POST when the job ends. Not used by us: we poll."),
+]
+Seed = Annotated[
+    int, Field(description="Best effort: the same seed, prompt and model usually give the same picture.")
+]
+Count = Annotated[int, Field(ge=1, le=4, description="How many images.")]
+FluxRatio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
+
+
+class OruxRequest(GenerationRequest):
+    """A request for a model of Orux AI."""
+
+    gateway: ClassVar[str] = "orux"
+    source: ClassVar[str] = "Orux AI documentation, page Images"
+
+
+class GptImage2(OruxRequest):
+    """GPT-Image-2: OpenAI native image generation."""
+
+    model: ClassVar[str] = "gpt-image-2"
+    prompt: Prompt
+    size: Annotated[
+        Literal["1024x1024", "1536x1024", "1024x1536", "auto"], Field(description="Width x height in pixels.")
+    ] = "1024x1024"
+    quality: Annotated[Literal["low", "medium", "high", "auto"], Field(description="Rendering budget.")] = (
+        "auto"
+    )
+    n: Count = 1
+    response_format: Annotated[
+        Literal["url", "b64_json"], Field(description="A temporary link, or the bytes as base64.")
+    ] = "url"
+    webhook_url: Webhook | None = None
+
+
+class Gemini3ProImage(OruxRequest):
+    """Gemini 3 Pro Image: Google Imagen variant via Gemini 3 Pro."""
+
+    model: ClassVar[str] = "gemini-3-pro-image"
+    prompt: Prompt
+    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4", "21:9"] = "1:1"
+    n: Count = 1
+    seed: Seed | None = None
+    webhook_url: Webhook | None = None
+
+
+class FluxKontextPro(OruxRequest):
+    """Flux Kontext Pro: prompt-driven edit and generation with a reference image."""
+
+    model: ClassVar[str] = "flux-kontext-pro"
+    prompt: Prompt
+    aspect_ratio: FluxRatio = "1:1"
+    prompt_upsampling: Annotated[
+        bool, Field(description="Whether the upstream rewrites the prompt for higher quality.")
+    ] = False
+    seed: Seed | None = None
+    reference_image_url: Annotated[HttpsUrl, Field(description="Reference image to condition on.")] | None = (
+        None
+    )
+    webhook_url: Webhook | None = None
+
+
+class FluxKontextMax(OruxRequest):
+    """Flux Kontext Max: higher quality, longer latency."""
+
+    model: ClassVar[str] = "flux-kontext-max"
+    prompt: Prompt
+    aspect_ratio: FluxRatio = "1:1"
+    reference_image_url: Annotated[HttpsUrl, Field(description="Reference image to condition on.")] | None = (
+        None
+    )
+    seed: Seed | None = None
+    webhook_url: Webhook | None = None
+
+
+class RunwayGen4Image(OruxRequest):
+    """Runway Gen-4 still images, with up to three reference images."""
+
+    model: ClassVar[str] = "runway-gen4-image"
+    prompt: Prompt
+    aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = "16:9"
+    reference_images: (
+        Annotated[list[HttpsUrl], Field(max_length=3, description="Up to 3 reference image URLs.")] | None
+    ) = None
+    seed: Seed | None = None
+    webhook_url: Webhook | None = None
+
+
+class MidjourneyV7(OruxRequest):
+    """Midjourney v7 imagine: a grid of four pictures, and a job that upscale, variation and reroll refer to."""
+
+    model: ClassVar[str] = "midjourney-v7"
+    verb: ClassVar[Verb] = "imagine"
+    prompt: Prompt
+    aspect_ratio: Annotated[Ratio, Field(description='Any width:height, like "16:9" or "7:4".')] | None = None
+    stylize: Annotated[int, Field(ge=0, le=1000, description="Artistic styling strength.")] = 100
+    weird: Annotated[int, Field(ge=0, le=3000, description="Unconventional composition strength.")] = 0
+    chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four pictures.")] = 0
+    tile: Annotated[bool, Field(description="A seamless picture, for textures.")] = False
+    webhook_url: Webhook | None = None
+
+
+class Seedream4(OruxRequest):
+    """Seedream 4.0: strong Chinese-language prompts."""
+
+    model: ClassVar[str] = "seedream-4-0"
+    prompt: Prompt
+    size: Annotated[Literal["1K", "2K", "4K"], Field(description="Resolution tier.")] = "2K"
+    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4"] = "1:1"
+    watermark: Annotated[bool, Field(description="Whether the upstream stamps a watermark.")] = False
+    webhook_url: Webhook | None = None
+
+
+class QwenImageEdit(OruxRequest):
+    """Qwen Image Edit: region-targeted edits of a picture."""
+
+    model: ClassVar[str] = "qwen-image-edit"
+    prompt: Prompt
+    image_url: Annotated[HttpsUrl, Field(description="The picture to edit.")]
+    webhook_url: Webhook | None = None
+
+
+class RecraftV3(OruxRequest):
+    """Recraft v3: vector-art friendly."""
+
+    model: ClassVar[str] = "recraft-v3"
+    prompt: Prompt
+    style: Annotated[
+        str, Field(description='Style id, like "digital_illustration" or "vector_illustration".')
+    ] | None = None  # fmt: skip
+    webhook_url: Webhook | None = None
+
+
+PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which picture of the grid: 1 to 4, row by row.")]
+
+
+class MidjourneyFollowUp(OruxRequest):
+    """A step on the grid of an earlier job. ``parent_job_id`` is the job that made the grid."""
+
+    model: ClassVar[str] = "midjourney-v7"
+    parent_job_id: Annotated[NonBlank, Field(description="The job that made the grid.")]
+
+
+class MidjourneyUpscale(MidjourneyFollowUp):
+    """One picture of the grid, at full resolution."""
+
+    verb: ClassVar[Verb] = "upscale"
+    index: PanelIndex
+
+
+class MidjourneyVariation(MidjourneyFollowUp):
+    """A new grid in the look of one picture of the grid."""
+
+    verb: ClassVar[Verb] = "variation"
+    index: PanelIndex
+
+
+class MidjourneyReroll(MidjourneyFollowUp):
+    """The same prompt again: a new grid. It takes no index (the page's diagram; its prose says otherwise)."""
+
+    verb: ClassVar[Verb] = "reroll"
+
+
+class OruxAudio(OruxRequest):
+    """The fields that all audio models share (page "Audio"); each model is a subclass."""
+
+    kind: ClassVar[Kind] = "audio"
+    source: ClassVar[str] = "Orux AI documentation, page Audio"
+    prompt: Prompt
+    lyrics: Annotated[str, Field(description="The words to sing.")] | None = None
+    duration: Annotated[int, Field(ge=30, le=240, description="Seconds.")] = 60
+    instrumental: Annotated[bool, Field(description="No singing.")] = False
+    webhook_url: Webhook | None = None
+
+
+class SunoV5(OruxAudio):
+    """Suno v5: a song from a prompt."""
+
+    model: ClassVar[str] = "suno-v5"
+
+
+class SunoExtend(OruxAudio):
+    """Suno extend. How it names the song to extend is not documented: pass it with ``extra_body``."""
+
+    model: ClassVar[str] = "suno-extend"
+
+
+class ElevenLabsV3(OruxAudio):
+    """ElevenLabs v3: speech."""
+
+    model: ClassVar[str] = "elevenlabs-v3"
+
+
+class ElevenLabsMusic(OruxAudio):
+    """ElevenLabs Music."""
+
+    model: ClassVar[str] = "elevenlabs-music"
+
+
+VIDEO_MODELS = (
+    "veo-3.1-quality", "veo-3.1-fast", "sora2", "runway-gen3-alpha-turbo", "runway-gen4", "runway-aleph",
+    "kling-v21-master-i2v", "kling-v21-master-t2v", "kling-v25-i2v-pro",
+)  # fmt: skip
+"""Named on the page "Videos"; their own tables are not known, so they are used through ``CustomRequest``."""
+
+REQUESTS: tuple[type[GenerationRequest], ...] = (
+    GptImage2, Gemini3ProImage, FluxKontextPro, FluxKontextMax, RunwayGen4Image, MidjourneyV7, Seedream4,
+    QwenImageEdit, RecraftV3, MidjourneyUpscale, MidjourneyVariation, MidjourneyReroll,
+    SunoV5, SunoExtend, ElevenLabsV3, ElevenLabsMusic,
+)  # fmt: skip
+"""Every typed request of this gateway."""

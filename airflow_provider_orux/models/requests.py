@@ -1,0 +1,269 @@
+"""The base of all typed requests: what a model takes, checked before it is paid for, in words a person can use."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from airflow_provider_orux.models.errors import InvalidRequestError, redact
+
+Kind = Literal["image", "audio", "video", "text"]
+Verb = Literal["generate", "imagine", "upscale", "variation", "reroll", "blend", "describe"]
+
+_HTTPS = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_RATIO = re.compile(r"\d{1,4}:\d{1,4}")
+
+
+def _https_url(value: str) -> str:
+    if not _HTTPS.fullmatch(value):
+        raise ValueError("must be an https:// URL")
+    return value
+
+
+def _ratio(value: str) -> str:
+    if not _RATIO.fullmatch(value) or "0" in value.split(":"):
+        raise ValueError("must be width:height in whole numbers, like 16:9")
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+HttpsUrl = Annotated[str, AfterValidator(_https_url)]
+"""A URL that starts with ``https://``."""
+
+Ratio = Annotated[str, AfterValidator(_ratio)]
+"""A free ``width:height`` ratio in whole numbers."""
+
+NonBlank = Annotated[str, AfterValidator(_not_blank)]
+"""A text with at least one visible character."""
+
+
+class GenerationRequest(BaseModel):
+    """A validated request for one model of one gateway.
+
+    Fields that were not given are not sent: the gateway's own defaults hold. ``None`` means "not given".
+    Numbers and booleans may be given as strings, as rendered templates are.
+
+    :param extra_body: fields that the vendor added after this version was made; sent as they are. A name that
+        the model already has is refused.
+    :raises InvalidRequestError: a field that the model has not, a value out of range, a missing field.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, defer_build=True, protected_namespaces=(), hide_input_in_errors=True
+    )
+
+    gateway: ClassVar[str] = ""
+    """The gateway that documents this model."""
+    model: ClassVar[str] = ""
+    """The model's id at the gateway."""
+    kind: ClassVar[Kind] = "image"
+    verb: ClassVar[Verb] = "generate"
+    source: ClassVar[str] = ""
+    """The document that the fields are taken from."""
+    availability: ClassVar[str] = ""
+    """Where the gateway offers it only in part, a word on that ("generation 1 only"); empty: everywhere."""
+
+    extra_body: dict[str, JsonValue] = Field(default_factory=dict, exclude=True, repr=False)
+
+    def __init__(self, **fields: Any) -> None:
+        given = {k: v for k, v in fields.items() if v is not None}
+        extra = given.get("extra_body")
+        if isinstance(extra, Mapping):
+            own = [name for name in extra if name in self.field_names()]
+            if own:
+                raise InvalidRequestError(
+                    f"{_names(own)} in extra_body: {self.label()} has a field of that name",
+                    gateway=self.gateway,
+                    param=own[0],
+                    charged="no",
+                    next_step="Give it as the field itself; extra_body is for fields that this version does not know.",
+                )
+        try:
+            super().__init__(**given)
+        except ValidationError as e:
+            raise invalid_request(type(self), e) from None
+
+    @classmethod
+    def label(cls) -> str:
+        """How messages call this request: the model, and the verb when it is not a plain generation."""
+        return cls.model if cls.verb in ("generate", "imagine") else f"{cls.model} {cls.verb}"
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """The model's own fields, in the order of the vendor's table."""
+        return [name for name in cls.model_fields if name != "extra_body"]
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that were given, as JSON values, without ``extra_body``."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"extra_body"}, by_alias=False)
+
+    @classmethod
+    def check_known(cls, fields: Mapping[str, Any], *, pending: Iterable[str]) -> None:
+        """Check the fields that are known already, while others (templates) are not.
+
+        :param fields: the known ones.
+        :param pending: names of fields whose values come later.
+        :raises InvalidRequestError: a known value is wrong, a name is unknown, or a field is missing that is not
+            among the pending ones.
+        """
+        waiting = set(pending)
+        unknown = {name: "…" for name in waiting if name not in cls.field_names()}
+        given = {k: v for k, v in fields.items() if v is not None} | unknown
+        try:
+            # With an instance of ours the validator does not go through __init__, which would refuse at once.
+            cls.__pydantic_validator__.validate_python(given, self_instance=cls.__new__(cls))
+        except ValidationError as e:
+            real = [
+                p for p in e.errors() if not (p["type"] == "missing" and p["loc"] and p["loc"][0] in waiting)
+            ]
+            if real:
+                raise invalid_request(cls, e, skip_missing=waiting) from None
+
+    @property
+    def model_id(self) -> str:
+        """The model's id at the gateway."""
+        return self.model
+
+    @property
+    def makes_inline(self) -> bool:
+        """True when the answer will hold the pictures as base64 instead of links."""
+        return getattr(self, "response_format", None) == "b64_json"
+
+    @property
+    def count(self) -> int | None:
+        """How many artifacts were asked for; None when the request does not say."""
+        n = getattr(self, "n", None)
+        return n if isinstance(n, int) else None
+
+
+class CustomRequest(GenerationRequest):
+    """A request for a model that this version does not know: its name and a free dict, sent unchecked.
+
+    :param name: the model's id, as the gateway calls it.
+    :param body: all fields of the request but ``model``.
+    """
+
+    verb: ClassVar[Verb] = "generate"
+    name: NonBlank
+    body: dict[str, JsonValue]
+
+    @property
+    def model_id(self) -> str:
+        """The name that was given."""
+        return self.name
+
+    def fields(self) -> dict[str, Any]:
+        """The free dict."""
+        return dict(self.body)
+
+    @property
+    def makes_inline(self) -> bool:
+        """True when the free dict asks for ``response_format: b64_json``."""
+        return self.body.get("response_format") == "b64_json"
+
+    @property
+    def count(self) -> int | None:
+        """The ``n`` of the free dict."""
+        n = self.body.get("n")
+        return n if isinstance(n, int) else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like the given one, if one is like it at all."""
+    lowered = {k.lower(): k for k in known}
+    hits = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    return lowered[hits[0]] if hits else None
+
+
+def allowed_values(annotation: Any) -> str | None:
+    """The values of a ``Literal`` in an annotation, as a text; None when it has none."""
+    if get_origin(annotation) is Literal:
+        return ", ".join(str(v) for v in get_args(annotation))
+    for part in get_args(annotation):
+        if (found := allowed_values(part)) is not None:
+            return found
+    return None
+
+
+def invalid_request(
+    cls: type[GenerationRequest], e: ValidationError, *, skip_missing: Iterable[str] = ()
+) -> InvalidRequestError:
+    """Say in a person's words what is wrong with the fields that were given for a model."""
+    names = cls.field_names()
+    parts: list[str] = []
+    first: str | None = None
+    for problem in e.errors(include_url=False, include_context=True):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "missing" and name in skip_missing:
+            continue
+        first = first or name
+        kind, ctx = problem["type"], problem.get("ctx") or {}
+        if kind == "extra_forbidden":
+            near = nearest(name, names)
+            hint = f"; did you mean `{near}`?" if near else "."
+            parts.append(f"`{name}` is not a field of {cls.label()}{hint} Its fields: {', '.join(names)}.")
+        elif kind == "missing":
+            parts.append(f"`{name}` is missing: {cls.label()} needs it.")
+        elif not problem["loc"]:
+            # A rule between fields: there is no one field to name, and the input would be the whole request.
+            parts.append(f"{cls.label()}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}.")
+        else:
+            field = cls.model_fields.get(name)
+            values = allowed_values(field.annotation) if field else None
+            given = problem.get("input")
+            shown = redact(repr(given))[:60]
+            near = nearest(str(given), values.split(", ")) if values and isinstance(given, str) else None
+            if values:
+                hint = f" Did you mean {near!r}?" if near and near != given else ""
+                parts.append(f"`{name}` of {cls.label()} is {shown}; allowed: {values}.{hint}")
+            elif kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
+                parts.append(f"`{name}` of {cls.label()} is {shown}; allowed: {describe_range(cls, name)}.")
+            elif kind in ("string_too_long", "too_long", "too_short", "string_too_short"):
+                limit = ctx.get("max_length", ctx.get("min_length"))
+                size = len(given) if isinstance(given, (str, list, tuple)) else "?"
+                unit = "characters" if isinstance(given, str) else "items"
+                least = "at most" if "long" in kind else "at least"
+                parts.append(f"`{name}` of {cls.label()} has {size} {unit}; allowed: {least} {limit}.")
+            else:
+                why = problem["msg"].removeprefix("Value error, ").rstrip(".")
+                parts.append(f"`{name}` of {cls.label()} is {shown}: {why[:1].lower()}{why[1:]}.")
+    return InvalidRequestError(
+        " ".join(parts),
+        gateway=cls.gateway or None,
+        param=first,
+        charged="no",
+        next_step="Nothing was sent. A field that the vendor added lately can be passed with extra_body={…}.",
+    )
+
+
+def describe_range(cls: type[GenerationRequest], name: str) -> str:
+    """The limits of a number field as a text, like ``0 to 1000``; empty when it has none."""
+    low = high = None
+    multiple = None
+    for item in cls.model_fields[name].metadata:
+        low = getattr(item, "ge", low)
+        high = getattr(item, "le", high)
+        multiple = getattr(item, "multiple_of", multiple)
+    if low is None and high is None:
+        return ""
+    text = (
+        f"{low} to {high}"
+        if None not in (low, high)
+        else f"at least {low}"
+        if high is None
+        else f"at most {high}"
+    )
+    return f"{text}, a multiple of {multiple}" if multiple else text
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(f"`{n}`" for n in names)
