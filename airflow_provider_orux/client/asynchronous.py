@@ -1,0 +1,113 @@
+"""The asynchronous client: what a trigger uses. One per event loop and connection, never one per job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, TypeVar
+
+import httpx
+
+from airflow_provider_orux.client.flow import Calls, Flow, Pause, Send, TransportFailure
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.transport import BodyReader, client_arguments, failure, request_arguments
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.requests import GenerationRequest
+
+T = TypeVar("T")
+
+
+class AsyncGatewayClient:
+    """Speaks with one gateway on one event loop.
+
+    :param gateway: whose wire is spoken.
+    :param settings: host, key, timeouts.
+    :param connections: how many connections it may hold open; None: no limit.
+    :param transport: an httpx transport to use instead of the network (tests).
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        settings: ClientSettings,
+        *,
+        connections: int | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.gateway = gateway
+        self.settings = settings
+        self.calls = Calls(gateway, settings)
+        self._connections = connections
+        self._transport = transport
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    async def __aenter__(self) -> AsyncGatewayClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        clients = list(self._clients.values())
+        self._clients.clear()
+        for client in clients:
+            await client.aclose()
+
+    async def generate(self, request: GenerationRequest, *, local_id: str) -> Job:
+        """See :meth:`Calls.generate`."""
+        return await self.run(self.calls.generate(request, local_id=local_id))
+
+    async def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> Job:
+        """See :meth:`Calls.submit`."""
+        return await self.run(self.calls.submit(request, idempotency_key=idempotency_key))
+
+    async def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Job:
+        """See :meth:`Calls.poll`."""
+        return await self.run(self.calls.poll(job_id, wait=wait, attempts=attempts))
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Carry out a flow."""
+        answer: HttpResponse | None = None
+        thrown: TransportFailure | None = None
+        try:
+            while True:
+                step = flow.throw(thrown) if thrown is not None else flow.send(answer)
+                answer = thrown = None
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    continue
+                try:
+                    answer = await self.send(step)
+                except TransportFailure as e:
+                    thrown = e
+        except StopIteration as e:
+            value: T = e.value
+            return value
+
+    async def send(self, send: Send) -> HttpResponse:
+        """One exchange.
+
+        :raises TransportFailure: no answer came.
+        """
+        keep_alive = send.request.purpose is not Purpose.PAY  # see GatewayClient._send
+        client = self._clients.get(keep_alive)
+        if client is None:
+            arguments: dict[str, Any] = client_arguments(
+                self.settings, keep_alive=keep_alive, connections=self._connections
+            )
+            if self._transport is not None:
+                arguments["transport"] = self._transport
+            client = self._clients[keep_alive] = httpx.AsyncClient(**arguments)
+        deadline = time.monotonic() + max(self.settings.total_timeout, send.read_timeout)
+        try:
+            async with client.stream(**request_arguments(self.gateway, self.settings, send)) as response:
+                reader = BodyReader(response, max_bytes=send.max_bytes, deadline=deadline)
+                async for chunk in response.aiter_bytes():
+                    if not reader.feed(chunk, now=time.monotonic()):
+                        break
+                return reader.result()
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+            raise failure(e, self.settings) from e

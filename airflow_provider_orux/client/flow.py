@@ -1,0 +1,227 @@
+"""Sans-IO exchanges: what is sent, what may be sent again, and what an answer or its absence means.
+
+A flow is a generator: it yields ``Send`` or ``Pause`` and is given back an :class:`HttpResponse` (or has a
+:class:`TransportFailure` thrown into it). The sync and the async client only carry these steps out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.models.errors import (
+    AmbiguousSubmitError,
+    AuthenticationError,
+    GatewayUnavailableError,
+    OruxError,
+    RateLimitedError,
+)
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.requests import GenerationRequest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this request once and give the answer back."""
+
+    request: HttpRequest
+    read_timeout: float
+    max_bytes: int
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait this many seconds."""
+
+    seconds: float
+
+
+class TransportFailure(Exception):
+    """No answer came.
+
+    :param sent: False when it is proven that the gateway never saw the request.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+Step = Send | Pause
+Flow = Generator[Step, HttpResponse | None, T]
+
+IN_PROGRESS_ATTEMPTS = 30
+"""How often, about a second apart, a submission is asked for again whose first sending is still being worked on."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds that a flow waits inside the process; a longer ``Retry-After`` is left to the caller."""
+
+
+def backoff(attempt: int, settings: ClientSettings, retry_after: float | None = None) -> float:
+    """Seconds before the next try: ``base * 2**attempt + random(0, base)`` (Orux, page Rate limits)."""
+    base = settings.backoff_base
+    seconds: float = base * 2**attempt + random.uniform(0, base)  # noqa: S311  (jitter, not a secret)
+    return max(seconds, retry_after or 0.0)
+
+
+class Calls:
+    """The verbs of a gateway as flows.
+
+    :param gateway: whose wire is spoken.
+    :param settings: how patient we are.
+    """
+
+    def __init__(self, gateway: Gateway, settings: ClientSettings) -> None:
+        self.gateway = gateway
+        self.settings = settings
+
+    def generate(self, request: GenerationRequest, *, local_id: str) -> Flow[Job]:
+        """One synchronous generation, paid once.
+
+        :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
+        :raises OruxError: refused; ``charged`` is ``no``.
+        """
+        return self._pay(
+            self.gateway.generate(request),
+            lambda response: self.gateway.read_generate(request, response, local_id=local_id),
+            read_timeout=self.settings.generate_timeout,
+            repeatable=False,
+        )
+
+    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> Flow[Job]:
+        """One asynchronous submission, paid once.
+
+        :param idempotency_key: where the gateway honours one, a lost answer is asked for again with the same key.
+        :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
+        :raises OruxError: refused; ``charged`` is ``no``.
+        """
+        return self._pay(
+            self.gateway.submit(request, idempotency_key=idempotency_key),
+            lambda response: self.gateway.read_submit(request, response),
+            read_timeout=self.settings.read_timeout,
+            repeatable=bool(idempotency_key) and self.gateway.has_idempotency_keys,
+        )
+
+    def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Flow[Job]:
+        """The job as it is now."""
+        return self.read(
+            self.gateway.poll(job_id, wait=wait),
+            lambda response: self.gateway.read_poll(job_id, response),
+            attempts=attempts,
+            read_timeout=self.settings.read_timeout + wait,
+        )
+
+    def read(
+        self,
+        request: HttpRequest,
+        read: Callable[[HttpResponse], T],
+        *,
+        attempts: int | None = None,
+        read_timeout: float | None = None,
+    ) -> Flow[T]:
+        """A request that costs nothing to repeat: tried again on any failure that may pass."""
+        settings = self.settings
+        tries = settings.attempts if attempts is None else attempts
+        send = Send(request, read_timeout or settings.read_timeout, settings.max_answer_bytes)
+        attempt = 0
+        while True:
+            attempt += 1
+            error: OruxError
+            try:
+                response = yield send
+            except TransportFailure as e:
+                error = GatewayUnavailableError(str(e), gateway=self.gateway.name)
+                error.__cause__ = e
+            else:
+                if response is None:
+                    raise RuntimeError("the driver answered a Send with nothing")
+                try:
+                    return read(response)
+                except (RateLimitedError, GatewayUnavailableError) as e:
+                    error = e
+            if attempt >= tries or (error.retry_after or 0) > LONGEST_PAUSE:
+                raise error
+            yield Pause(backoff(attempt - 1, settings, error.retry_after))
+
+    def _pay(
+        self,
+        request: HttpRequest,
+        read: Callable[[HttpResponse], Job],
+        *,
+        read_timeout: float,
+        repeatable: bool,
+    ) -> Flow[Job]:
+        if request.purpose is not Purpose.PAY:
+            raise RuntimeError("a paid flow was given a request that is not marked as paid")
+        settings = self.settings
+        if self.gateway.key_required and not settings.key:
+            raise AuthenticationError(
+                "The connection has no API key (its password field is empty)",
+                gateway=self.gateway.name,
+                charged="no",
+            )
+        send = Send(request, read_timeout, settings.max_answer_bytes)
+        attempt = 0
+        while True:
+            attempt += 1
+            error: OruxError
+            in_progress = False
+            try:
+                response = yield send
+            except TransportFailure as e:
+                if e.sent:
+                    error = self._ambiguous(f"The request was sent, and then: {e}", repeatable=repeatable)
+                else:
+                    error = GatewayUnavailableError(
+                        f"The gateway cannot be reached: {e}", gateway=self.gateway.name, charged="no"
+                    )
+                error.__cause__ = e
+            else:
+                if response is None:
+                    raise RuntimeError("the driver answered a Send with nothing")
+                try:
+                    return read(response)
+                except AmbiguousSubmitError:
+                    # The gateway's own word: sending it again would not tell more.
+                    raise
+                except OruxError as e:
+                    if e.charged == "no":
+                        error = e
+                    else:
+                        error = self._ambiguous(str(e.message), e, repeatable=repeatable)
+                        # A conflict under an idempotency key: what we sent before is still being worked on. Only
+                        # the same key may be sent again, and a little patience gets the first sending's answer.
+                        in_progress = repeatable and e.http_status == 409
+            again = repeatable if isinstance(error, AmbiguousSubmitError) else not error.final
+            attempts = max(settings.attempts, IN_PROGRESS_ATTEMPTS) if in_progress else settings.attempts
+            if not again or attempt >= attempts or (error.retry_after or 0) > LONGEST_PAUSE:
+                raise error
+            yield Pause(
+                error.retry_after or 1.0 if in_progress else backoff(attempt - 1, settings, error.retry_after)
+            )
+
+    def _ambiguous(
+        self, message: str, cause: OruxError | None = None, *, repeatable: bool = False
+    ) -> AmbiguousSubmitError:
+        error = AmbiguousSubmitError(
+            message,
+            gateway=self.gateway.name,
+            code=cause.code if cause else None,
+            http_status=cause.http_status if cause else None,
+            retry_after=cause.retry_after if cause else None,
+        )
+        error.__cause__ = cause
+        if repeatable:
+            error.final = False
+            error.next_step = (
+                "The gateway knows the submission by its idempotency key: a retry of the task sends the same key "
+                "again and is not charged twice."
+            )
+        return error

@@ -1,0 +1,67 @@
+"""How to reach a gateway: host, key, timeouts, proxy and certificates, as one plain value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from airflow_provider_orux.models.errors import ConfigurationError
+
+MIB = 1024 * 1024
+POLL_LIMIT = 256 * 1024
+"""Bytes that a poll in a trigger reads at most; a larger body is a finished job with its pictures inside."""
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """Where a gateway is and how patient we are.
+
+    :param base_url: scheme, host, port and an optional path prefix.
+    :param key: the API key; never shown by ``repr``.
+    :param connect_timeout: seconds to reach the host.
+    :param read_timeout: seconds between two bytes of an answer to a poll or a submission.
+    :param generate_timeout: the same for a synchronous generation, which answers when the picture is made.
+    :param total_timeout: seconds for a whole exchange, on top of the read timeout's share.
+    :param proxy: URL of a proxy for everything we send; None: what the environment says.
+    :param ca_path: file of certificates to trust instead of the system's.
+    :param attempts: how often a request is tried that is proven not to have been accepted (Orux advises "up to
+        about 5 times").
+    :param backoff_base: seconds; the n-th pause is ``base * 2**n + random(0, base)`` (Orux's advice, 0.2 s).
+    :param max_answer_bytes: the longest answer that is read.
+    """
+
+    base_url: str
+    key: str | None = field(default=None, repr=False)
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    generate_timeout: float = 300.0
+    total_timeout: float = 900.0
+    proxy: str | None = field(default=None, repr=False)
+    ca_path: str | None = None
+    attempts: int = 5
+    backoff_base: float = 0.2
+    max_answer_bytes: int = 512 * MIB
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                "The connection's host must look like https://host or http://127.0.0.1:8810", charged="no"
+            )
+        if parts.username or parts.password:
+            raise ConfigurationError(
+                "The connection's host holds a user name or password; the key belongs in the password field",
+                charged="no",
+            )
+        if self.key is not None and not re.fullmatch(r"[!-~]+", self.key):
+            raise ConfigurationError(
+                "The API key of the connection holds a space, a line break or a character that no key has",
+                charged="no",
+            )
+
+    @property
+    def host(self) -> str:
+        """Scheme, host and port: what a ledger record is tied to."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}".lower()

@@ -1,0 +1,100 @@
+"""The synchronous client: what a worker uses."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeVar
+
+import httpx
+
+from airflow_provider_orux.client.flow import Calls, Flow, Pause, Send, TransportFailure
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.transport import BodyReader, client_arguments, failure, request_arguments
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.requests import GenerationRequest
+
+T = TypeVar("T")
+
+
+class GatewayClient:
+    """Speaks with one gateway, in the calling thread.
+
+    :param gateway: whose wire is spoken.
+    :param settings: host, key, timeouts.
+    :param transport: an httpx transport to use instead of the network (tests).
+    """
+
+    def __init__(
+        self, gateway: Gateway, settings: ClientSettings, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.gateway = gateway
+        self.settings = settings
+        self.calls = Calls(gateway, settings)
+        self._transport = transport
+        self._clients: dict[bool, httpx.Client] = {}
+
+    def __enter__(self) -> GatewayClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+    def generate(self, request: GenerationRequest, *, local_id: str) -> Job:
+        """See :meth:`Calls.generate`."""
+        return self.run(self.calls.generate(request, local_id=local_id))
+
+    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> Job:
+        """See :meth:`Calls.submit`."""
+        return self.run(self.calls.submit(request, idempotency_key=idempotency_key))
+
+    def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Job:
+        """See :meth:`Calls.poll`."""
+        return self.run(self.calls.poll(job_id, wait=wait, attempts=attempts))
+
+    def run(self, flow: Flow[T]) -> T:
+        """Carry out a flow."""
+        answer: HttpResponse | None = None
+        thrown: TransportFailure | None = None
+        try:
+            while True:
+                step = flow.throw(thrown) if thrown is not None else flow.send(answer)
+                answer = thrown = None
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    continue
+                try:
+                    answer = self._send(step)
+                except TransportFailure as e:
+                    thrown = e
+        except StopIteration as e:
+            value: T = e.value
+            return value
+
+    def _send(self, send: Send) -> HttpResponse:
+        # A paid request gets a connection of its own: a kept one may have been closed by the other side in the
+        # same moment, and then nobody could tell whether the request arrived.
+        keep_alive = send.request.purpose is not Purpose.PAY
+        client = self._clients.get(keep_alive)
+        if client is None:
+            arguments: dict[str, Any] = client_arguments(self.settings, keep_alive=keep_alive)
+            if self._transport is not None:
+                arguments["transport"] = self._transport
+            client = self._clients[keep_alive] = httpx.Client(**arguments)
+        deadline = time.monotonic() + max(self.settings.total_timeout, send.read_timeout)
+        try:
+            with client.stream(**request_arguments(self.gateway, self.settings, send)) as response:
+                reader = BodyReader(response, max_bytes=send.max_bytes, deadline=deadline)
+                for chunk in response.iter_bytes():
+                    if not reader.feed(chunk, now=time.monotonic()):
+                        break
+                return reader.result()
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+            raise failure(e, self.settings) from e

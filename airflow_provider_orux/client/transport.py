@@ -1,0 +1,144 @@
+"""What both httpx clients share: how they are built, what a failure of theirs proves, how an answer is read."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from typing import Any
+
+import httpx
+
+from airflow_provider_orux.client.flow import Send, TransportFailure
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.wire import HttpResponse
+from airflow_provider_orux.models.errors import ConfigurationError, redact
+
+USER_AGENT = "airflow-provider-orux"
+
+KEEPALIVE_SECONDS = 60.0
+"""httpx drops an idle connection after 5 s by default, which is less than the pause between two polls."""
+
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Failures before the first byte of the request left: the gateway never saw it."""
+
+
+@functools.lru_cache(maxsize=8)
+def tls_context(ca_path: str | None) -> ssl.SSLContext:
+    """One context per set of certificates: building one costs tens of milliseconds.
+
+    :raises ConfigurationError: the file cannot be read as certificates.
+    """
+    try:
+        if ca_path:
+            return ssl.create_default_context(cafile=ca_path)
+        context: ssl.SSLContext = httpx.create_ssl_context()
+    except OSError as e:
+        raise ConfigurationError(f"The CA file {ca_path!r} cannot be used: {e}", charged="no") from e
+    return context
+
+
+def client_arguments(
+    settings: ClientSettings, *, keep_alive: bool, connections: int | None = None
+) -> dict[str, Any]:
+    """The arguments of an httpx client: no redirects, our timeouts, our proxy and certificates."""
+    arguments: dict[str, Any] = {
+        "base_url": settings.base_url.rstrip("/"),
+        "headers": {"User-Agent": USER_AGENT, "Accept": "application/json"},
+        "follow_redirects": False,
+        "verify": tls_context(settings.ca_path),
+        "limits": httpx.Limits(
+            max_connections=connections,
+            max_keepalive_connections=connections if keep_alive else 0,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        ),
+    }
+    if settings.proxy:
+        arguments["proxy"] = settings.proxy
+    return arguments
+
+
+def request_arguments(gateway: Gateway, settings: ClientSettings, send: Send) -> dict[str, Any]:
+    """The arguments of one httpx request, the key among its headers."""
+    request = send.request
+    headers = dict(request.headers)
+    if request.with_key and settings.key:
+        headers.update(gateway.key_headers(settings.key))
+    arguments: dict[str, Any] = {
+        "method": request.method,
+        "url": request.path,
+        "headers": headers,
+        "timeout": httpx.Timeout(
+            connect=settings.connect_timeout,
+            read=send.read_timeout,
+            write=send.read_timeout,
+            pool=send.read_timeout,
+        ),
+    }
+    if request.query:
+        arguments["params"] = dict(request.query)
+    if request.files is not None:
+        arguments["files"] = [
+            (name, part)
+            for name, parts in request.files.items()
+            for part in (parts if isinstance(parts, list) else [parts])
+        ]
+        arguments["data"] = {k: str(v) for k, v in (request.body or {}).items()}
+    elif request.body is not None:
+        arguments["json"] = request.body
+    return arguments
+
+
+def failure(error: Exception, settings: ClientSettings) -> TransportFailure:
+    """What a failure of httpx proves, in words without secrets."""
+    sent = not isinstance(error, NEVER_SENT)
+    reasons: dict[type[Exception], str] = {
+        httpx.ReadTimeout: "no answer came in time",
+        httpx.ConnectTimeout: "it could not be reached in time",
+        httpx.WriteTimeout: "it stopped taking the request",
+        httpx.PoolTimeout: "no connection became free in time",
+    }
+    words = reasons.get(type(error), "")
+    detail = redact(str(error), settings.key, settings.proxy)
+    text = f"{words} ({type(error).__name__})" if words else f"{type(error).__name__}: {detail}".rstrip(": ")
+    return TransportFailure(text, sent=sent)
+
+
+class BodyReader:
+    """Collects an answer up to a number of bytes and a moment."""
+
+    def __init__(self, response: httpx.Response, *, max_bytes: int, deadline: float) -> None:
+        self.response = response
+        self.max_bytes = max_bytes
+        self.deadline = deadline
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.truncated = False
+
+    def feed(self, chunk: bytes, *, now: float) -> bool:
+        """Take a chunk; False when no more is wanted.
+
+        :raises TransportFailure: the whole exchange took too long.
+        """
+        if now > self.deadline:
+            raise TransportFailure("the answer did not end in time", sent=True)
+        room = self.max_bytes - self.size
+        if len(chunk) > room:
+            self.parts.append(chunk[:room])
+            self.size += room
+            self.truncated = True
+            return False
+        self.parts.append(chunk)
+        self.size += len(chunk)
+        return True
+
+    def result(self) -> HttpResponse:
+        """The answer as a plain value."""
+        headers = {k.lower(): v for k, v in self.response.headers.items()}
+        return HttpResponse(self.response.status_code, headers, b"".join(self.parts), self.truncated)
