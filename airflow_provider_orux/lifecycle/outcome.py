@@ -1,0 +1,74 @@
+"""What a trigger tells the worker: one small event, validated on arrival."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from airflow_provider_orux.models import errors
+from airflow_provider_orux.models.errors import OruxError
+from airflow_provider_orux.models.job import Job
+
+LARGEST_EVENT = 32 * 1024
+"""Bytes. A job whose links need more is fetched again by the worker."""
+
+
+class Outcome(BaseModel):
+    """The event of a job trigger.
+
+    :param kind: ``job``: it ended, ``job`` holds it; ``fetch``: it seems to have ended, the worker has to fetch it
+        (its answer was too long for a trigger); ``error``: the polling ended with ``error``.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    v: Literal[1] = 1
+    kind: Literal["job", "fetch", "error"]
+    job_id: str
+    job: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+    @classmethod
+    def of_job(cls, job: Job) -> Outcome:
+        """The event of a job that ended."""
+        value = job.to_dict()
+        if job.has_inline or len(json.dumps(value)) > LARGEST_EVENT:
+            return cls(kind="fetch", job_id=job.job_id)
+        return cls(kind="job", job_id=job.job_id, job=value)
+
+    @classmethod
+    def of_error(cls, error: OruxError, *, job_id: str) -> Outcome:
+        """The event of a polling that ended with an error."""
+        facts = {
+            name: getattr(error, name)
+            for name in ("message", "gateway", "code", "job_id", "charged", "http_status", "next_step")
+            if getattr(error, name) is not None
+        }
+        return cls(kind="error", job_id=job_id, error={"type": type(error).__name__, **facts})
+
+    @classmethod
+    def read(cls, event: Any) -> Outcome:
+        """Validate an event.
+
+        :raises ValueError: it is not an event of ours.
+        """
+        try:
+            return cls.model_validate(event)
+        except ValidationError as e:
+            raise ValueError(f"not an event of a job trigger: {e.error_count()} problems") from e
+
+    def to_error(self) -> OruxError:
+        """The error of ``kind == "error"``, of its own class."""
+        facts = dict(self.error or {})
+        cls = getattr(errors, str(facts.pop("type", "")), OruxError)
+        if not (isinstance(cls, type) and issubclass(cls, OruxError)):
+            cls = OruxError
+        known = {
+            k: v
+            for k, v in facts.items()
+            if k in ("gateway", "code", "job_id", "charged", "http_status", "next_step")
+        }
+        error: OruxError = cls(str(facts.get("message", "the polling ended with an error")), **known)
+        return error

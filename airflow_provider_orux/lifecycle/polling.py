@@ -1,0 +1,138 @@
+"""What to do after each poll of a job: go on, take the job, or give up. The worker and the trigger share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from airflow_provider_orux.lifecycle.schedule import PollSchedule
+from airflow_provider_orux.models.errors import (
+    GATEWAY_TITLES,
+    AuthenticationError,
+    JobNotFoundError,
+    JobTimeoutError,
+    OruxError,
+)
+from airflow_provider_orux.models.job import Job
+
+MAX_FAILURES = 20
+"""Failed polls in a row after which a job is left alone; with the growing pauses about 15 minutes."""
+LONGEST_FAILURE_PAUSE = 60.0
+AUTH_GRACE = 900.0
+"""Seconds for which 401 and 403 do not end a job that is paid for."""
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Ask again after this many seconds.
+
+    :param reload_connection: the key was refused: look the connection up again first.
+    :param warn: a sentence worth a log line; None when nothing changed.
+    """
+
+    seconds: float
+    reload_connection: bool = False
+    warn: str | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The job ended."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Stop asking."""
+
+    error: OruxError
+
+
+@dataclass
+class PollTracker:
+    """The state of the polling of one job.
+
+    :param deadline: epoch seconds.
+    :param started: epoch seconds when the polling began.
+    :param auth_grace: seconds for which a refused key is put up with.
+    :param not_found_grace: seconds after the start in which "unknown job" means "not indexed yet".
+    """
+
+    job_id: str
+    gateway: str
+    deadline: float
+    started: float
+    schedule: PollSchedule = field(default_factory=PollSchedule)
+    auth_grace: float = AUTH_GRACE
+    not_found_grace: float = 0.0
+    max_failures: int = MAX_FAILURES
+    polls: int = 0
+    failures: int = 0
+    refused_since: float | None = None
+
+    def first_pause(self) -> float:
+        """Seconds before the first poll."""
+        return self.schedule.pause(age=0.0, polls=0)
+
+    def saw(self, job: Job, *, now: float) -> Continue | Done | GiveUp:
+        """A poll was answered."""
+        self.polls += 1
+        recovered = f"Polling of job {self.job_id} works again" if self.failures else None
+        self.failures, self.refused_since = 0, None
+        if job.status.is_terminal:
+            return Done(job)
+        return self._next(
+            self.schedule.pause(age=now - self.started, polls=self.polls), now=now, warn=recovered
+        )
+
+    def failed(self, error: OruxError, *, now: float) -> Continue | GiveUp:
+        """A poll was not answered, or not with a job."""
+        self.polls += 1
+        self.failures += 1
+        pause = max(
+            min(self.schedule.pause(age=0.0, polls=1) * 2 ** min(self.failures, 10), LONGEST_FAILURE_PAUSE),
+            min(error.retry_after or 0.0, 600.0),
+        )
+        if isinstance(error, JobNotFoundError):
+            if now - self.started >= self.not_found_grace:
+                return GiveUp(error)
+            return self._next(min(pause, 10.0), now=now)
+        if isinstance(error, AuthenticationError):
+            self.refused_since = now if self.refused_since is None else self.refused_since
+            if now - self.refused_since >= self.auth_grace:
+                return GiveUp(self._left_alone(error, "the key was refused all the while"))
+            warn = (
+                f"Job {self.job_id} is paid for; the key is refused: {error.message}"
+                if self.failures == 1
+                else None
+            )
+            return self._next(pause, now=now, reload_connection=True, warn=warn)
+        self.refused_since = None
+        if self.failures >= self.max_failures:
+            return GiveUp(self._left_alone(error, f"{self.failures} polls in a row failed"))
+        warn = f"A poll of job {self.job_id} failed: {error.message}" if self.failures == 1 else None
+        return self._next(pause, now=now, warn=warn)
+
+    def _next(
+        self, seconds: float, *, now: float, reload_connection: bool = False, warn: str | None = None
+    ) -> Continue | GiveUp:
+        left = self.deadline - now
+        if left <= 0:
+            return GiveUp(timed_out(self.job_id, self.gateway))
+        return Continue(max(min(seconds, left), 0.05), reload_connection, warn)
+
+    def _left_alone(self, error: OruxError, why: str) -> OruxError:
+        error.job_id = self.job_id
+        error.charged = "unknown"
+        error.message = f"{error.message.rstrip('.')}; {why}. The job may still end"
+        error.next_step = "A retry or a clear of the task goes on with the job and pays nothing."
+        return error
+
+
+def timed_out(job_id: str, gateway: str) -> JobTimeoutError:
+    """The error of a job that did not end before its deadline."""
+    return JobTimeoutError(
+        f"The job did not end before its timeout. It goes on at {GATEWAY_TITLES.get(gateway, gateway)} and may be charged",
+        gateway=gateway,
+        job_id=job_id,
+    )
