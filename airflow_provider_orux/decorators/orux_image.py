@@ -1,0 +1,144 @@
+"""``@task.orux_image(model=…)``: the function returns the prompt, the fields, or a typed request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
+from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
+from airflow.sdk.definitions.context import context_merge
+
+from airflow_provider_orux.exceptions import raise_for_airflow
+from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
+from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+from airflow_provider_orux.operators.specs import spec_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.bases.decorator import TaskDecorator
+
+REQUEST_XCOM = "orux_request"
+"""The request that the function returned, kept for the time of a deferral: the function is called once a try."""
+
+
+class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
+    """Calls the function for the request and generates pictures from it.
+
+    :param python_callable: the function; it returns the prompt (a text), the model's fields (a dict), or one typed
+        request.
+    :param model: the model's id; not needed when the function returns a typed request.
+    :param op_args: positional arguments of the function (templated).
+    :param op_kwargs: keyword arguments of the function (templated).
+    """
+
+    custom_operator_name = "@task.orux_image"
+    template_fields: Sequence[str] = (
+        *DecoratedOperator.template_fields,
+        *(name for name in OruxGenerateImageOperator.template_fields if name not in ("prompt", "request")),
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **DecoratedOperator.template_fields_renderers,
+        **{k: v for k, v in OruxGenerateImageOperator.template_fields_renderers.items() if k != "request"},
+    }
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name in ("prompt", "request"):
+            if name in kwargs:
+                raise InvalidRequestError(
+                    f"`{name}` is what the function of @task.orux_image returns", param=name, charged="no"
+                )
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            prompt=SET_DURING_EXECUTION,
+            **kwargs,
+        )
+
+    def check_arguments(self) -> None:
+        """Check model and options; the prompt comes when the task runs.
+
+        :raises InvalidRequestError: a value that is known already is wrong.
+        """
+        if self.model is not None:
+            super().check_arguments()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Call the function, then generate."""
+        context_merge(context, self.op_kwargs)
+        returned = self.python_callable(*self.op_args, **self.determine_kwargs(context))
+        try:
+            self._take(self._spec(returned))
+        except OruxError as e:
+            raise_for_airflow(e)
+        # What the function returned is literal: it may hold braces of its own, so it is not rendered as a template.
+        context["ti"].xcom_push(REQUEST_XCOM, self.request)
+        result: dict[str, Any] = OruxGenerateImageOperator.execute(self, context)
+        return result
+
+    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Go on after a deferral with the request of that try."""
+        self._recall(context)
+        return super().resume(context, event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Also after the trigger crashed."""
+        self._recall(context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _spec(self, returned: Any) -> Mapping[str, Any]:
+        if isinstance(returned, GenerationRequest):
+            if self.model is not None or self.options:
+                raise InvalidRequestError(
+                    "The function returned a typed request; leave `model` and `options` out of @task.orux_image",
+                    param="request",
+                    charged="no",
+                )
+            value: Mapping[str, Any] = spec_of(returned)
+            return value
+        fields = {"prompt": returned} if isinstance(returned, str) else returned
+        if not isinstance(fields, Mapping):
+            raise InvalidRequestError(
+                f"The function of @task.orux_image returned a {type(returned).__name__}; it returns the prompt, a dict "
+                "of the model's fields, or a typed request",
+                charged="no",
+            )
+        spec: dict[str, Any] = {
+            "model": self.model,
+            "verb": "generate",
+            "fields": {**(self.options or {}), **fields},
+        }
+        return spec
+
+    def _take(self, spec: Mapping[str, Any]) -> None:
+        self.model, self.prompt, self.options = None, None, None
+        self.request = spec
+
+    def _recall(self, context: Context) -> None:
+        if self.request is None:
+            spec = context["ti"].xcom_pull(
+                task_ids=context["ti"].task_id, key=REQUEST_XCOM, map_indexes=context["ti"].map_index
+            )
+            if isinstance(spec, Mapping):
+                self._take(spec)
+
+
+def orux_image_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+    """Turn a function that returns a prompt (or a request) into a task that generates pictures from it.
+
+    :param python_callable: the function.
+    """
+    return task_decorator_factory(
+        python_callable=python_callable,
+        decorated_operator_class=_OruxImageDecoratedOperator,
+        **kwargs,
+    )

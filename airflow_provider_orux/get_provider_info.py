@@ -1,0 +1,154 @@
+"""What this provider offers to Airflow. Imports nothing: Airflow reads it at every start."""
+
+
+def get_provider_info() -> dict[str, object]:
+    """The provider's description (schema: ``airflow/provider_info.schema.json``)."""
+    name = "AI generation gateways"
+
+    def field(label: str, description: str, **schema: object) -> dict[str, object]:
+        return {"label": label, "description": description, "schema": schema}
+
+    common_fields = {
+        "allow_private_hosts": field(
+            "Allow private hosts",
+            "Whether artifacts may be fetched from private addresses, as the sandbox's are.",
+            type=["boolean", "null"],
+            default=False,
+        ),
+        "max_artifact_mib": field(
+            "Largest artifact (MiB)",
+            "A larger one is refused.",
+            type=["number", "null"],
+            default=256,
+            minimum=1,
+        ),
+        "connect_timeout": field(
+            "Connect timeout (s)", "To reach the host.", type=["number", "null"], default=10, minimum=0.1
+        ),
+        "read_timeout": field(
+            "Read timeout (s)", "For polls and submissions.", type=["number", "null"], default=30, minimum=0.1
+        ),
+        "generate_timeout": field(
+            "Generation timeout (s)",
+            "For a synchronous generation, which holds its worker until the picture is made.",
+            type=["number", "null"],
+            default=300,
+            minimum=1,
+        ),
+        "max_in_flight_polls": field(
+            "Polls in flight",
+            "Polls under way at once in one triggerer; a poll may count against the account's concurrency.",
+            type=["integer", "null"],
+            minimum=1,
+            maximum=1000,
+        ),
+        "not_accepted": field(
+            "Errors that mean 'not accepted'",
+            "status:code, … of the vendor's own errors that are known to mean that nothing was taken.",
+            type=["string", "null"],
+        ),
+        "proxy": field(
+            "Proxy URL", "For everything that is sent.", type=["string", "null"], format="password"
+        ),
+        "ca_path": field(
+            "CA file", "Certificates to trust instead of the system's.", type=["string", "null"]
+        ),
+    }
+
+    def behaviour(host: str) -> dict[str, object]:
+        return {
+            "hidden-fields": ["login", "schema", "extra"],
+            "relabeling": {"password": "API key", "host": "Host"},
+            "placeholders": {"host": host},
+        }
+
+    return {
+        "package-name": "airflow-provider-orux",
+        "name": name,
+        "description": "Images, audio and video through Orux AI, YEScale and OpenGPU Relay: paid once, kept, seen.",
+        "integrations": [{"integration-name": name, "tags": ["service"]}],
+        "operators": [
+            {
+                "integration-name": name,
+                "python-modules": [
+                    "airflow_provider_orux.operators.images",
+                    "airflow_provider_orux.operators.midjourney",
+                    "airflow_provider_orux.operators.jobs",
+                ],
+            }
+        ],
+        "sensors": [{"integration-name": name, "python-modules": ["airflow_provider_orux.sensors.jobs"]}],
+        "hooks": [
+            {
+                "integration-name": name,
+                "python-modules": ["airflow_provider_orux.hooks.base", "airflow_provider_orux.hooks.orux"],
+            }
+        ],
+        "triggers": [{"integration-name": name, "python-modules": ["airflow_provider_orux.triggers.jobs"]}],
+        "connection-types": [
+            {
+                "connection-type": "orux",
+                "hook-class-name": "airflow_provider_orux.hooks.orux.OruxHook",
+                "hook-name": "Orux AI",
+                "ui-field-behaviour": behaviour("https://orux.top"),
+                "conn-fields": {
+                    **common_fields,
+                    "route": field(
+                        "Route of images",
+                        "sync: the documented endpoint; tasks: asynchronous, its body for images is our inference.",
+                        type=["string", "null"],
+                        enum=["sync", "tasks"],
+                        default="sync",
+                    ),
+                    "midjourney_path": field(
+                        "Midjourney path",
+                        "Where Midjourney jobs are submitted (inferred).",
+                        type=["string", "null"],
+                        default="/api/v1/tasks",
+                    ),
+                    "imagine_action": field(
+                        "action=imagine",
+                        "Whether imagine is sent with an action (inferred: omit).",
+                        type=["string", "null"],
+                        enum=["omit", "send"],
+                        default="omit",
+                    ),
+                    "reroll_index": field(
+                        "Index of a reroll",
+                        "The vendor's prose sends one, its diagram does not.",
+                        type=["string", "null"],
+                        enum=["omit", "send"],
+                        default="omit",
+                    ),
+                    "follow_up_model": field(
+                        "Model in follow-ups",
+                        "Whether upscale, variation and reroll repeat the model (inferred: send).",
+                        type=["string", "null"],
+                        enum=["send", "omit"],
+                        default="send",
+                    ),
+                },
+            }
+        ],
+        "extra-links": ["airflow_provider_orux.links.artifact.OruxArtifactLink"],
+        "task-decorators": [
+            {
+                "name": "orux_image",
+                "class-name": "airflow_provider_orux.decorators.orux_image.orux_image_task",
+            }
+        ],
+        "config": {
+            "orux": {
+                "description": "Settings of the provider for AI generation gateways.",
+                "options": {
+                    "deferrable": {
+                        "description": "Whether operators and sensors wait in the triggerer instead of a worker.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
+                },
+            }
+        },
+    }

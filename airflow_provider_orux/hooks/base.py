@@ -1,0 +1,200 @@
+"""``GatewayHook``: the hook of all gateways. The connection's type chooses the wire."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection, unknown_extras
+from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.errors import ConfigurationError, OruxError, redact
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.requests import GenerationRequest
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
+    from airflow_provider_orux.client.sync import GatewayClient
+
+HOOKS = {
+    "orux": "airflow_provider_orux.hooks.orux.OruxHook",
+    "yescale": "airflow_provider_orux.hooks.yescale.YEScaleHook",
+    "opengpu_relay": "airflow_provider_orux.hooks.opengpu_relay.OpenGPURelayHook",
+}
+
+
+class GatewayHook(BaseHook):
+    """A client of the gateway that an Airflow connection names.
+
+    The key is the connection's password; host, timeouts and the gateway's own settings are described in the page
+    "Connection" of the documentation.
+
+    :param conn_id: the Airflow connection. Its type (``orux``, ``yescale``, ``opengpu_relay``) chooses the gateway.
+    :raises ConfigurationError: the connection is of another type, or a setting of it is not usable.
+    """
+
+    conn_name_attr: ClassVar[str] = "conn_id"
+    default_conn_name: ClassVar[str] = "orux_default"
+    conn_type: ClassVar[str] = ""
+    hook_name: ClassVar[str] = "AI generation gateway"
+
+    def __init__(self, conn_id: str | None = None) -> None:
+        super().__init__()
+        self.conn_id = conn_id or self.default_conn_name
+        self._connection: GatewayConnection | None = None
+        self._client: GatewayClient | None = None
+
+    @classmethod
+    def for_conn(cls, conn_id: str, *, argument: str = "conn_id") -> GatewayHook:
+        """The hook of the connection's type.
+
+        :param argument: the argument that named the connection, for the error.
+        :raises ConfigurationError: the connection is of a type that is no gateway.
+        """
+        connection = read_airflow_connection(BaseHook.get_connection(conn_id), conn_id, argument=argument)
+        module, _, name = HOOKS[connection.gateway.name].rpartition(".")
+        hook: GatewayHook = getattr(importlib.import_module(module), name)(conn_id)
+        hook._connection = connection
+        return hook
+
+    @property
+    def connection(self) -> GatewayConnection:
+        """The connection, read and checked once."""
+        if self._connection is None:
+            connection = read_airflow_connection(self.get_connection(self.conn_id), self.conn_id)
+            if self.conn_type and connection.gateway.name != self.conn_type:
+                raise ConfigurationError(
+                    f"Connection {self.conn_id!r} is of type {connection.gateway.name!r}; "
+                    f"{type(self).__name__} needs {self.conn_type!r}. GatewayHook.for_conn() takes any gateway",
+                    param="conn_id",
+                    charged="no",
+                )
+            if (unread := unknown_extras(connection)) is not None:
+                self.log.warning("%s", unread)
+            self._connection = connection
+        return self._connection
+
+    def get_conn(self) -> GatewayClient:
+        """The synchronous client; the hook keeps one and :meth:`close` closes it."""
+        if self._client is None:
+            from airflow_provider_orux.client.sync import GatewayClient
+
+            self._client = GatewayClient(self.connection.gateway, self.connection.client)
+        return self._client
+
+    async def get_async_conn(self) -> AsyncGatewayClient:
+        """A new asynchronous client. Use it as a context manager, and one for many jobs."""
+        from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
+
+        connection = await aread_airflow_connection(self.conn_id)
+        return AsyncGatewayClient(connection.gateway, connection.client)
+
+    def reload(self) -> None:
+        """Forget the connection and its client: the next use looks the connection up again."""
+        self.close()
+        self._connection = None
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def __enter__(self) -> GatewayHook:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- the verbs, for @task functions ---------------------------------------------------------------
+    def build_request(
+        self,
+        *,
+        model: str | None,
+        verb: str = "generate",
+        extra_body: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> GenerationRequest:
+        """A validated request for a model of this connection's gateway.
+
+        :raises InvalidRequestError: a field is wrong; it names the field, what is allowed and the nearest name.
+        """
+        return catalogue.build(
+            model=model,
+            verb=verb,
+            fields=fields,
+            extra_body=extra_body,
+            among=self.connection.gateway.requests,
+        )
+
+    def submit(self, request: GenerationRequest) -> Job:
+        """Submit a job. **It is charged each time it is called**: the operators add the ledger that prevents that.
+
+        :raises AmbiguousSubmitError: the request was sent and no answer came.
+        :raises OruxError: it was refused; nothing was charged.
+        """
+        return self.get_conn().submit(request)
+
+    def generate(self, request: GenerationRequest, *, local_id: str = "generation") -> Job:
+        """A synchronous generation. **It is charged each time it is called.**
+
+        :param local_id: the id of the returned job: the gateway has none for it.
+        """
+        return self.get_conn().generate(request, local_id=local_id)
+
+    def get_job(self, job_id: str) -> Job:
+        """The job as it is now; free of charge.
+
+        :raises JobNotFoundError: the gateway does not know it for this key.
+        """
+        return self.get_conn().poll(job_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the gateway something that costs nothing, with the connection's key."""
+        try:
+            connection = self.connection
+            gateway, key = connection.gateway, connection.client.key
+            if not key and gateway.key_required:
+                return (
+                    False,
+                    f"The connection has no API key: put it into the password field ({gateway.title}).",
+                )
+            client = self.get_conn()
+            client.run(client.calls.read(gateway.probe(), gateway.read_free, attempts=1))
+        except OruxError as e:
+            return False, redact(str(e))
+        finally:
+            self.close()
+        text = f"{gateway.title} answered at {connection.client.host}"
+        text += " and took the key." if key else ", as a guest: no key is set."
+        if key and gateway.key_pattern and not re.fullmatch(gateway.key_pattern, key):
+            text += " (The key does not look like a key of this gateway.)"
+        if (unread := unknown_extras(connection)) is not None:
+            text += f" {unread}."
+        return True, text
+
+
+def read_airflow_connection(
+    conn: Connection, conn_id: str, *, argument: str = "conn_id"
+) -> GatewayConnection:
+    """Check an Airflow connection. See :func:`read_connection`."""
+    return read_connection(
+        conn_id=conn_id,
+        conn_type=conn.conn_type,
+        host=conn.host,
+        port=conn.port,
+        schema=conn.schema,
+        password=conn.password,
+        extra=conn.extra_dejson,
+        argument=argument,
+    )
+
+
+async def aread_airflow_connection(conn_id: str) -> GatewayConnection:
+    """The same from a trigger, without blocking its event loop."""
+    conn = await BaseHook.aget_connection(conn_id)
+    return read_airflow_connection(conn, conn_id)

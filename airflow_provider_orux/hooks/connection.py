@@ -1,0 +1,161 @@
+"""An Airflow connection, read and checked: what each of its fields and extras means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.registry import CLASSES, gateway_for
+from airflow_provider_orux.models.errors import ConfigurationError
+from airflow_provider_orux.models.requests import nearest
+
+
+class Extra(BaseModel):
+    """The extras that every gateway's connection has. Empty texts, as the form sends them, mean "not given".
+
+    :param allow_private_hosts: whether artifacts may be fetched from private addresses (the sandbox's are).
+    :param max_artifact_mib: MiB; a larger artifact is refused.
+    :param connect_timeout: seconds to reach the host.
+    :param read_timeout: seconds without a byte of an answer, for polls and submissions.
+    :param generate_timeout: the same for a synchronous generation; it holds the worker for as long.
+    :param proxy: URL of a proxy for all we send.
+    :param ca_path: file of certificates to trust instead of the system's.
+    :param max_in_flight_polls: polls under way at once in one triggerer (a poll may count against the account's
+        concurrency).
+    :param not_accepted: ``status:code, …`` of the vendor's own errors known to mean "nothing was taken".
+    """
+
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+
+    allow_private_hosts: bool = False
+    max_artifact_mib: float = Field(default=256, gt=0, le=65536)
+    connect_timeout: float = Field(default=10, gt=0, le=600)
+    read_timeout: float = Field(default=30, gt=0, le=3600)
+    generate_timeout: float = Field(default=300, gt=0, le=7200)
+    proxy: str | None = None
+    ca_path: str | None = None
+    max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
+    not_accepted: str | list[str] | None = None
+
+
+@dataclass(frozen=True)
+class GatewayConnection:
+    """A connection that was read and checked.
+
+    :param conn_id: the connection's id.
+    :param gateway: the wire of its type, with its options.
+    :param client: where and how to reach it.
+    :param extra: the extras that all gateways share.
+    :param unknown: names of extras that nothing reads.
+    """
+
+    conn_id: str
+    gateway: Gateway
+    client: ClientSettings
+    extra: Extra
+    unknown: tuple[str, ...] = field(default=())
+
+    @property
+    def max_in_flight_polls(self) -> int:
+        """Polls under way at once: the connection's, else the gateway's default."""
+        return self.extra.max_in_flight_polls or self.gateway.default_in_flight_polls
+
+
+def read_connection(
+    *,
+    conn_id: str,
+    conn_type: str | None,
+    host: str | None,
+    port: int | None,
+    schema: str | None,
+    password: str | None,
+    extra: Mapping[str, Any],
+    argument: str = "conn_id",
+) -> GatewayConnection:
+    """Check the parts of an Airflow connection.
+
+    :param argument: the operator's argument that named the connection, for the error.
+    :raises ConfigurationError: the connection's type is no gateway, or a setting is not usable.
+    """
+    name = (conn_type or "").replace("-", "_")
+    if name not in CLASSES:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} is of type {conn_type or 'none'!r}, which is not a generation gateway "
+            f"({', '.join(CLASSES)}); it was named by the argument {argument!r} (or by default_args)",
+            param=argument,
+            charged="no",
+        )
+    given = {k: v for k, v in extra.items() if v is not None and v != ""}
+    try:
+        parsed = Extra.model_validate(given)
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise ConfigurationError(
+            f"Extra {where!r} of connection {conn_id!r}: {first['msg']}",
+            gateway=name,
+            param=where,
+            charged="no",
+        ) from None
+    gateway = gateway_for(name, given)
+    try:
+        client = ClientSettings(
+            base_url=base_url(host or gateway.default_host, port=port, schema=schema),
+            key=(password or "").strip() or None,
+            connect_timeout=parsed.connect_timeout,
+            read_timeout=parsed.read_timeout,
+            generate_timeout=parsed.generate_timeout,
+            proxy=parsed.proxy,
+            ca_path=parsed.ca_path,
+            max_answer_bytes=int((8 * parsed.max_artifact_mib + 16) * 1024 * 1024),
+        )
+    except ConfigurationError as e:
+        e.message = f"Connection {conn_id!r}: {e.message}"
+        raise
+    unknown = tuple(n for n in given if n not in Extra.model_fields and n not in gateway.OPTIONS)
+    return GatewayConnection(conn_id, gateway, client, parsed, unknown)
+
+
+def base_url(host: str, *, port: int | None = None, schema: str | None = None) -> str:
+    """The URL of a host as people write it: with or without a scheme, with or without a port.
+
+    Without a scheme it is https, and http for a loopback address.
+    """
+    host = host.strip().rstrip("/")
+    if "://" not in host:
+        scheme = schema if schema in ("http", "https") else "http" if _is_loopback(host) else "https"
+        host = f"{scheme}://{host}"
+    scheme, _, rest = host.partition("://")
+    netloc, slash, path = rest.partition("/")
+    if port and ":" not in netloc.rpartition("]")[2]:
+        netloc = f"{netloc}:{port}"
+    return f"{scheme}://{netloc}{slash}{path}"
+
+
+def unknown_extras(connection: GatewayConnection) -> str | None:
+    """A sentence about extras that nothing reads, with the nearest right names; None when there are none."""
+    if not connection.unknown:
+        return None
+    names = [*Extra.model_fields, *connection.gateway.OPTIONS]
+    hints = [
+        f"{n!r}" + (f" (did you mean {near!r}?)" if (near := nearest(n, names)) else "")
+        for n in connection.unknown
+    ]
+    return f"Connection {connection.conn_id!r} has extras that nothing reads: {', '.join(hints)}"
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.partition("/")[0]
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

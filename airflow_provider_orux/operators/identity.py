@@ -1,0 +1,60 @@
+"""Who is running: the task instance as the ledger, the manifest and the messages name it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_orux.lifecycle.fingerprint import digest
+
+
+@dataclass(frozen=True)
+class TaskIdentity:
+    """One task instance, and the run of it that a person asked for.
+
+    :param epoch: ``ti.max_tries`` as it is: a retry keeps it, a clear mostly changes it.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+    epoch: int
+
+    @classmethod
+    def of(cls, context: Any) -> TaskIdentity:
+        """Read it from a task's context."""
+        ti = context["ti"]
+        return cls(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=ti.map_index if ti.map_index is not None else -1,
+            try_number=ti.try_number,
+            epoch=ti.max_tries,
+        )
+
+    def local_id(self, *, fingerprint: str, at: float, resubmits: int) -> str:
+        """Our own id of one submission: unique, and no secret."""
+        key = [
+            self.dag_id,
+            self.run_id,
+            self.task_id,
+            self.map_index,
+            self.epoch,
+            fingerprint,
+            round(at, 3),
+            resubmits,
+        ]
+        return f"gen-{digest(key)[:24]}"
+
+    def command(self, verb: str, *, job_id: str | None = None) -> str:
+        """The ``airflow orux ledger`` command for this task instance, ready to paste."""
+        words = ["airflow", "orux", "ledger", verb, self.dag_id, self.run_id, self.task_id]
+        if self.map_index >= 0:
+            words += ["--map-index", str(self.map_index)]
+        if job_id is not None:
+            words += ["--job-id", job_id]
+        return shlex.join(words)

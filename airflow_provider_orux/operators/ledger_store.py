@@ -1,0 +1,133 @@
+"""The ledger's record in Airflow's task state store: how it is read so that "no record" can be believed."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from airflow_provider_orux.lifecycle.ledger import PROBE_KEY, RECORD_KEY, Record
+from airflow_provider_orux.models.errors import LedgerError
+
+WRITE_PATIENCE = 60.0
+"""Seconds for which a write that follows a payment is tried again."""
+
+
+class StateStore(Protocol):
+    """What we use of ``context["task_state_store"]``."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, or the default."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        """Write a value."""
+
+    def delete(self, key: str) -> None:
+        """Remove a value."""
+
+
+class LedgerStore:
+    """Reads and writes the record of one task instance (DAG run, task, map index; never the try number).
+
+    :param store: ``context["task_state_store"]``.
+    :param sleep: how to wait between two tries of a write.
+    """
+
+    def __init__(
+        self,
+        store: StateStore | None,
+        *,
+        log: logging.Logger | Any,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        if store is None:
+            raise LedgerError(
+                "Airflow gave this task no state store, so a paid submission could not be remembered",
+                charged="no",
+                next_step="Nothing was sent. Use Airflow 3.3 or newer, or give up the protection with durable=False.",
+            )
+        self._store = store
+        self._log = log
+        self._sleep = sleep
+
+    def read(self) -> Record | None:
+        """The record; None only when the store is proven to answer.
+
+        A 404 of any cause (an ingress, a stale id) reads as "no value". So before None is believed, a second key is
+        written and read back, and the record is read once more.
+
+        :raises LedgerError: the store does not answer, or the value is not of our shape.
+        """
+        value = self._get(RECORD_KEY)
+        if value is None:
+            nonce = uuid.uuid4().hex
+            try:
+                self._set(PROBE_KEY, nonce)
+            except Exception as e:
+                raise _unreachable("written", e) from e
+            if self._get(PROBE_KEY) != nonce:
+                raise LedgerError(
+                    "The task state store does not give back what was just written to it", charged="no"
+                )
+            value = self._get(RECORD_KEY)
+        return None if value is None else Record.from_json(value)
+
+    def write_intent(self, record: Record) -> None:
+        """Write the record right before a paid request. It must succeed, else nothing is sent.
+
+        :raises LedgerError: it did not. A newer execution of this task instance may have begun: that is the fence.
+        """
+        try:
+            self._set(RECORD_KEY, record.to_json())
+        except Exception as e:
+            raise _unreachable("written", e) from e
+
+    def write(self, record: Record) -> None:
+        """Write a record that must not be lost: tried again for up to 60 s.
+
+        :raises LedgerError: it could not be written.
+        """
+        self._patiently(lambda: self._set(RECORD_KEY, record.to_json()))
+
+    def remove(self) -> None:
+        """Remove the record of a submission that is proven not to have been accepted.
+
+        :raises LedgerError: it could not be removed; the next execution will take it for an ambiguous submission.
+        """
+        self._patiently(lambda: self._store.delete(RECORD_KEY))
+
+    def _patiently(self, write: Callable[[], None]) -> None:
+        deadline = time.monotonic() + WRITE_PATIENCE
+        pause = 0.5
+        while True:
+            try:
+                return write()
+            except Exception as e:
+                if time.monotonic() + pause > deadline:
+                    raise _unreachable("written", e) from e
+                self._log.warning("The ledger cannot be written (%s); trying again", type(e).__name__)
+                self._sleep(pause)
+                pause = min(pause * 2, 10.0)
+
+    def _get(self, key: str) -> Any:
+        try:
+            return self._store.get(key)
+        except Exception as e:
+            raise _unreachable("read", e) from e
+
+    def _set(self, key: str, value: Any) -> None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        self._store.set(key, value, retention=NEVER_EXPIRE)
+
+
+def _unreachable(verb: str, cause: Exception) -> LedgerError:
+    error = LedgerError(
+        f"The task state store cannot be {verb} ({type(cause).__name__}: {str(cause)[:200]})",
+        next_step="Nothing is submitted while the ledger cannot be read and written. Clear the task when Airflow's "
+        "API server answers again.",
+    )
+    error.final = False
+    return error

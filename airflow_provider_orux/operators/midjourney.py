@@ -1,0 +1,122 @@
+"""Midjourney: imagine makes a grid of four; upscale, variation and reroll go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from airflow_provider_orux.operators.paid import PaidOperator
+
+
+class OruxImagineOperator(PaidOperator):
+    """Make a grid of four pictures from a prompt.
+
+    Runs on each gateway that offers Midjourney. Its XComs ``job_id`` and ``conn_id`` are what a follow-up takes:
+    ``parent_job_id=imagine.output["job_id"]``.
+
+    :param prompt: what to make (templated).
+    :param aspect_ratio: any ``width:height`` in whole numbers, like ``16:9`` (templated). None: the gateway's default.
+    :param stylize: 0 to 1000, artistic styling strength. The gateway's default is 100.
+    :param weird: 0 to 3000, unconventional composition. The gateway's default is 0.
+    :param chaos: 0 to 100, variance between the four pictures. The gateway's default is 0.
+    :param tile: a seamless picture, for textures. The gateway's default is False.
+    :param webhook_url: an https address that the gateway calls when the job ends; not needed: we poll.
+
+    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+
+    :raises InvalidRequestError: a value is out of range; the message names it and what is allowed.
+    """
+
+    verb: ClassVar[str] = "imagine"
+    request_fields: ClassVar[tuple[str, ...]] = (
+        "prompt", "aspect_ratio", "stylize", "weird", "chaos", "tile", "webhook_url",
+    )  # fmt: skip
+    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    ui_color = "#d9d2f5"
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        aspect_ratio: str | None = None,
+        stylize: int | str | None = None,
+        weird: int | str | None = None,
+        chaos: int | str | None = None,
+        tile: bool | str | None = None,
+        webhook_url: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.aspect_ratio = aspect_ratio
+        self.stylize = stylize
+        self.weird = weird
+        self.chaos = chaos
+        self.tile = tile
+        self.webhook_url = webhook_url
+        self.check_arguments()
+
+
+class _FollowUpOperator(PaidOperator):
+    """What upscale and variation share: a parent and the index of a picture in its grid."""
+
+    request_fields: ClassVar[tuple[str, ...]] = ("parent_job_id", "index")
+    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+
+    def __init__(self, *, parent_job_id: str, index: int | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.parent_job_id = parent_job_id
+        self.index = index
+        self.check_arguments()
+
+
+class OruxUpscaleOperator(_FollowUpOperator):
+    """Make one picture of a grid at full resolution.
+
+    :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
+    :param index: 1 to 4, which picture, row by row (templated).
+
+    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`. Use the parent's
+    connection: ``conn_id=imagine.output["conn_id"]``.
+
+    :raises InvalidRequestError: the index is not 1 to 4, or the parent's id is empty.
+    """
+
+    verb: ClassVar[str] = "upscale"
+    ui_color = "#c9e4f6"
+
+
+class OruxVariationOperator(_FollowUpOperator):
+    """Make a new grid in the look of one picture of a grid.
+
+    :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
+    :param index: 1 to 4, which picture, row by row (templated).
+
+    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+
+    :raises InvalidRequestError: the index is not 1 to 4, or the parent's id is empty.
+    """
+
+    verb: ClassVar[str] = "variation"
+    ui_color = "#cdebd3"
+
+
+class OruxRerollOperator(PaidOperator):
+    """Run a grid's prompt again: a new grid. It takes no index.
+
+    :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
+
+    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+
+    :raises InvalidRequestError: the parent's id is empty.
+    """
+
+    verb: ClassVar[str] = "reroll"
+    request_fields: ClassVar[tuple[str, ...]] = ("parent_job_id",)
+    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    ui_color = "#f6e3c9"
+
+    def __init__(self, *, parent_job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.parent_job_id = parent_job_id
+        self.check_arguments()

@@ -1,0 +1,168 @@
+"""``OruxJobSensor``: waits until a job ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.configuration import conf
+
+from airflow_provider_orux.exceptions import raise_for_airflow
+from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.models.errors import (
+    AuthenticationError,
+    GatewayUnavailableError,
+    InvalidRequestError,
+    JobNotFoundError,
+    OruxError,
+    RateLimitedError,
+)
+from airflow_provider_orux.operators.templates import is_mapped, is_pending
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_orux.models.job import Job
+
+
+class OruxJobSensor(BaseSensorOperator):
+    """Wait for a job that another task submitted, without holding a worker.
+
+    It returns the same result as a generating task (with the job's links; it saves nothing), and pushes ``job_id``,
+    ``conn_id`` and ``urls``. It cannot submit: a job that failed fails the sensor at once, and the error names the
+    task to clear.
+
+    :param job_id: the job: ``submit.output["job_id"]`` (templated).
+    :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``.
+    :param deferrable: wait in the triggerer instead of the worker. Default: ``[orux] deferrable``, True as shipped.
+    :param poke_interval: seconds between polls, as for any sensor. Not given: the provider's schedule decides when
+        deferrable, else Airflow's default of 60 s.
+    :param timeout: seconds (or a timedelta) to wait, from the start of the sensor.
+    :param auth_grace: seconds for which a refused key does not end the waiting. Default 15 minutes.
+
+    The other arguments are those of Airflow's ``BaseSensorOperator``.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "conn_id")
+    operator_extra_links = (OruxArtifactLink(),)
+    ui_color = "#f3e6f5"
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        conn_id: str = "orux_default",
+        deferrable: bool | None = None,
+        poke_interval: float | timedelta | None = None,
+        auth_grace: float = 900.0,
+        **kwargs: Any,
+    ) -> None:
+        if poke_interval is not None:
+            kwargs["poke_interval"] = poke_interval
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.conn_id = conn_id
+        self.deferrable = (
+            conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
+        )
+        self.poll_interval = self.poke_interval if poke_interval is not None else None
+        self.auth_grace = auth_grace
+        self._submitter = getattr(getattr(job_id, "operator", None), "task_id", None)
+        self._refused_since: float | None = None
+        self._first_look: float | None = None
+        if (
+            not is_mapped(self)
+            and not is_pending(job_id)
+            and not (isinstance(job_id, str) and job_id.strip())
+        ):
+            raise InvalidRequestError(
+                f"`job_id` is {job_id!r}", param="job_id", charged="no", next_step="Correct the argument."
+            )
+
+    def execute(self, context: Context) -> Any:
+        """Look once; then wait in the triggerer, or poke as any sensor does."""
+        from airflow_provider_orux.operators.result import push_job
+
+        push_job(context["ti"], job_id=self.job_id, conn_id=self.conn_id)
+        if not self.deferrable:
+            return super().execute(context)
+        found = self.poke(context)
+        if isinstance(found, PokeReturnValue):
+            return found.xcom_value
+        from airflow_provider_orux.operators.waiting import NET_SECONDS
+        from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+
+        now = time.time()
+        self.defer(
+            trigger=OruxJobTrigger(
+                conn_id=self.conn_id,
+                job_id=self.job_id,
+                deadline=now + self.timeout,
+                poll_interval=self.poll_interval,
+                started=now,
+                auth_grace=self.auth_grace,
+            ),
+            method_name="resume",
+            timeout=timedelta(seconds=self.timeout + NET_SECONDS),
+        )
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """One look at the job. A poll that fails is not a job that failed."""
+        from airflow_provider_orux.hooks.base import GatewayHook
+
+        self._first_look = self._first_look or time.monotonic()
+        try:
+            with GatewayHook.for_conn(self.conn_id) as hook:
+                try:
+                    job = hook.get_conn().poll(self.job_id, attempts=1)
+                except (RateLimitedError, GatewayUnavailableError) as e:
+                    self.log.warning("A poll of job %s failed, trying again: %s", self.job_id, e.message)
+                    return False
+                except AuthenticationError as e:
+                    self._refused_since = self._refused_since or time.monotonic()
+                    if time.monotonic() - self._refused_since > self.auth_grace:
+                        raise
+                    self.log.warning("The key is refused, trying again: %s", e.message)
+                    return False
+                except JobNotFoundError:
+                    # Some gateways index a job a moment after they accepted it.
+                    if time.monotonic() - self._first_look >= hook.connection.gateway.not_found_grace:
+                        raise
+                    return False
+                self._refused_since = None
+                if not job.status.is_terminal:
+                    return False
+                return PokeReturnValue(is_done=True, xcom_value=self._ended(context, job))
+        except OruxError as e:
+            raise_for_airflow(e)
+
+    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Go on after the trigger fired."""
+        from airflow_provider_orux.hooks.base import GatewayHook
+        from airflow_provider_orux.operators.result import push_job
+        from airflow_provider_orux.operators.waiting import read_event
+
+        push_job(context["ti"], job_id=self.job_id, conn_id=self.conn_id)
+        try:
+            with GatewayHook.for_conn(self.conn_id) as hook:
+                return self._ended(context, read_event(hook, event, job_id=self.job_id))
+        except OruxError as e:
+            raise_for_airflow(e)
+
+    def on_kill(self) -> None:
+        """Say the truth about the job."""
+        self.log.warning(
+            "The sensor was killed. Job %s goes on at the gateway and will be charged.", self.job_id
+        )
+
+    def _ended(self, context: Context, job: Job) -> dict[str, Any]:
+        from airflow_provider_orux.operators.result import build_result, push_result
+        from airflow_provider_orux.operators.waiting import raise_unless_succeeded
+
+        raise_unless_succeeded(job, submitter=self._submitter or "(the one that submitted the job)")
+        result = build_result(job=job, conn_id=self.conn_id)
+        push_result(context["ti"], result)
+        return result

@@ -1,0 +1,80 @@
+"""``OruxJobTrigger``: waits in the triggerer until a job ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_orux.lifecycle.polling import AUTH_GRACE
+from airflow_provider_orux.triggers.hub import hub_for
+
+
+class OruxJobTrigger(BaseTrigger):
+    """Fires once, when the job ended or when asking for it makes no more sense.
+
+    Its arguments lie in the metadata database as plain text: ids and numbers only, no key and no prompt. The event
+    is an :class:`airflow_provider_orux.lifecycle.outcome.Outcome`.
+
+    :param conn_id: the Airflow connection of the gateway.
+    :param job_id: the job.
+    :param deadline: epoch seconds after which the job is no longer waited for.
+    :param poll_interval: seconds between polls; None: the schedule decides.
+    :param started: epoch seconds when the job was accepted; None: when the trigger starts.
+    :param auth_grace: seconds for which a refused key does not end the waiting.
+    """
+
+    def __init__(
+        self,
+        conn_id: str,
+        job_id: str,
+        deadline: float,
+        poll_interval: float | None = None,
+        started: float | None = None,
+        auth_grace: float = AUTH_GRACE,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.conn_id = conn_id
+        self.job_id = job_id
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.started = started
+        self.auth_grace = auth_grace
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path and the arguments that rebuild the trigger in another process."""
+        return (
+            "airflow_provider_orux.triggers.jobs.OruxJobTrigger",
+            {
+                "conn_id": self.conn_id,
+                "job_id": self.job_id,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "started": self.started,
+                "auth_grace": self.auth_grace,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, yield one event, return."""
+        outcome = await hub_for(self.conn_id).wait(
+            self.job_id,
+            deadline=self.deadline,
+            poll_interval=self.poll_interval,
+            started=self.started if self.started is not None else time.time(),
+            auth_grace=self.auth_grace,
+        )
+        yield TriggerEvent(outcome.model_dump(mode="json", exclude_none=True))  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Say the truth: no gateway of ours documents a way to cancel a job.
+
+        Airflow also calls this when it moves the trigger to another triggerer, so nothing else may be done here.
+        """
+        self.log.warning(
+            "Job %s is no longer waited for by this trigger. It goes on at the gateway and will be charged; "
+            "a clear of the task takes it up again.",
+            self.job_id,
+        )
