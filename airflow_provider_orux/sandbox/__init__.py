@@ -1,0 +1,34 @@
+"""The sandbox: a gateway that runs on the user's own machine, with accounts and real pictures.
+
+It is a house of its own. Nothing in it imports another part of this package: it is written from the
+gateways' documents alone, so that a client tested against it is tested against a second reading of them.
+
+``python -m airflow_provider_orux.sandbox`` starts it; ``SandboxServer`` embeds it in a test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_orux.sandbox.server import SandboxServer
+    from airflow_provider_orux.sandbox.settings import Settings
+
+__all__ = ["SANDBOX_KEY", "SandboxServer", "Settings"]
+
+#: The key of the account that every sandbox opens with. It has the documented shape of a key,
+#: ``sk-app-<prefix8>_<48 base62>`` (orux.md, Authentication), is the same everywhere, and opens nothing else.
+SANDBOX_KEY = "sk-app-sandbox0_NotARealKeyItOnlyOpensTheSandboxOnThisMachine000"
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that the command line can be described without importing a web server.
+    if name == "SandboxServer":
+        from airflow_provider_orux.sandbox.server import SandboxServer
+
+        return SandboxServer
+    if name == "Settings":
+        from airflow_provider_orux.sandbox.settings import Settings
+
+        return Settings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

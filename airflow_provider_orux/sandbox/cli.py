@@ -1,0 +1,112 @@
+"""The command line of the sandbox. Cheap to import: the web server is loaded when it is started."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+MISSING = (
+    "The sandbox needs FastAPI and uvicorn, which are not installed. Install them with:\n"
+    "    pip install 'airflow-provider-orux[sandbox]'"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the sandbox's arguments on any parser."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where to listen (%(default)s); it has no lock on its door"
+    )
+    parser.add_argument("--port", type=int, default=8810, help="port (%(default)s); 0 for any free one")
+    parser.add_argument(
+        "--data-dir", type=Path, help="keep jobs, charges and accounts there (default: in memory)"
+    )
+    parser.add_argument("--queue-seconds", type=float, help="how long a job is queued (0.5)")
+    parser.add_argument("--run-seconds", type=float, help="how long a job runs after that (2)")
+    parser.add_argument("--sync-seconds", type=float, help="how long a synchronous call takes (1)")
+    parser.add_argument(
+        "--grid", choices=("one", "four"), help="a Midjourney grid is one picture or four (one)"
+    )
+    parser.add_argument("--max-concurrency", type=int, help="requests in flight per user (3); 0: no limit")
+    parser.add_argument("--credits", type=float, help="balance that a new account starts with (20000)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        dest="other_settings",
+        help="any other setting, as often as you like (GET /_sandbox/settings lists them)",
+    )
+    parser.add_argument("--access-log", action="store_true", help="write a line for every request")
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given on the command line.
+
+    :raises ValueError: a ``--set`` that is not NAME=JSON.
+    """
+    named = ("queue_seconds", "run_seconds", "sync_seconds", "grid", "max_concurrency", "credits")
+    given = {name: getattr(args, name) for name in named if getattr(args, name, None) is not None}
+    for setting in args.other_settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set wants NAME=JSON, not {setting!r}")
+        try:
+            given[name] = json.loads(value)
+        except ValueError:
+            given[name] = value  # a plain word
+    return given
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the sandbox and serve until interrupted; the exit status."""
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        print(MISSING, file=sys.stderr)
+        return 1
+    from airflow_provider_orux.sandbox.server import SandboxServer
+
+    try:
+        server = SandboxServer(
+            settings_of(args),
+            host=args.host,
+            port=args.port,
+            data_dir=args.data_dir,
+            access_log=args.access_log,
+        )
+        server.serve(announce=_announce)
+    except ValueError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"sandbox: cannot listen on {args.host}:{args.port}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _announce(url: str, key: str, connection: str) -> None:
+    print(
+        f"The sandbox listens on {url}\n"
+        f"  start page   {url}/\n"
+        f"  key          {key}\n"
+        f"  connection   export AIRFLOW_CONN_ORUX_DEFAULT='{connection}'\n"
+        "Stop it with Ctrl-C.",
+        flush=True,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m airflow_provider_orux.sandbox``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_orux.sandbox",
+        description="A gateway on your own machine: Orux's wire, accounts in play money, real pictures.",
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(argv))

@@ -1,0 +1,311 @@
+"""Accounts, jobs and charges in SQLite: what survives when the sandbox is killed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Outcome = Literal["succeeded", "failed", "expired"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS accounts (
+    id TEXT PRIMARY KEY, gateway TEXT NOT NULL, balance REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS keys (
+    key TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(id),
+    state TEXT NOT NULL, ips TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE, gateway TEXT NOT NULL, endpoint TEXT NOT NULL, account TEXT NOT NULL,
+    kind TEXT NOT NULL, model TEXT NOT NULL, action TEXT NOT NULL, prompt TEXT NOT NULL,
+    request TEXT NOT NULL,
+    parent_id TEXT, parent_index INTEGER,
+    submitted_at REAL NOT NULL, starts_at REAL NOT NULL, ends_at REAL NOT NULL,
+    outcome TEXT NOT NULL, error_code TEXT, error_message TEXT,
+    credits REAL NOT NULL, token TEXT NOT NULL UNIQUE, artifacts TEXT NOT NULL, scenes TEXT NOT NULL,
+    webhook_url TEXT, webhook_done INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (account, ends_at);
+CREATE INDEX IF NOT EXISTS jobs_by_parent ON jobs (parent_id);
+CREATE TABLE IF NOT EXISTS charges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, account TEXT NOT NULL, gateway TEXT NOT NULL,
+    endpoint TEXT NOT NULL, model TEXT NOT NULL, action TEXT NOT NULL, job_id TEXT NOT NULL,
+    credits REAL NOT NULL, refunded INTEGER NOT NULL DEFAULT 0, prompt TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS charges_by_job ON charges (job_id);
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One API key: whose it is, and what is wrong with it, if anything is."""
+
+    key: str
+    account: str
+    state: Literal["active", "disabled", "expired"] = "active"
+    ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """One user of one gateway, with any number of keys."""
+
+    id: str
+    gateway: str
+    balance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One accepted submission. All of its future is decided here: its state is a question to the clock.
+
+    ``artifacts`` are recipes for files, drawn when they are first fetched; ``scenes`` are the four panels
+    of a grid, from which a follow-up takes one.
+    """
+
+    id: str
+    gateway: str
+    endpoint: str
+    account: str
+    kind: Literal["image", "audio", "video"]
+    model: str
+    action: str
+    prompt: str
+    request: dict[str, Any]
+    submitted_at: float
+    starts_at: float
+    ends_at: float
+    credits: float
+    token: str
+    outcome: Outcome = "succeeded"
+    error_code: str | None = None
+    error_message: str | None = None
+    parent_id: str | None = None
+    parent_index: int | None = None
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    scenes: list[dict[str, Any]] = field(default_factory=list)
+    webhook_url: str | None = None
+    webhook_done: bool = False
+
+    def status(self, now: float) -> Literal["queued", "running", "succeeded", "failed", "expired"]:
+        """Where the job is at ``now``."""
+        if now < self.starts_at and now < self.ends_at:
+            return "queued"
+        return "running" if now < self.ends_at else self.outcome
+
+
+_JOB_COLUMNS = tuple(Job.__dataclass_fields__)
+_JSON_COLUMNS = ("request", "artifacts", "scenes")
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = {name: row[name] for name in _JOB_COLUMNS}
+    for name in _JSON_COLUMNS:
+        values[name] = json.loads(values[name])
+    values["webhook_done"] = bool(values["webhook_done"])
+    return Job(**values)
+
+
+class BalanceTooLow(Exception):  # noqa: N818 an answer, not a defect
+    """The account has less than the submission costs; nothing was written."""
+
+
+class Store:
+    """The database. Every method is one short transaction; safe to call from several threads."""
+
+    def __init__(self, data_dir: Path | None = None) -> None:
+        self._lock = threading.RLock()
+        if data_dir is not None:
+            data_dir.mkdir(parents=True, exist_ok=True)
+        path = ":memory:" if data_dir is None else str(data_dir / "sandbox.sqlite3")
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        # What was committed survives the death of the process; only a power cut could take the last
+        # transactions, and no test pulls the plug of the machine.
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the database file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    # Notes
+
+    def note(self, name: str, default: str) -> str:
+        """A named value, or ``default``."""
+        rows = self._rows("SELECT value FROM notes WHERE name=?", name)
+        return str(rows[0]["value"]) if rows else default
+
+    def write_note(self, name: str, value: str) -> None:
+        """Keep a named value."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    # Accounts and keys
+
+    def save_account(self, account: Account) -> None:
+        """Create an account or overwrite its balance."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO accounts VALUES (:id, :gateway, :balance)"
+                " ON CONFLICT (id) DO UPDATE SET balance=excluded.balance",
+                asdict(account),
+            )
+
+    def save_key(self, key: Key) -> None:
+        """Create a key or overwrite its state."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
+                (key.key, key.account, key.state, json.dumps(list(key.ips))),
+            )
+
+    def key(self, key: str) -> Key | None:
+        """One key."""
+        found = self._rows("SELECT * FROM keys WHERE key=?", key)
+        return _key(found[0]) if found else None
+
+    def keys(self, account: str) -> list[Key]:
+        """The keys of one account."""
+        return [_key(row) for row in self._rows("SELECT * FROM keys WHERE account=? ORDER BY rowid", account)]
+
+    def account(self, account_id: str) -> Account | None:
+        """One account."""
+        found = self._rows("SELECT * FROM accounts WHERE id=?", account_id)
+        return Account(**dict(found[0])) if found else None
+
+    def accounts(self) -> list[Account]:
+        """All accounts, oldest first."""
+        return [Account(**dict(row)) for row in self._rows("SELECT * FROM accounts ORDER BY rowid")]
+
+    # Jobs and charges
+
+    def accept(self, job: Job) -> None:
+        """Write the job, its charge and the new balance: all three, durably, or none.
+
+        :raises BalanceTooLow: and nothing is written.
+        """
+        values = asdict(job)
+        for name in _JSON_COLUMNS:
+            values[name] = json.dumps(values[name])
+        names = ", ".join(_JOB_COLUMNS)
+        slots = ", ".join(f":{name}" for name in _JOB_COLUMNS)
+        with self._transaction() as db:
+            paid = db.execute(
+                "UPDATE accounts SET balance = balance - :credits"
+                " WHERE id = :account AND balance >= :credits",
+                {"credits": job.credits, "account": job.account},
+            )
+            if paid.rowcount != 1:
+                raise BalanceTooLow
+            db.execute(f"INSERT INTO jobs ({names}) VALUES ({slots})", values)  # noqa: S608 names of a dataclass
+            db.execute(
+                "INSERT INTO charges (at, account, gateway, endpoint, model, action, job_id, credits, prompt)"
+                " VALUES (:submitted_at, :account, :gateway, :endpoint, :model, :action, :id, :credits,"
+                " :prompt)",
+                values,
+            )
+
+    def job(self, job_id: str) -> Job | None:
+        """One job."""
+        found = self._rows("SELECT * FROM jobs WHERE id=?", job_id)
+        return _job(found[0]) if found else None
+
+    def job_of_token(self, token: str) -> Job | None:
+        """The job whose files live under this token."""
+        found = self._rows("SELECT * FROM jobs WHERE token=?", token)
+        return _job(found[0]) if found else None
+
+    def jobs(self, *, limit: int = 1000, offset: int = 0) -> list[Job]:
+        """Jobs, newest first."""
+        found = self._rows("SELECT * FROM jobs ORDER BY number DESC LIMIT ? OFFSET ?", limit, offset)
+        return [_job(row) for row in found]
+
+    def followups(self, parent_id: str, action: str) -> int:
+        """How many follow-ups of one kind a job has had."""
+        found = self._rows("SELECT count(*) AS n FROM jobs WHERE parent_id=? AND action=?", parent_id, action)
+        return int(found[0]["n"])
+
+    def unfinished(self, account: str, now: float) -> int:
+        """How many jobs of an account are queued or running."""
+        found = self._rows("SELECT count(*) AS n FROM jobs WHERE account=? AND ends_at>?", account, now)
+        return int(found[0]["n"])
+
+    def spent(self, account: str, since: float) -> float:
+        """Credits charged and not refunded since a moment."""
+        found = self._rows(
+            "SELECT coalesce(sum(credits), 0) AS n FROM charges WHERE account=? AND at>=? AND refunded=0",
+            account,
+            since,
+        )
+        return float(found[0]["n"])
+
+    def charges(self, *, job_id: str | None = None) -> list[dict[str, Any]]:
+        """Charges, oldest first; of one job if wanted."""
+        if job_id is None:
+            found = self._rows("SELECT * FROM charges ORDER BY id")
+        else:
+            found = self._rows("SELECT * FROM charges WHERE job_id=? ORDER BY id", job_id)
+        return [{**dict(row), "refunded": bool(row["refunded"])} for row in found]
+
+    def refund_ended(self, now: float) -> None:
+        """Give back what was charged for jobs that have ended without success."""
+        with self._transaction() as db:
+            due: Sequence[sqlite3.Row] = db.execute(
+                "SELECT charges.id, charges.account, charges.credits"
+                " FROM charges JOIN jobs ON jobs.id = job_id"
+                " WHERE refunded=0 AND outcome<>'succeeded' AND ends_at<=?",
+                (now,),
+            ).fetchall()
+            for row in due:
+                db.execute("UPDATE charges SET refunded=1 WHERE id=?", (row["id"],))
+                db.execute(
+                    "UPDATE accounts SET balance = balance + ? WHERE id=?", (row["credits"], row["account"])
+                )
+
+    def webhooks_due(self, now: float) -> list[Job]:
+        """Ended jobs whose webhook was not tried yet."""
+        found = self._rows(
+            "SELECT * FROM jobs WHERE webhook_url IS NOT NULL AND webhook_done=0 AND ends_at<=?", now
+        )
+        return [_job(row) for row in found]
+
+    def webhook_done(self, job_id: str) -> None:
+        """Remember that the one webhook of a job went out."""
+        with self._transaction() as db:
+            db.execute("UPDATE jobs SET webhook_done=1 WHERE id=?", (job_id,))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._transaction() as db:
+            for table in ("charges", "jobs", "keys", "accounts", "notes"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 our own names
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(key=row["key"], account=row["account"], state=row["state"], ips=tuple(json.loads(row["ips"])))

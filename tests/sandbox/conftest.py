@@ -1,0 +1,54 @@
+"""One sandbox for a module's tests, as it was started before each of them; real HTTP, nothing patched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_orux.sandbox import SandboxServer
+
+#: Jobs are done as soon as they are accepted, and pictures are small, unless a test says otherwise.
+QUICK = {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "picture_scale": 0.25}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[SandboxServer]:
+    with SandboxServer(QUICK) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(running: SandboxServer) -> SandboxServer:
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def api(sandbox: SandboxServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {sandbox.key}"}
+    with httpx.Client(
+        base_url=sandbox.url, headers=headers, timeout=10, trust_env=False, verify=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def anyone(sandbox: SandboxServer) -> Iterator[httpx.Client]:
+    """A client without a key."""
+    with httpx.Client(base_url=sandbox.url, timeout=10, trust_env=False, verify=False) as client:
+        yield client
+
+
+@pytest.fixture
+def imagine(api: httpx.Client) -> Callable[..., str]:
+    """Submit a Midjourney imagine; its task id."""
+
+    def submit(prompt: str = "a lighthouse at dawn", **options: Any) -> str:
+        answer = api.post("/api/v1/tasks", json={"model": "midjourney-v7", "prompt": prompt, **options})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["task_id"])
+
+    return submit
