@@ -14,3 +14,35 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
+
+.PHONY: demo test lint format docs ui bench bench-full clean
+demo: venv  ## run the main job on the embedded sandbox and leave pictures to look at
+	@$(BIN)/python -m demo
+
+test: venv  ## run all tests
+	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup $(ARGS)
+
+lint: venv  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+format: venv  ## put the code into shape
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: venv  ## build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+ui: venv  ## a standalone Airflow with the example DAGs and the sandbox, on loopback
+	@$(BIN)/python -m demo.ui $(ARGS)
+
+bench: venv  ## short benchmarks
+	$(BIN)/python -m benchmarks
+
+bench-full: venv  ## all benchmarks, five repeats
+	$(BIN)/python -m benchmarks --full
+
+clean:  ## remove what was built (not .venv)
+	rm -rf build docs/_build .pytest_cache .mypy_cache .ruff_cache

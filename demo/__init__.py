@@ -1,0 +1,1 @@
+"""``make demo`` and ``make ui``: the main job on your own machine."""
