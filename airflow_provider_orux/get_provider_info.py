@@ -148,6 +148,22 @@ def get_provider_info() -> dict[str, object]:
                         "example": None,
                         "default": "True",
                     },
+                    "results_path": {
+                        "description": "Folder (an ObjectStoragePath URI that all workers share) in which "
+                        "reuse='always' looks for earlier results.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://bucket/orux-results",
+                        "default": "",
+                    },
+                    "prices": {
+                        "description": "Prices for the estimate, as JSON: "
+                        '{"orux": {"currency": "credits", "midjourney-v7": 20}}.',
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "",
+                    },
                 },
             }
         },

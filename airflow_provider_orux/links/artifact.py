@@ -12,16 +12,14 @@ if TYPE_CHECKING:
 
 
 class OruxArtifactLink(BaseOperatorLink):
-    """Opens the first artifact: the gateway's link, else where it was saved if a browser can open that."""
+    """Opens the first artifact: the gateway's link, else where it was saved."""
 
     name = "Artifact"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The link; empty while there is nothing to show. Computed after each run of the task, a deferral included."""
-        from airflow.sdk.execution_time.xcom import XCom
+        """The link; empty while there is nothing to show.
 
-        for key in ("urls", "uris"):
-            value = XCom.get_value(ti_key=ti_key, key=key)
-            if isinstance(value, (list, tuple)) and value and isinstance(value[0], str):
-                return value[0]
-        return ""
+        Airflow asks on the worker, after each run of the task (a deferral included), and keeps the answer as an XCom.
+        The operator notes the link itself: reading it back from an XCom that is not there yet would log an error.
+        """
+        return getattr(operator, "artifact_link", None) or ""

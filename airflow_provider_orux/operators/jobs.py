@@ -107,6 +107,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
         self.storage_conn_id = storage_conn_id
         self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
         self.push_urls = push_urls
+        self.artifact_link: str | None = None
         if not is_mapped(self):
             for name in ("job_id", "save_to"):
                 value = getattr(self, name)
@@ -125,7 +126,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
     def _save(self, context: Context) -> dict[str, Any]:
         from airflow_provider_orux.hooks.base import GatewayHook
         from airflow_provider_orux.operators.identity import TaskIdentity
-        from airflow_provider_orux.operators.result import build_result, push_job, push_result
+        from airflow_provider_orux.operators.result import build_result, first_link, push_job, push_result
         from airflow_provider_orux.operators.saving import announce, provenance, storage_settings
         from airflow_provider_orux.operators.waiting import raise_unless_succeeded
         from airflow_provider_orux.storage import check_destination, save_job
@@ -164,4 +165,5 @@ class OruxSaveArtifactsOperator(BaseOperator):
             push_urls=self.push_urls,
         )
         push_result(context["ti"], result)
+        self.artifact_link = first_link(result)
         return result

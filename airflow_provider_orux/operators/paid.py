@@ -16,7 +16,9 @@ from airflow_provider_orux.links.artifact import OruxArtifactLink
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.templates import is_mapped, is_pending
+from airflow_provider_orux.policies.retry import OruxRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,6 +60,8 @@ class PaidOperator(BaseOperator):
     :param on_request_changed: what a retry does when it renders another request than the one that was submitted:
         ``fail`` (default), ``resubmit`` or ``reattach``.
     :param fingerprint_exclude: names of fields that do not count as a change.
+    :param reuse: ``never`` (default), or ``always``: an earlier saved result of the same request, found by its content
+        at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
     :param on_partial: when some artifacts cannot be saved: ``fail`` (default; a retry fetches the missing ones) or
         ``accept``.
     :param record_prompt: ``full`` (default) or ``hash``: what the manifest holds of the prompt.
@@ -93,6 +97,7 @@ class PaidOperator(BaseOperator):
         on_clear: OnClear = "auto",
         on_request_changed: OnRequestChanged = "fail",
         fingerprint_exclude: Iterable[str] = (),
+        reuse: str = "never",
         on_partial: str = "fail",
         record_prompt: RecordPrompt = "full",
         push_urls: bool = True,
@@ -120,13 +125,24 @@ class PaidOperator(BaseOperator):
             "on_request_changed", on_request_changed, "fail", "resubmit", "reattach"
         )
         self.fingerprint_exclude = tuple(fingerprint_exclude)
+        self.reuse = one_of("reuse", reuse, "never", "always")
+        if reuse == "always" and not save_to:
+            raise InvalidRequestError(
+                "reuse='always' needs save_to: links die, so only saved results can be found again",
+                param="reuse",
+                charged="no",
+                next_step="Correct the argument.",
+            )
         self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
         self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash")
         self.push_urls = push_urls
         self.cancel_on_kill = cancel_on_kill
         self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
         self.auth_grace = auth_grace
+        if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay:
+            self.retry_policy = OruxRetryPolicy()
         self._job_id: str | None = None
+        self.artifact_link: str | None = None
 
     # -- the request ------------------------------------------------------------------------------------
     def request_spec(self) -> dict[str, Any]:
@@ -230,7 +246,7 @@ class PaidOperator(BaseOperator):
 
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
         """A full gateway: give the worker back, come again, and use no retry."""
-        count = int(context.get("task_reschedule_count") or 0)
+        times = int(context.get("task_reschedule_count") or 0)
         first = context["ti"].get_first_reschedule_date(context)
         now = datetime.now(tz=timezone.utc)
         waited = (now - first).total_seconds() if first is not None else 0.0
@@ -238,13 +254,14 @@ class PaidOperator(BaseOperator):
             error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
             error.next_step = "Nothing was accepted or charged. A retry waits for a slot again."
             raise_for_airflow(error)
-        pause = min(5.0 * 2 ** min(count, 10), LONGEST_CAPACITY_PAUSE)
+        pause = min(5.0 * 2 ** min(times, 10), LONGEST_CAPACITY_PAUSE)
         pause = max(pause * random.uniform(0.8, 1.2), min(error.retry_after or 0.0, 3600.0))  # noqa: S311
-        if count == 0:
+        if times == 0:
             self.log.info(
                 "Tip: a pool with include_deferred=True and as many slots as the account has keeps tasks from "
                 "meeting a full gateway; see the page 'Pools' of the provider's documentation."
             )
+        count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
         when = now + timedelta(seconds=pause)
         raise AirflowRescheduleException(when) from error  # type: ignore[no-untyped-call]

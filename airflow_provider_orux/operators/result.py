@@ -63,3 +63,12 @@ def push_job(ti: Any, *, job_id: str, conn_id: str) -> None:
     """Push what a follow-up needs, before the task defers: the XComs of an earlier try are gone."""
     ti.xcom_push("job_id", job_id)
     ti.xcom_push("conn_id", conn_id)
+
+
+def first_link(result: Mapping[str, Any]) -> str | None:
+    """What the task's link opens: the first artifact's link at the gateway, else where it was saved."""
+    for key in ("url", "uri"):
+        for item in result["artifacts"]:
+            if item.get(key):
+                return str(item[key])
+    return None

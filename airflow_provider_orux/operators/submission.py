@@ -28,9 +28,11 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.identity import TaskIdentity
 from airflow_provider_orux.operators.ledger_store import LedgerStore
-from airflow_provider_orux.operators.result import build_result, push_job, push_result
+from airflow_provider_orux.operators.result import build_result, first_link, push_job, push_result
+from airflow_provider_orux.operators.reuse import ResultStore
 from airflow_provider_orux.operators.saving import announce, provenance, storage_settings
 from airflow_provider_orux.operators.waiting import (
     NET_SECONDS,
@@ -98,6 +100,15 @@ class Submission:
             max_ambiguous_resubmits=operator.max_ambiguous_resubmits,
             idempotency_seconds=self.gateway.idempotency_seconds,
         )
+        self.content = fingerprint(
+            gateway=self.gateway.name,
+            host="",
+            model=self.request.model_id,
+            verb=self.request.verb,
+            fields=fields,
+            exclude=excluded,
+        )
+        self.results = ResultStore.configured(log=self.log) if operator.reuse == "always" else None
         self.record: Record | None = None
 
     # -- entry points -------------------------------------------------------------------------------------
@@ -122,6 +133,8 @@ class Submission:
             return self._return(dict(self.record.result))
         if decision.action is Action.REATTACH and self.record is not None:
             return self._reattach(self.record, job)
+        if decision.action is Action.SUBMIT and self.results and (earlier := self.results.find(self.content)):
+            return self._reuse(earlier)
         return self._submit(resubmits=decision.resubmits, again=decision.action is Action.RESEND)
 
     def go_on(self, event: Any) -> dict[str, Any]:
@@ -191,7 +204,10 @@ class Submission:
         except OruxError as e:
             if e.charged == "no":
                 self._nothing_accepted(e)
+            elif isinstance(e, AmbiguousSubmitError):
+                count("orux.ambiguous", gateway=self.gateway.name)
             raise self._with_commands(e)
+        count("orux.submissions", gateway=self.gateway.name)
         self.operator.remember(job.job_id)
         result = job.to_dict() if self.synchronous and not job.has_inline else None
         self.record = record.with_state(State.SUBMITTED, job_id=job.job_id, at=time.time(), result=result)
@@ -243,6 +259,30 @@ class Submission:
             )
             raise error from e
 
+    def _reuse(self, earlier: dict[str, Any]) -> dict[str, Any]:
+        """Return an earlier result of the same request: nothing is paid."""
+        count("orux.reused", gateway=self.gateway.name)
+        self.log.info(
+            "Reused job %s: the same request was paid for before; %s", earlier.get("job_id"), earlier["reused_from"]
+        )
+        if self.store:
+            self.store.write(
+                Record(
+                    state=State.FINISHED,
+                    epoch=self.now.epoch,
+                    fingerprint=self.now.fingerprint,
+                    conn_id=self.now.conn_id,
+                    host=self.now.host,
+                    at=time.time(),
+                    local_id=str(earlier.get("job_id")),
+                    job_id=str(earlier.get("job_id")),
+                    result=earlier,
+                    fields=self.now.fields,
+                    synchronous=self.synchronous,
+                )
+            )
+        return self._return(earlier)
+
     # -- going on with a job ------------------------------------------------------------------------------
     def _look(self) -> tuple[Remote, Job | None, OruxError | None]:
         record = self.record
@@ -281,6 +321,7 @@ class Submission:
         if self.store and self.record != record:
             self.store.write(self.record)
         job_id = str(record.job_id)
+        count("orux.reattached", gateway=self.gateway.name)
         self.operator.remember(job_id)
         push_job(self.ti, job_id=job_id, conn_id=self.operator.conn_id)
         if record.synchronous and job is None and record.result is not None:
@@ -353,6 +394,7 @@ class Submission:
             return self._finish(job, self._result(job))
         saved = self._save(job)
         announce(self.operator.outlets, self.context, saved, job_id=job.job_id)
+        count("orux.saved_bytes", gateway=self.gateway.name, by=sum(a.bytes for a in saved.artifacts))
         self.log.info(
             "Saved %d artifact%s (%d bytes) of job %s; manifest: %s",
             len(saved.artifacts),
@@ -362,7 +404,10 @@ class Submission:
             saved.manifest,
         )
         artifacts = [a.to_dict() for a in saved.artifacts]
-        return self._finish(job, self._result(job, artifacts=artifacts, manifest=saved.manifest))
+        result = self._result(job, artifacts=artifacts, manifest=saved.manifest)
+        if self.results and not saved.missing:
+            self.results.remember(self.content, result)
+        return self._finish(job, result)
 
     def _save(self, job: Job) -> Any:
         from airflow_provider_orux.storage import save_job
@@ -443,6 +488,7 @@ class Submission:
 
     def _return(self, result: dict[str, Any]) -> dict[str, Any]:
         push_result(self.ti, result)
+        self.operator.artifact_link = first_link(result)
         return result
 
     def _with_commands(self, error: OruxError) -> OruxError:

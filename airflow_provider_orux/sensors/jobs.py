@@ -71,6 +71,7 @@ class OruxJobSensor(BaseSensorOperator):
         self.poll_interval = self.poke_interval if poke_interval is not None else None
         self.auth_grace = auth_grace
         self._submitter = getattr(getattr(job_id, "operator", None), "task_id", None)
+        self.artifact_link: str | None = None
         self._refused_since: float | None = None
         self._first_look: float | None = None
         if (
@@ -159,10 +160,11 @@ class OruxJobSensor(BaseSensorOperator):
         )
 
     def _ended(self, context: Context, job: Job) -> dict[str, Any]:
-        from airflow_provider_orux.operators.result import build_result, push_result
+        from airflow_provider_orux.operators.result import build_result, first_link, push_result
         from airflow_provider_orux.operators.waiting import raise_unless_succeeded
 
         raise_unless_succeeded(job, submitter=self._submitter or "(the one that submitted the job)")
         result = build_result(job=job, conn_id=self.conn_id)
         push_result(context["ti"], result)
+        self.artifact_link = first_link(result)
         return result

@@ -1,0 +1,1 @@
+"""How long Airflow waits before a retry."""

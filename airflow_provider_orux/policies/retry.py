@@ -1,0 +1,64 @@
+"""``OruxRetryPolicy``: chooses the delay before a retry. Whether there is one is decided by the exception."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from airflow_provider_orux.models.errors import ArtifactError, GatewayUnavailableError, OruxError, RateLimitedError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class OruxRetryPolicy(RetryPolicy):
+    """Delays that fit the error: short after a failed save, growing while a gateway is away.
+
+    The operators use it when neither ``retry_policy`` nor ``retry_delay`` is given. It cannot make a final error
+    retry, nor give more retries than ``retries``.
+
+    :param save_delay: seconds before fetching artifacts again. Default 15.
+    :param first_delay: seconds before the first retry while the gateway is away; doubled each time. Default 30.
+    :param longest_delay: seconds. Default 600.
+    """
+
+    def __init__(self, *, save_delay: float = 15.0, first_delay: float = 30.0, longest_delay: float = 600.0) -> None:
+        self.save_delay = save_delay
+        self.first_delay = first_delay
+        self.longest_delay = longest_delay
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """The delay for the typed error behind an exception; Airflow's own where there is none."""
+        error = getattr(exception, "error", exception)
+        if isinstance(error, ArtifactError):
+            return self._retry(self.save_delay, "the artifacts are fetched again; nothing is paid")
+        if isinstance(error, (GatewayUnavailableError, RateLimitedError)):
+            delay = min(self.first_delay * 2 ** min(try_number - 1, 10), self.longest_delay)
+            return self._retry(max(delay, error.retry_after or 0.0), "the gateway was away or full")
+        if isinstance(error, OruxError):
+            return self._retry(self.first_delay, f"{type(error).__name__} may pass")
+        return RetryDecision.default()
+
+    def _retry(self, seconds: float, reason: str) -> RetryDecision:
+        return RetryDecision.retry(
+            delay=timedelta(seconds=seconds * random.uniform(0.8, 1.2)),  # noqa: S311  (jitter)
+            reason=reason,
+        )
+
+    def serialize(self) -> dict[str, Any]:
+        """The arguments as JSON."""
+        return {
+            "save_delay": self.save_delay,
+            "first_delay": self.first_delay,
+            "longest_delay": self.longest_delay,
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> OruxRetryPolicy:
+        """Read what :meth:`serialize` wrote."""
+        return cls(**data)

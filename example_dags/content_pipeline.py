@@ -1,0 +1,102 @@
+"""A scheduled pipeline: a table of products, a prompt and a picture for each, a table of what was made.
+
+Each day has its own products and its own rows, so a month can be made up for with a backfill. A day that is run
+again pays only for what is missing in the table.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, AssetAlias, Variable, task, task_group
+
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+
+PRODUCTS = Path(__file__).parent / "data" / "products.csv"
+SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+
+# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
+#   airflow pools set orux 3 "Orux AI" --include-deferred
+POOL = os.environ.get("ORUX_POOL", "default_pool")
+
+
+# [START howto_content_table]
+def table() -> sqlite3.Connection:
+    """The table of what was made: one row a day and product."""
+    path = Path(Variable.get("orux_content_db", default="/tmp/orux/content.sqlite"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path, timeout=60)
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS pictures (day TEXT, sku TEXT, prompt TEXT, model TEXT, job_id TEXT, uri TEXT,"
+        " sha256 TEXT, width INTEGER, height INTEGER, manifest TEXT, PRIMARY KEY (day, sku))"
+    )
+    return database
+    # [END howto_content_table]
+
+
+with DAG(
+    "content_pipeline",
+    description="products of the day: prompts, pictures, a table",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    schedule="@daily",
+    catchup=False,  # a person asks for the past: airflow backfill create --dag-id content_pipeline …
+    max_active_runs=2,
+    tags=["orux"],
+) as dag:
+    # [START howto_content_pipeline]
+    @task
+    def missing_products(ds: str) -> list[dict[str, str]]:
+        """The day's products that have no row yet."""
+        weekday = pendulum.parse(ds).format("dddd", locale="en").lower()
+        with PRODUCTS.open(newline="", encoding="utf-8") as file:
+            products = [row for row in csv.DictReader(file) if row["weekday"] == weekday]
+        with closing(table()) as database:
+            there = {sku for (sku,) in database.execute("SELECT sku FROM pictures WHERE day = ?", (ds,))}
+        return [product for product in products if product["sku"] not in there]
+
+    @task_group
+    def product_picture(product: dict[str, str]) -> None:
+        @task(map_index_template="{{ product['sku'] }}")
+        def write_prompt(product: dict[str, str]) -> str:
+            return f"{product['name']} {product['scene']}, product photo, soft light"
+
+        picture = OruxGenerateImageOperator(
+            task_id="picture",
+            model="gpt-image-2",
+            prompt=write_prompt(product),
+            options={"size": "1024x1024", "quality": "medium"},
+            save_to=SAVE_TO,
+            pool=POOL,
+            outlets=[AssetAlias("orux_product_pictures")],
+            map_index_template="{{ task.prompt[:80] }}",
+        )
+
+        @task
+        def record(product: dict[str, str], result: dict[str, Any], ds: str) -> None:
+            """One row; written again, it replaces itself."""
+            artifact = result["artifacts"][0]
+            manifest = json.loads(Path(result["manifest"].removeprefix("file://")).read_text(encoding="utf-8"))
+            row = (
+                ds, product["sku"], manifest["prompt"], result["model"], result["job_id"], artifact["uri"],
+                artifact["sha256"], artifact["width"], artifact["height"], result["manifest"],
+            )  # fmt: skip
+            with closing(table()) as database, database:
+                database.execute(
+                    "INSERT INTO pictures VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (day, sku) DO UPDATE SET"
+                    " prompt=excluded.prompt, model=excluded.model, job_id=excluded.job_id, uri=excluded.uri,"
+                    " sha256=excluded.sha256, width=excluded.width, height=excluded.height,"
+                    " manifest=excluded.manifest",
+                    row,
+                )
+
+        record(product, picture.output)
+
+    product_picture.expand(product=missing_products())
+    # [END howto_content_pipeline]

@@ -1,0 +1,91 @@
+"""Pictures from one call, a picture from another picture, a task that is only a prompt, a song and a clip."""
+
+from __future__ import annotations
+
+import os
+
+import pendulum
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_orux.models.orux import RecraftV3
+from airflow_provider_orux.models.requests import CustomRequest
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
+
+SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+
+# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
+#   airflow pools set orux 3 "Orux AI" --include-deferred
+POOL = os.environ.get("ORUX_POOL", "default_pool")
+
+with DAG(
+    "images_song_and_clip",
+    description="gpt-image-2, flux-kontext-pro, recraft-v3, @task.orux_image, suno-v5 and a video model",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    schedule=None,
+    catchup=False,
+    params={
+        "reference_image_url": Param(
+            "https://www.python.org/static/img/python-logo.png",
+            type="string",
+            pattern="^https://",
+            description="a JPG, PNG or WEBP that the gateway can fetch",
+        )
+    },
+    default_args={"save_to": SAVE_TO, "pool": POOL},
+    tags=["orux"],
+) as dag:
+    # [START howto_operator_generate_image]
+    poster = OruxGenerateImageOperator(
+        task_id="poster",
+        model="gpt-image-2",
+        prompt="Cinematic neon-lit Tokyo alley in the rain",
+        options={"size": "1536x1024", "quality": "high", "n": 2},
+    )
+    # [END howto_operator_generate_image]
+
+    # [START howto_operator_generate_image_reference]
+    bicycle = OruxGenerateImageOperator(
+        task_id="bicycle",
+        model="flux-kontext-pro",
+        prompt="a photo of the subject riding a bicycle, golden hour",
+        options={
+            "reference_image_url": "{{ params.reference_image_url }}",
+            "aspect_ratio": "3:4",
+            "prompt_upsampling": True,
+            "seed": 42,
+        },
+    )
+    # [END howto_operator_generate_image_reference]
+
+    # [START howto_operator_generate_image_request]
+    icon = OruxGenerateImageOperator(
+        task_id="icon", request=RecraftV3(prompt="a flat icon of a lighthouse", style="vector_illustration")
+    )
+    # [END howto_operator_generate_image_request]
+
+    # [START howto_decorator_orux_image]
+    @task.orux_image(model="gemini-3-pro-image", options={"aspect_ratio": "16:9"})
+    def cover(season: str, ds: str) -> str:
+        return f"a magazine cover about {season} in the mountains, dated {ds}"
+
+    cover("autumn")
+    # [END howto_decorator_orux_image]
+
+    # [START howto_operator_submit_job]
+    song = OruxSubmitJobOperator(
+        task_id="song",
+        model="suno-v5",
+        prompt="a calm piano piece about the sea",
+        options={"duration": 30, "instrumental": True},
+    )
+    # [END howto_operator_submit_job]
+
+    # [START howto_operator_submit_job_custom]
+    clip = OruxSubmitJobOperator(
+        task_id="clip",
+        request=CustomRequest(
+            name="veo-3.1-fast", body={"prompt": "waves below a lighthouse", "aspect_ratio": "16:9"}
+        ),
+    )
+    # [END howto_operator_submit_job_custom]

@@ -1,0 +1,61 @@
+"""Midjourney on Orux AI, each step a task of its own: submit, wait, save."""
+
+from __future__ import annotations
+
+import os
+
+import pendulum
+from airflow.sdk import DAG
+
+from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
+from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
+from airflow_provider_orux.sensors.jobs import OruxJobSensor
+
+SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+
+# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
+#   airflow pools set orux 3 "Orux AI" --include-deferred
+POOL = os.environ.get("ORUX_POOL", "default_pool")
+
+with DAG(
+    "midjourney_chain_sensors",
+    description="imagine, wait, upscale, wait, save",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    schedule=None,
+    catchup=False,
+    default_args={"pool": POOL},
+    tags=["orux", "midjourney"],
+) as dag:
+    # [START howto_sensor_job]
+    imagine = OruxImagineOperator(
+        task_id="imagine",
+        prompt="a lighthouse at dawn, {{ ds }}",
+        aspect_ratio="16:9",
+        stylize=250,
+        wait_for_completion=False,  # returns at once with the job id
+    )
+    grid_ready = OruxJobSensor(task_id="grid_ready", job_id=imagine.output["job_id"])  # deferrable
+    # [END howto_sensor_job]
+
+    # [START howto_operator_save_artifacts]
+    save_grid = OruxSaveArtifactsOperator(
+        task_id="save_grid",
+        job_id=imagine.output["job_id"],
+        conn_id=imagine.output["conn_id"],
+        save_to=SAVE_TO,
+    )
+    # [END howto_operator_save_artifacts]
+
+    upscale = OruxUpscaleOperator(
+        task_id="upscale",
+        parent_job_id=imagine.output["job_id"],
+        index=2,
+        wait_for_completion=False,
+    )
+    upscale_ready = OruxJobSensor(task_id="upscale_ready", job_id=upscale.output["job_id"])
+    save_upscale = OruxSaveArtifactsOperator(
+        task_id="save_upscale", job_id=upscale.output["job_id"], save_to=SAVE_TO
+    )
+
+    imagine >> grid_ready >> [save_grid, upscale]
+    upscale >> upscale_ready >> save_upscale
