@@ -7,7 +7,6 @@ again pays only for what is missing in the table.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import sqlite3
 from contextlib import closing
@@ -18,6 +17,7 @@ import pendulum
 from airflow.sdk import DAG, AssetAlias, Variable, task, task_group
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+from airflow_provider_orux.storage import read_manifest
 
 PRODUCTS = Path(__file__).parent / "data" / "products.csv"
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
@@ -30,7 +30,7 @@ POOL = os.environ.get("ORUX_POOL", "default_pool")
 # [START howto_content_table]
 def table() -> sqlite3.Connection:
     """The table of what was made: one row a day and product."""
-    path = Path(Variable.get("orux_content_db", default="/tmp/orux/content.sqlite"))
+    path = Path(Variable.get("orux_content_db", default="/tmp/orux/content.sqlite"))  # noqa: S108
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, timeout=60)
     database.execute(
@@ -38,7 +38,9 @@ def table() -> sqlite3.Connection:
         " sha256 TEXT, width INTEGER, height INTEGER, manifest TEXT, PRIMARY KEY (day, sku))"
     )
     return database
-    # [END howto_content_table]
+
+
+# [END howto_content_table]
 
 
 with DAG(
@@ -47,6 +49,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule="@daily",
     catchup=False,  # a person asks for the past: airflow backfill create --dag-id content_pipeline …
+    is_paused_upon_creation=True,  # it spends money by itself: a person starts it
     max_active_runs=2,
     tags=["orux"],
 ) as dag:
@@ -70,7 +73,7 @@ with DAG(
         picture = OruxGenerateImageOperator(
             task_id="picture",
             model="gpt-image-2",
-            prompt=write_prompt(product),
+            prompt=write_prompt(product=product),
             options={"size": "1024x1024", "quality": "medium"},
             save_to=SAVE_TO,
             pool=POOL,
@@ -78,11 +81,11 @@ with DAG(
             map_index_template="{{ task.prompt[:80] }}",
         )
 
-        @task
+        @task(map_index_template="{{ product['sku'] }}")
         def record(product: dict[str, str], result: dict[str, Any], ds: str) -> None:
             """One row; written again, it replaces itself."""
             artifact = result["artifacts"][0]
-            manifest = json.loads(Path(result["manifest"].removeprefix("file://")).read_text(encoding="utf-8"))
+            manifest = read_manifest(result["manifest"])
             row = (
                 ds, product["sku"], manifest["prompt"], result["model"], result["job_id"], artifact["uri"],
                 artifact["sha256"], artifact["width"], artifact["height"], result["manifest"],
@@ -96,7 +99,7 @@ with DAG(
                     row,
                 )
 
-        record(product, picture.output)
+        record(product=product, result=picture.output)
 
     product_picture.expand(product=missing_products())
     # [END howto_content_pipeline]

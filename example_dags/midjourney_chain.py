@@ -43,9 +43,7 @@ with DAG(
     # [END howto_operator_upscale]
 
     # [START howto_operator_variation]
-    variation = OruxVariationOperator(
-        task_id="variation", parent_job_id=imagine.output["job_id"], index=3
-    )
+    variation = OruxVariationOperator(task_id="variation", parent_job_id=imagine.output["job_id"], index=3)
     # [END howto_operator_variation]
 
     # [START howto_operator_reroll]

@@ -10,7 +10,14 @@ import httpx
 
 from airflow_provider_orux.client.flow import Calls, Flow, Pause, Send, TransportFailure
 from airflow_provider_orux.client.settings import ClientSettings
-from airflow_provider_orux.client.transport import BodyReader, client_arguments, failure, request_arguments
+from airflow_provider_orux.client.transport import (
+    UNANSWERED,
+    BodyReader,
+    build_request,
+    client_arguments,
+    failure,
+    open_client,
+)
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
 from airflow_provider_orux.models.job import Job
@@ -100,14 +107,20 @@ class AsyncGatewayClient:
             )
             if self._transport is not None:
                 arguments["transport"] = self._transport
-            client = self._clients[keep_alive] = httpx.AsyncClient(**arguments)
+            client = self._clients[keep_alive] = open_client(httpx.AsyncClient, arguments)
+        request = build_request(client, self.gateway, self.settings, send)
         deadline = time.monotonic() + max(self.settings.total_timeout, send.read_timeout)
         try:
-            async with client.stream(**request_arguments(self.gateway, self.settings, send)) as response:
-                reader = BodyReader(response, max_bytes=send.max_bytes, deadline=deadline)
+            response = await client.send(request, stream=True)
+            try:
+                reader = BodyReader(
+                    response, max_bytes=send.max_bytes, deadline=deadline, key=self.settings.key
+                )
                 async for chunk in response.aiter_bytes():
                     if not reader.feed(chunk, now=time.monotonic()):
                         break
                 return reader.result()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+            finally:
+                await response.aclose()
+        except UNANSWERED as e:
             raise failure(e, self.settings) from e

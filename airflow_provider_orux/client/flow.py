@@ -43,7 +43,7 @@ class Pause:
     seconds: float
 
 
-class TransportFailure(Exception):
+class TransportFailure(Exception):  # noqa: N818  (a fact that a flow is told, not yet an error)
     """No answer came.
 
     :param sent: False when it is proven that the gateway never saw the request.
@@ -169,6 +169,7 @@ class Calls:
             )
         send = Send(request, read_timeout, settings.max_answer_bytes)
         attempt = 0
+        unanswered: OruxError | None = None
         while True:
             attempt += 1
             error: OruxError
@@ -201,6 +202,15 @@ class Calls:
                         in_progress = repeatable and e.http_status == 409
             again = repeatable if isinstance(error, AmbiguousSubmitError) else not error.final
             attempts = max(settings.attempts, IN_PROGRESS_ATTEMPTS) if in_progress else settings.attempts
+            if isinstance(error, AmbiguousSubmitError):
+                unanswered = error
+            elif unanswered is not None:
+                # This sending was refused; that says nothing of the earlier one, which may have been accepted.
+                retry_after, cause = error.retry_after, error
+                error = self._ambiguous(
+                    f"{unanswered.message}; sent again, {cause.message}", cause, repeatable=repeatable
+                )
+                error.retry_after = retry_after
             if not again or attempt >= attempts or (error.retry_after or 0) > LONGEST_PAUSE:
                 raise error
             yield Pause(

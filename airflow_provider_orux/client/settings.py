@@ -13,6 +13,9 @@ POLL_LIMIT = 256 * 1024
 """Bytes that a poll in a trigger reads at most; a larger body is a finished job with its pictures inside."""
 
 
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
 @dataclass(frozen=True)
 class ClientSettings:
     """Where a gateway is and how patient we are.
@@ -44,11 +47,15 @@ class ClientSettings:
     max_answer_bytes: int = 512 * MIB
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_reachable(self.base_url, schemes=("http", "https")):
             raise ConfigurationError(
                 "The connection's host must look like https://host or http://127.0.0.1:8810", charged="no"
             )
+        if self.proxy is not None and not _is_reachable(self.proxy, schemes=PROXY_SCHEMES):
+            raise ConfigurationError(
+                "The proxy of the connection must look like http://host:3128", param="proxy", charged="no"
+            )
+        parts = urlsplit(self.base_url)
         if parts.username or parts.password:
             raise ConfigurationError(
                 "The connection's host holds a user name or password; the key belongs in the password field",
@@ -65,3 +72,14 @@ class ClientSettings:
         """Scheme, host and port: what a ledger record is tied to."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _is_reachable(url: str, *, schemes: tuple[str, ...]) -> bool:
+    """Whether a URL names a host and port that a socket takes: what it does not take fails there, untyped."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host.encode("idna")
+        return parts.scheme in schemes and bool(host) and parts.port != 0
+    except ValueError:  # a port of 99999, a host like "orux..top", half an IPv6 address
+        return False

@@ -9,7 +9,14 @@ import httpx
 
 from airflow_provider_orux.client.flow import Calls, Flow, Pause, Send, TransportFailure
 from airflow_provider_orux.client.settings import ClientSettings
-from airflow_provider_orux.client.transport import BodyReader, client_arguments, failure, request_arguments
+from airflow_provider_orux.client.transport import (
+    UNANSWERED,
+    BodyReader,
+    build_request,
+    client_arguments,
+    failure,
+    open_client,
+)
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
 from airflow_provider_orux.models.job import Job
@@ -87,14 +94,20 @@ class GatewayClient:
             arguments: dict[str, Any] = client_arguments(self.settings, keep_alive=keep_alive)
             if self._transport is not None:
                 arguments["transport"] = self._transport
-            client = self._clients[keep_alive] = httpx.Client(**arguments)
+            client = self._clients[keep_alive] = open_client(httpx.Client, arguments)
+        request = build_request(client, self.gateway, self.settings, send)
         deadline = time.monotonic() + max(self.settings.total_timeout, send.read_timeout)
         try:
-            with client.stream(**request_arguments(self.gateway, self.settings, send)) as response:
-                reader = BodyReader(response, max_bytes=send.max_bytes, deadline=deadline)
+            response = client.send(request, stream=True)
+            try:
+                reader = BodyReader(
+                    response, max_bytes=send.max_bytes, deadline=deadline, key=self.settings.key
+                )
                 for chunk in response.iter_bytes():
                     if not reader.feed(chunk, now=time.monotonic()):
                         break
                 return reader.result()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as e:
+            finally:
+                response.close()
+        except UNANSWERED as e:
             raise failure(e, self.settings) from e

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import ssl
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import httpx
 
@@ -12,7 +13,9 @@ from airflow_provider_orux.client.flow import Send, TransportFailure
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse
-from airflow_provider_orux.models.errors import ConfigurationError, redact
+from airflow_provider_orux.models.errors import ConfigurationError, InvalidRequestError, redact
+
+AnyClient = TypeVar("AnyClient", httpx.Client, httpx.AsyncClient)
 
 USER_AGENT = "airflow-provider-orux"
 
@@ -27,6 +30,11 @@ NEVER_SENT = (
     httpx.UnsupportedProtocol,
 )
 """Failures before the first byte of the request left: the gateway never saw it."""
+
+
+UNANSWERED = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
+"""What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
+operating system or from the reading of an answer, and must not turn a paid request into an untyped error."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -62,6 +70,39 @@ def client_arguments(
     if settings.proxy:
         arguments["proxy"] = settings.proxy
     return arguments
+
+
+def open_client(make: Callable[..., AnyClient], arguments: dict[str, Any]) -> AnyClient:
+    """An httpx client.
+
+    :raises ConfigurationError: httpx cannot be set up like this (a proxy of a kind that needs another package, say).
+    """
+    try:
+        return make(**arguments)
+    except (httpx.InvalidURL, ValueError, ImportError) as e:
+        # The text may hold the URL of a proxy, and that a password.
+        raise ConfigurationError(
+            f"The HTTP client cannot be set up with this host and proxy ({type(e).__name__}); look at the "
+            "connection's host and proxy, and at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
+            charged="no",
+        ) from (e if isinstance(e, ImportError) else None)
+
+
+def build_request(
+    client: httpx.Client | httpx.AsyncClient, gateway: Gateway, settings: ClientSettings, send: Send
+) -> httpx.Request:
+    """The request as httpx sends it. Apart from the sending, so that a failure here proves that nothing was sent.
+
+    :raises InvalidRequestError: a value cannot be written as JSON (NaN, half a surrogate pair) or into a URL.
+    """
+    try:
+        return client.build_request(**request_arguments(gateway, settings, send))
+    except (httpx.InvalidURL, ValueError, TypeError) as e:
+        raise InvalidRequestError(
+            f"The request cannot be written: {redact(str(e), settings.key)[:200]}",
+            gateway=gateway.name,
+            charged="no",
+        ) from None
 
 
 def request_arguments(gateway: Gateway, settings: ClientSettings, send: Send) -> dict[str, Any]:
@@ -111,10 +152,16 @@ def failure(error: Exception, settings: ClientSettings) -> TransportFailure:
 
 
 class BodyReader:
-    """Collects an answer up to a number of bytes and a moment."""
+    """Collects an answer up to a number of bytes and a moment.
 
-    def __init__(self, response: httpx.Response, *, max_bytes: int, deadline: float) -> None:
+    :param key: blanked out of the answer: a gateway or proxy that repeats it must not bring it into a log.
+    """
+
+    def __init__(
+        self, response: httpx.Response, *, max_bytes: int, deadline: float, key: str | None = None
+    ) -> None:
         self.response = response
+        self.key = key if key and len(key) >= 4 else None
         self.max_bytes = max_bytes
         self.deadline = deadline
         self.parts: list[bytes] = []
@@ -141,4 +188,8 @@ class BodyReader:
     def result(self) -> HttpResponse:
         """The answer as a plain value."""
         headers = {k.lower(): v for k, v in self.response.headers.items()}
-        return HttpResponse(self.response.status_code, headers, b"".join(self.parts), self.truncated)
+        body = b"".join(self.parts)
+        if self.key is not None:
+            headers = {k: v.replace(self.key, "***") for k, v in headers.items()}
+            body = body.replace(self.key.encode(), b"***")
+        return HttpResponse(self.response.status_code, headers, body, self.truncated)

@@ -6,6 +6,7 @@ and body of a Midjourney submission among it) is a setting; the defaults are our
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from airflow_provider_orux.gateways.base import Gateway, Route, require_id
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
+    ConfigurationError,
     ContentRejectedError,
     GatewayUnavailableError,
     InsufficientCreditsError,
@@ -89,6 +91,18 @@ class OruxGateway(Gateway):
         "follow_up_model": ("send", "omit"),
     }
 
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        path = self.options["midjourney_path"]
+        if not isinstance(path, str) or not re.fullmatch(r"/[^/\s?#][^\s?#]*", path):
+            raise ConfigurationError(
+                f"Setting 'midjourney_path' of the connection is {redact(repr(path))[:60]}; write a path below the "
+                "host, like /api/v1/tasks",
+                gateway=self.name,
+                param="midjourney_path",
+                charged="no",
+            )
+
     def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
         """Midjourney, audio and video always go through tasks; images as wanted, else as the connection says."""
         if request.kind != "image" or request.verb != "generate":
@@ -121,6 +135,8 @@ class OruxGateway(Gateway):
             raise self.unexpected(response, "no list `data`")
         artifacts = []
         for item in data:
+            if item is None:
+                continue  # one picture of several that was held back
             url, inline = (item.get("url"), item.get("b64_json")) if isinstance(item, dict) else (None, None)
             if isinstance(url, str) and url:
                 artifact = Artifact(url=url)
@@ -132,14 +148,15 @@ class OruxGateway(Gateway):
             if isinstance(revised, str):
                 artifact = Artifact(url=artifact.url, inline=artifact.inline, revised_prompt=revised)
             artifacts.append(artifact)
-        created = value.get("created")
+        if not artifacts:
+            raise self.unexpected(response, "`data` holds no picture")
         return Job(
             job_id=local_id,
             status=JobStatus.SUCCEEDED,
             gateway=self.name,
             model=request.model_id,
             artifacts=tuple(artifacts),
-            finished_at=float(created) if isinstance(created, (int, float)) else None,
+            finished_at=_unix(value.get("created")),
             charged="yes",
         )
 
@@ -235,7 +252,7 @@ class OruxGateway(Gateway):
         error = value.get("error") if isinstance(value, dict) else None
         if not isinstance(error, dict):
             return None
-        code = error.get("code") if isinstance(error.get("code"), str) else None
+        code = redact(error["code"])[:100] if isinstance(error.get("code"), str) else None
         kind = error.get("type") if isinstance(error.get("type"), str) else None
         if code is None and kind is None:
             return None
@@ -244,10 +261,9 @@ class OruxGateway(Gateway):
             cls = {402: InsufficientCreditsError, 429: RateLimitedError}.get(response.status)
         if cls is None:
             return None
+        message = str(error.get("message") or "The gateway gave no message")
         if cls is AuthenticationError and response.status == 403 and code not in CODES:
-            message = "The key may not do this"
-        else:
-            message = str(error.get("message") or "The gateway gave no message")
+            message = f"The key may not do this: {message}"
         channel = error.get("channel")
         if isinstance(channel, str) and channel:
             message = f"{message.rstrip('.')} (channel {channel})"
@@ -257,7 +273,7 @@ class OruxGateway(Gateway):
             gateway=self.name,
             code=code,
             http_status=response.status,
-            param=param if isinstance(param, str) else None,
+            param=redact(param)[:100] if isinstance(param, str) else None,
             retry_after=response.retry_after,
         )
 
@@ -278,8 +294,14 @@ class OruxGateway(Gateway):
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body = {**request.fields(), **request.extra_body}
-        if urlsplit(str(body.get("webhook_url", ""))).password:
-            raise InvalidRequestError("`webhook_url` holds a password", gateway=self.name, charged="no")
+        try:
+            holds_password = bool(urlsplit(str(body.get("webhook_url", ""))).password)
+        except ValueError:
+            holds_password = False
+        if holds_password:
+            raise InvalidRequestError(
+                "`webhook_url` holds a password", gateway=self.name, param="webhook_url", charged="no"
+            )
         return body
 
 
@@ -292,6 +314,13 @@ def _class_of(code: str | None, kind: str | None) -> type[OruxError] | None:
     if code in MODERATION_CODES:
         return ContentRejectedError
     return TYPES.get(kind or "")
+
+
+def _unix(value: Any) -> float | None:
+    """A Unix timestamp (page Images); None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e11:
+        return None
+    return float(value)
 
 
 def _epoch(value: Any) -> float | None:

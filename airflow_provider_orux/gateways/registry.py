@@ -12,7 +12,7 @@ from airflow_provider_orux.models.errors import ConfigurationError
 CLASSES: Mapping[str, str] = {
     "orux": "airflow_provider_orux.gateways.orux:OruxGateway",
     "yescale": "airflow_provider_orux.gateways.yescale.gateway:YEScaleGateway",
-    "opengpu_relay": "airflow_provider_orux.gateways.opengpu_relay:OpenGPURelayGateway",
+    "opengpu_relay": "airflow_provider_orux.gateways.opengpu_relay.gateway:OpenGPURelayGateway",
 }
 
 

@@ -77,7 +77,7 @@ class HttpResponse:
             )
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type")
             raise UnexpectedResponseError(
                 f"The answer is not JSON ({kind}): {self.quote()}", gateway=gateway, http_status=self.status

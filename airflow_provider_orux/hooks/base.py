@@ -58,7 +58,7 @@ class GatewayHook(BaseHook):
         connection = read_airflow_connection(BaseHook.get_connection(conn_id), conn_id, argument=argument)
         module, _, name = HOOKS[connection.gateway.name].rpartition(".")
         hook: GatewayHook = getattr(importlib.import_module(module), name)(conn_id)
-        hook._connection = connection
+        hook._take(connection)
         return hook
 
     @property
@@ -73,10 +73,14 @@ class GatewayHook(BaseHook):
                     param="conn_id",
                     charged="no",
                 )
-            if (unread := unknown_extras(connection)) is not None:
-                self.log.warning("%s", unread)
-            self._connection = connection
+            self._take(connection)
+            return connection
         return self._connection
+
+    def _take(self, connection: GatewayConnection) -> None:
+        self._connection = connection
+        if (unread := unknown_extras(connection)) is not None:
+            self.log.warning("%s", unread)
 
     def get_conn(self) -> GatewayClient:
         """The synchronous client; the hook keeps one and :meth:`close` closes it."""

@@ -106,7 +106,7 @@ def read_connection(
     gateway = gateway_for(name, given)
     try:
         client = ClientSettings(
-            base_url=base_url(host or gateway.default_host, port=port, schema=schema),
+            base_url=base_url(host or gateway.host, port=port, schema=schema),
             key=(password or "").strip() or None,
             connect_timeout=parsed.connect_timeout,
             read_timeout=parsed.read_timeout,
@@ -128,6 +128,8 @@ def base_url(host: str, *, port: int | None = None, schema: str | None = None) -
     Without a scheme it is https, and http for a loopback address.
     """
     host = host.strip().rstrip("/")
+    if host.count(":") > 1 and "[" not in host and "://" not in host:
+        host = f"[{host}]"  # a bare IPv6 address: Airflow takes the brackets off when it reads a URI
     if "://" not in host:
         scheme = schema if schema in ("http", "https") else "http" if _is_loopback(host) else "https"
         host = f"{scheme}://{host}"

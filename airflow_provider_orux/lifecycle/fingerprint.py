@@ -7,32 +7,53 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 NEVER_PART = frozenset({"webhook_url"})
 """Fields that do not change what is made."""
 
-_SIGNATURE = re.compile(
-    r"x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|signature|expires|key-pair-id|policy"
-    r"|sig|se|sp|sv|sr|st|spr|skoid|sktid|skt|ske|sks|skv",
-    re.IGNORECASE,
+_URL = re.compile(r"https?://[^\s?]+\?\S+")
+"""A URL with a query, also in the middle of a text: prompts begin with the links of their reference pictures."""
+
+_SIGNED_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("x-amz-signature", re.compile(r"x-amz-.*")),
+    ("x-goog-signature", re.compile(r"x-goog-.*")),
+    # S3 (version 2), GCS (version 2), OSS, CloudFront, Cloud CDN
+    (
+        "signature",
+        re.compile(
+            r"signature|expires|awsaccesskeyid|googleaccessid|ossaccesskeyid|security-token"
+            r"|x-amz-security-token|policy|key-pair-id|keyname"
+        ),
+    ),
+    # Azure SAS
+    ("sig", re.compile(r"sig|se|sp|sv|sr|st|spr|sip|skoid|sktid|skt|ske|sks|skv")),
 )
-"""Query parameters that presigned URLs change from one signing to the next (S3, GCS, CloudFront, Azure SAS)."""
+"""The query parameter that shows that a URL is presigned -> what presigning adds, which changes each time. Without
+the first the others are somebody's own parameters (``?st=3``) and count."""
 
 
 def canonical(value: Any) -> Any:
     """A value without what changes from one rendering to the next: the signatures of presigned URLs."""
-    if isinstance(value, str) and value.startswith(("http://", "https://")) and "?" in value:
-        parts = urlsplit(value)
-        query = [
-            (k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _SIGNATURE.fullmatch(k)
-        ]
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(query), ""))
+    if isinstance(value, str):
+        return _URL.sub(lambda found: _unsigned(found[0]), value)
     if isinstance(value, Mapping):
         return {str(k): canonical(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [canonical(v) for v in value]
     return value
+
+
+def _unsigned(url: str) -> str:
+    head, _, rest = url.partition("?")
+    query, hash_, fragment = rest.partition("#")
+    given = parse_qsl(query, keep_blank_values=True)
+    names = {name.lower() for name, _ in given}
+    added = [pattern for shows, pattern in _SIGNED_BY if shows in names]
+    if not added:
+        return url
+    kept = [(k, v) for k, v in given if not any(pattern.fullmatch(k.lower()) for pattern in added)]
+    return f"{head}?{urlencode(kept)}{hash_}{fragment}"
 
 
 def digest(value: Any) -> str:

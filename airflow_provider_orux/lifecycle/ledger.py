@@ -6,6 +6,7 @@ The protocol, and why it is as it is: ``docs/decisions/ledger.md``.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -121,11 +122,15 @@ class Record:
                 resubmits=int(value.get("resubmits", 0)),
                 synchronous=bool(value.get("synchronous", False)),
             )
+            if not isinstance(record.fields, Mapping) or not isinstance(record.result, (Mapping, type(None))):
+                raise ValueError("fields or result of another shape")
+            if not math.isfinite(record.at) or not isinstance(record.job_id, (str, type(None))):
+                raise ValueError("at or job_id of another shape")
             if record.state in (State.SUBMITTED, State.SETTLED) and not isinstance(record.job_id, str):
                 raise ValueError(f"state {record.state.value} without a job id")
             if record.state is State.FINISHED and not isinstance(record.result, Mapping):
                 raise ValueError("state finished without a result")
-        except (KeyError, TypeError, ValueError, AttributeError) as e:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
             raise LedgerError(
                 f"The ledger record of this task instance is not readable ({type(e).__name__}: {e})",
                 next_step="Nothing was submitted. If a custom state store backend is configured, every worker must "

@@ -132,7 +132,8 @@ class PollTracker:
 def timed_out(job_id: str, gateway: str) -> JobTimeoutError:
     """The error of a job that did not end before its deadline."""
     return JobTimeoutError(
-        f"The job did not end before its timeout. It goes on at {GATEWAY_TITLES.get(gateway, gateway)} and may be charged",
+        f"The job did not end before its timeout. It goes on at "
+        f"{GATEWAY_TITLES.get(gateway, gateway)} and may be charged",
         gateway=gateway,
         job_id=job_id,
     )

@@ -61,7 +61,7 @@ def build(
     refusals: list[InvalidRequestError] = []
     for cls in classes:
         try:
-            return cls(**dict(fields), extra_body=dict(extra_body) if extra_body else None)
+            return _make(cls, fields, extra_body)
         except InvalidRequestError as e:
             refusals.append(e)
     raise refusals[0]
@@ -93,7 +93,7 @@ def check_known(
     for cls in classes:
         try:
             if not waiting:
-                cls(**dict(fields), extra_body=dict(extra_body) if extra_body else None)
+                _make(cls, fields, extra_body)
             else:
                 cls.check_known(fields, pending=waiting)
         except InvalidRequestError as e:
@@ -124,6 +124,20 @@ def rebuild(
         extra_body=value.get("extra_body"),
         among=among,
     )
+
+
+def _make(
+    cls: type[GenerationRequest], fields: Mapping[str, Any], extra_body: Mapping[str, Any] | None
+) -> GenerationRequest:
+    if "extra_body" in fields:
+        raise InvalidRequestError(
+            "`extra_body` stands among the fields of the request; it is an argument beside them",
+            gateway=cls.gateway,
+            param="extra_body",
+            charged="no",
+        )
+    given: dict[str, Any] = {str(name): value for name, value in fields.items()}
+    return cls(**given, extra_body=dict(extra_body) if extra_body else None)
 
 
 def describe(request: GenerationRequest) -> dict[str, Any]:

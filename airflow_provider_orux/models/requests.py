@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -21,12 +22,22 @@ _RATIO = re.compile(r"\d{1,4}:\d{1,4}")
 def _https_url(value: str) -> str:
     if not _HTTPS.fullmatch(value):
         raise ValueError("must be an https:// URL")
+    try:
+        urlsplit(value)
+    except ValueError:  # half an IPv6 address, say
+        raise ValueError("is not a URL that can be read") from None
     return value
 
 
 def _ratio(value: str) -> str:
     if not _RATIO.fullmatch(value) or "0" in value.split(":"):
         raise ValueError("must be width:height in whole numbers, like 16:9")
+    return value
+
+
+def _without_model(value: dict[str, Any]) -> dict[str, Any]:
+    if "model" in value:
+        raise ValueError("must not hold `model`: the name is it")
     return value
 
 
@@ -74,11 +85,12 @@ class GenerationRequest(BaseModel):
 
     extra_body: dict[str, JsonValue] = Field(default_factory=dict, exclude=True, repr=False)
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         given = {k: v for k, v in fields.items() if v is not None}
         extra = given.get("extra_body")
         if isinstance(extra, Mapping):
-            own = [name for name in extra if name in self.field_names()]
+            # The model too: else one model would be checked and remembered, and another one paid for.
+            own = [name for name in extra if name in self.field_names() or name == "model"]
             if own:
                 raise InvalidRequestError(
                     f"{_names(own)} in extra_body: {self.label()} has a field of that name",
@@ -122,11 +134,19 @@ class GenerationRequest(BaseModel):
             # With an instance of ours the validator does not go through __init__, which would refuse at once.
             cls.__pydantic_validator__.validate_python(given, self_instance=cls.__new__(cls))
         except ValidationError as e:
+            # A rule between fields (no place) cannot be judged before all of them are known.
             real = [
-                p for p in e.errors() if not (p["type"] == "missing" and p["loc"] and p["loc"][0] in waiting)
+                p
+                for p in e.errors()
+                if (p["loc"] or not waiting)
+                and not (p["type"] == "missing" and p["loc"] and p["loc"][0] in waiting)
             ]
             if real:
                 raise invalid_request(cls, e, skip_missing=waiting) from None
+
+    def warnings(self) -> list[str]:
+        """Sentences about what will be sent otherwise than it was written; empty for most models."""
+        return []
 
     @property
     def model_id(self) -> str:
@@ -154,7 +174,12 @@ class CustomRequest(GenerationRequest):
 
     verb: ClassVar[Verb] = "generate"
     name: NonBlank
-    body: dict[str, JsonValue]
+    body: Annotated[dict[str, JsonValue], AfterValidator(_without_model)]
+
+    @classmethod
+    def label(cls) -> str:
+        """Messages name no model here: it is the instance that has one."""
+        return "a CustomRequest"
 
     @property
     def model_id(self) -> str:

@@ -443,7 +443,7 @@ class Submission:
                 )
             except ArtifactError as e:
                 e.gateway, e.job_id, e.charged = self.gateway.name, job.job_id, self._charged(job)
-                if not job.has_inline or (e.final and tries <= 0):
+                if not job.has_inline or e.final:
                     raise
                 if tries <= 0:
                     raise JobExpiredError(

@@ -55,3 +55,183 @@ def test_a_full_gateway_reschedules(sandbox, load_dag, run):
     result = run(imagine(load_dag))
     assert result.states() == {"imagine": "success"}
     assert len(sandbox.charges()) == 1
+
+
+def test_a_dead_link_is_final_and_keeps_what_was_saved(sandbox, load_dag, run, tmp_path):
+    sandbox.configure(grid="four")
+    sandbox.order_fault({"endpoint": "files", "skip": 2, "times": 8, "then": {"status": 404}})
+    result = run(imagine(load_dag, f"save_to='file://{tmp_path}/out'"))
+    fetched = len(sandbox.requests("files"))
+    assert len(sandbox.charges()) == 1
+    # A dead link is final for this try; the two that were saved stay.
+    assert result.states() == {"imagine": "failed"}
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 2
+    assert fetched < 12
+
+
+def test_a_store_of_links_that_is_down_for_a_moment(sandbox, load_dag, run, tmp_path):
+    sandbox.configure(grid="four")
+    sandbox.order_fault({"endpoint": "files", "skip": 2, "times": 5, "then": {"status": 503}})
+    result = run(imagine(load_dag, f"save_to='file://{tmp_path}/out'"))
+    assert result.states() == {"imagine": "success"}
+    assert len(sandbox.charges()) == 1
+    assert result.xcom("imagine")["returned"] == 4
+    fetched = [r["path"] for r in sandbox.requests("files") if r["status"] == 200]
+    assert len(fetched) == len(set(fetched)) == 4  # what was saved is not fetched again
+
+
+CHANGING = """
+    import uuid
+    from datetime import timedelta
+    import pendulum
+    from airflow.sdk import DAG
+    from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+    with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None,
+             user_defined_macros={"random": lambda: uuid.uuid4().hex}) as dag:
+        OruxImagineOperator(task_id="imagine", prompt="a fox {{ random() }}", retries=2, retry_delay=timedelta(0),
+                            save_to="file://%(out)s", %(more)s)
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "state", "charges"),
+    [
+        ("", "failed", 1),
+        ("on_request_changed='reattach'", "success", 1),
+        ("on_request_changed='resubmit'", "success", 2),
+        ("fingerprint_exclude=('prompt',)", "success", 1),
+    ],
+)
+def test_a_request_that_changes_between_two_tries(sandbox, load_dag, run, tmp_path, more, state, charges, capfd):
+    sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
+    result = run(load_dag(CHANGING % {"out": f"{tmp_path}/out", "more": more}))
+    assert result.states() == {"imagine": state}
+    assert len(sandbox.charges()) == charges
+    if state == "failed":
+        assert "field prompt" in "".join(capfd.readouterr())
+
+
+SYNC = """
+    from datetime import timedelta
+    import pendulum
+    from airflow.sdk import DAG
+    from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+    with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
+        OruxGenerateImageOperator(task_id="picture", model="gpt-image-2", prompt="a fox", retries=2,
+                                  retry_delay=timedelta(0), %(more)s)
+"""
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        {"cut": "after"},
+        {"cut": "mid_body"},
+        {"malformed": "html", "after_accepting": True},
+        {"malformed": "truncated_json", "after_accepting": True},
+        {"status": 500, "code": "internal_error", "after_accepting": True},
+        {"status": 504, "after_accepting": True},
+    ],
+    ids=lambda then: "-".join(str(v) for v in then.values()),
+)
+def test_a_synchronous_answer_that_is_lost_is_not_sent_again(sandbox, load_dag, run, then):
+    sandbox.order_fault({"endpoint": "images.generate", "then": then})
+    result = run(load_dag(SYNC % {"more": ""}))
+    assert result.states() == {"picture": "failed"}
+    assert len(sandbox.charges()) == 1
+    assert len(sandbox.requests("images.generate")) == 1
+
+
+def test_resubmit_on_purpose_pays_at_most_once_more(sandbox, load_dag, run):
+    sandbox.order_fault({"endpoint": "images.generate", "times": 0, "then": {"cut": "after"}})
+    result = run(load_dag(SYNC % {"more": "on_ambiguous_submit='resubmit'"}))
+    assert result.states() == {"picture": "failed"}
+    assert len(sandbox.charges()) == 1  # an ambiguous submission is final: no retry comes by itself
+
+
+def test_a_synchronous_result_survives_a_failed_save(sandbox, load_dag, run, tmp_path):
+    sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
+    result = run(load_dag(SYNC % {"more": f"save_to='file://{tmp_path}/out'"}))
+    assert result.states() == {"picture": "success"}
+    assert len(sandbox.charges()) == 1
+    assert result.xcom("picture")["job_id"].startswith("gen-")
+
+
+def test_a_base64_answer_that_cannot_be_saved_at_once(sandbox, load_dag, run, tmp_path):
+    result = run(
+        load_dag(SYNC % {"more": f"save_to='file://{tmp_path}/out', options={{'response_format': 'b64_json'}}"})
+    )
+    assert result.states() == {"picture": "success"}
+    assert len(sandbox.charges()) == 1
+
+
+def test_no_money_is_final_and_costs_nothing(sandbox, load_dag, run, capfd):
+    sandbox.save_account(account="orux", balance=3)
+    result = run(imagine(load_dag))
+    assert result.states() == {"imagine": "failed"}
+    assert len(sandbox.requests("tasks.submit")) == 1
+    assert sandbox.charges() == []
+    assert "InsufficientCreditsError" in "".join(capfd.readouterr())
+
+
+def test_a_refused_key_before_paying_is_final(sandbox, load_dag, run):
+    sandbox.order_fault({"endpoint": "tasks.submit", "times": 0, "then": {"status": 401, "code": "sk_disabled"}})
+    result = run(imagine(load_dag))
+    assert result.states() == {"imagine": "failed"}
+    assert len(sandbox.requests("tasks.submit")) == 1
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_refused_key_while_waiting_does_not_end_a_paid_job(sandbox, load_dag, run, deferrable):
+    sandbox.order_fault({"endpoint": "tasks.get", "times": 2, "then": {"status": 401, "code": "sk_disabled"}})
+    result = run(imagine(load_dag, f"deferrable={deferrable}, poll_interval=0.1"))
+    assert result.states() == {"imagine": "success"}
+    assert len(sandbox.charges()) == 1
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_timeout_is_final_and_says_that_the_job_goes_on(sandbox, load_dag, run, deferrable, capfd):
+    sandbox.order_fault({"endpoint": "tasks.submit", "then": {"job": "never_finish"}})
+    result = run(imagine(load_dag, f"deferrable={deferrable}, timeout=1.5, poll_interval=0.3"))
+    assert result.states() == {"imagine": "failed"}
+    assert len(sandbox.charges()) == 1
+    out = "".join(capfd.readouterr())
+    assert "JobTimeoutError" in out
+    assert "pays nothing" in out
+
+
+def test_reuse_pays_once_for_the_same_request(sandbox, load_dag, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ORUX__RESULTS_PATH", f"file://{tmp_path}/results")
+    more = f"save_to='file://{tmp_path}/out', reuse='always'"
+    first = run(load_dag(SYNC % {"more": more}))
+    second = run(load_dag(SYNC % {"more": more}))
+    assert (first.state, second.state) == ("success", "success")
+    assert len(sandbox.charges()) == 1
+    again = second.xcom("picture")
+    assert again["reused_from"] == first.xcom("picture")["manifest"]
+    assert again["charged"] == "no"
+    # A result whose file is gone is not a result any more.
+    next((tmp_path / "out").rglob("1.png")).unlink()
+    third = run(load_dag(SYNC % {"more": more}))
+    assert third.state == "success"
+    assert len(sandbox.charges()) == 2
+
+
+def test_nothing_is_sent_without_a_state_store_that_answers(sandbox, load_dag, run):
+    dag = load_dag("""
+        import pendulum
+        from airflow.sdk import DAG
+        from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+
+        class Storeless(OruxImagineOperator):
+            def execute(self, context):
+                return super().execute({**context, "task_state_store": None})
+
+        with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
+            Storeless(task_id="durable", prompt="a fox") >> OruxImagineOperator(
+                task_id="not_durable", prompt="a fox", durable=False, trigger_rule="all_done"
+            )
+    """)
+    result = run(dag)
+    assert result.states() == {"durable": "failed", "not_durable": "success"}
+    assert len(sandbox.charges()) == 1

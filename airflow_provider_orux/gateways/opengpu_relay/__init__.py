@@ -1,0 +1,1 @@
+"""The wire of OpenGPU Relay, in its two generations."""

@@ -1,0 +1,337 @@
+"""OpenGPU Relay in its two generations: the routes under ``/v2``, tasks, errors and prices.
+
+Generation 1 is the vendor's page "Image Generation"; generation 2 its current documentation and recorded traffic. What
+generation 1 leaves open (the body of a 202, errors) is read as generation 2 has it; HTTP statuses decide there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow_provider_orux.gateways.base import Gateway, Route
+from airflow_provider_orux.gateways.opengpu_relay import errors
+from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
+from airflow_provider_orux.gateways.opengpu_relay.tasks import (
+    STATUSES,
+    address_of,
+    artifacts_of,
+    handle_of,
+    moment,
+    own_path,
+    words,
+)
+from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.errors import (
+    AmbiguousSubmitError,
+    InvalidRequestError,
+    JobNotFoundError,
+    OruxError,
+    UnsupportedByGatewayError,
+    redact,
+)
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.opengpu_relay import Generation2, RelayRequest, StableDiffusion
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+
+HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
+
+DAY = 86_400.0
+LONGEST_WAIT = 30.0
+
+
+class OpenGPURelayGateway(Gateway):
+    """The wire of OpenGPU Relay.
+
+    A ``CustomRequest`` names a model that is known (its route is taken), or the route itself:
+    ``CustomRequest(name="/v2/image/new-model/generate", body={…})``.
+    """
+
+    name: ClassVar[str] = "opengpu_relay"
+    default_host: ClassVar[str] = HOSTS[2]
+    key_pattern: ClassVar[str | None] = r"relay_sk_[A-Za-z0-9_-]+"
+    key_required: ClassVar[bool] = False
+    """Without a key one is a guest (generation 2)."""
+    OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "generation": (2, 1),
+        # auto: tasks on generation 2, where a lost answer is asked for again under its idempotency key; sync on
+        # generation 1, whose 202 is not documented.
+        "route": ("auto", "sync", "tasks"),
+        # How long generation 2 keeps the pictures. auto: what the request says, and a day for what will be saved.
+        "store_output": ("auto", "provider", "relay1d", "relay7d", "relay30d"),
+        # Both are documented, X-API-Key wins; generation 1's is not known.
+        "key_header": ("X-API-Key", "Authorization"),
+        # The tables of generation 1 have no such field but for Stable Diffusion, and each route has its default.
+        "send_model": ("omit", "send"),
+    }
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        given = dict(options or {})
+        if str(given.get("generation")) in ("1", "2"):
+            given["generation"] = int(str(given["generation"]))  # a form sends a text
+        super().__init__(given)
+        self.generation = int(self.options["generation"])
+        if self.generation == 2:
+            self.has_idempotency_keys = True
+            self.idempotency_seconds = DAY
+            self.long_poll_seconds = LONGEST_WAIT
+
+    @property
+    def host(self) -> str:
+        """The vendor's host of the generation."""
+        return HOSTS[self.generation]
+
+    # -- requests ---------------------------------------------------------------------------------------
+    @property
+    def requests(self) -> Sequence[type[GenerationRequest]]:
+        """The typed requests of the generation."""
+        return [
+            cls
+            for cls in catalogue.requests_of(self.name)
+            if issubclass(cls, RelayRequest) and cls.generation == self.generation
+        ]
+
+    def keeping(self, request: GenerationRequest) -> GenerationRequest:
+        """Generation 2: kept for a day, unless the request or the connection says how long (else it is an hour)."""
+        if (
+            isinstance(request, Generation2)
+            and request.store_output is None
+            and self.options["store_output"] == "auto"
+        ):
+            return request.model_copy(update={"store_output": "relay1d"})
+        return request
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        """``X-API-Key`` (generation 2, documented)."""
+        return (
+            super().key_headers(key) if self.options["key_header"] == "Authorization" else {"X-API-Key": key}
+        )
+
+    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+        """Every route has both ways.
+
+        :raises UnsupportedByGatewayError: the request is one of the other generation.
+        """
+        self._path(request)
+        if wanted is not None:
+            return wanted
+        preferred = self.options["route"]
+        if preferred == "auto":
+            return "tasks" if self.generation == 2 else "sync"
+        return "tasks" if preferred == "tasks" else "sync"
+
+    def generate(self, request: GenerationRequest) -> HttpRequest:
+        """POST to the model's route; it answers when the picture is made."""
+        body = self._body(request)
+        if "webhook_url" in body:
+            raise InvalidRequestError(
+                f"`webhook_url` of {request.label()} is taken by asynchronous jobs only",
+                gateway=self.name,
+                param="webhook_url",
+                charged="no",
+                next_step="Nothing was sent. Set the connection's route to 'tasks', or leave the field out.",
+            )
+        return HttpRequest("POST", self._path(request), Purpose.PAY, body=body)
+
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
+        """``{"images": […]}`` or ``{"urls": […]}``, base64 or links."""
+        self.check(response, purpose=Purpose.PAY)
+        return Job(
+            job_id=local_id,
+            status=JobStatus.SUCCEEDED,
+            gateway=self.name,
+            model=request.model_id,
+            artifacts=self._artifacts(self.object_of(response), response),
+            charged="yes",
+        )
+
+    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
+        """The same with ``async: true``; generation 2 remembers the key for a day."""
+        headers = {}
+        if idempotency_key is not None and self.has_idempotency_keys:
+            if not re.fullmatch(r"[!-~]{1,255}", idempotency_key):
+                raise InvalidRequestError(
+                    "An idempotency key has 1 to 255 visible ASCII characters",
+                    gateway=self.name,
+                    charged="no",
+                )
+            headers["Idempotency-Key"] = idempotency_key
+        body = {**self._body(request), "async": True}
+        return HttpRequest("POST", self._path(request), Purpose.PAY, body=body, headers=headers)
+
+    def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
+        """202 ``{"task_id", "status", "poll_url"}``; generation 1 (body unknown): ``task_id`` or ``task_address``."""
+        self.check(response, purpose=Purpose.PAY)
+        value = self.object_of(response)
+        handle = handle_of(value, host=self.host)
+        if handle is None:
+            raise self.unexpected(response, "no usable task id and no poll_url of this gateway")
+        return Job(
+            job_id=handle,
+            status=STATUSES.get(str(value.get("status", "queued")).lower(), JobStatus.QUEUED),
+            gateway=self.name,
+            model=request.model_id,
+            replayed=response.headers.get("idempotency-replayed", "").lower() == "true",
+        )
+
+    # -- jobs -------------------------------------------------------------------------------------------
+    def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
+        """GET the poll_url of the job, on the connection's own host. The task id is the secret: no key is sent."""
+        path, query = address_of(job_id, gateway=self.name)
+        seconds = min(int(wait), int(self.long_poll_seconds))
+        if seconds >= 1:
+            query["wait"] = str(seconds)
+        return HttpRequest("GET", path, Purpose.READ, query=query, with_key=False)
+
+    def read_poll(self, job_id: str, response: HttpResponse) -> Job:
+        """The task; a failed one is HTTP 200 with ``status: failed``. It is forgotten an hour after its end."""
+        self._check_read(job_id, response)
+        value = self.object_of(response)
+        state = value.get("status")
+        if not isinstance(state, str):
+            raise self.unexpected(response, "no `status`")
+        status = STATUSES.get(state.lower(), JobStatus.RUNNING)
+        result = value.get("result")
+        artifacts: tuple[Artifact, ...] = ()
+        if status is JobStatus.SUCCEEDED:
+            artifacts = self._artifacts(result if isinstance(result, Mapping) else value, response)
+        failed = status is JobStatus.FAILED
+        code, why = value.get("error_code"), value.get("error")
+        model = value.get("model")
+        return Job(
+            job_id=job_id,
+            status=status,
+            gateway=self.name,
+            model=model if isinstance(model, str) else None,
+            artifacts=artifacts,
+            error_code=redact(str(code))[:100] if failed and code else None,
+            error_message=redact(words(why))[:500] if failed and why else None,
+            submitted_at=moment(value.get("created_at")),
+            charged="yes" if status is JobStatus.SUCCEEDED else "unknown",
+            retry_helps=not (code and errors.fails_again(code)),
+        )
+
+    # -- prices and catalogue ---------------------------------------------------------------------------
+    def probe(self) -> HttpRequest:
+        """GET /v2/models (generation 2; assumed for 1). A bad key is a 401; without a key it shows the host only."""
+        return HttpRequest("GET", "/v2/models", Purpose.READ)
+
+    def pricing(self) -> HttpRequest:
+        """GET /v2/pricing (generation 2), without a key."""
+        return HttpRequest("GET", "/v2/pricing", Purpose.READ, with_key=False)
+
+    def read_pricing(self, response: HttpResponse) -> dict[str, tuple[float, str]]:
+        """What an image costs: ``{model: (amount, "USD/image")}``; see :func:`prices.read_prices`."""
+        self.check(response, purpose=Purpose.READ)
+        rows = self.object_of(response).get("pricing")
+        if not isinstance(rows, list):
+            raise self.unexpected(response, "no list `pricing`")
+        return read_prices(rows, known={cls.model for cls in catalogue.requests_of(self.name)})
+
+    # -- errors -----------------------------------------------------------------------------------------
+    def check(self, response: HttpResponse, *, purpose: Purpose) -> None:
+        """As everywhere; and a key that was used for another body says that an earlier submission exists."""
+        try:
+            super().check(response, purpose=purpose)
+        except OruxError as e:
+            if purpose is Purpose.PAY and e.code == "IDEMPOTENCY_KEY_REUSED":
+                raise AmbiguousSubmitError(
+                    "The gateway knows the idempotency key of this submission with another request: an earlier "
+                    "execution of this task sent one, and its answer never came",
+                    gateway=self.name,
+                    code=e.code,
+                    http_status=e.http_status,
+                    next_step="This request was refused and not charged; the earlier one may have been. The request "
+                    "changed between two tries (a now() in a template, an upgrade, the connection's settings): undo "
+                    "the change and clear the task, and it goes on with the earlier one, free of a second charge.",
+                ) from e
+            raise
+
+    def read_error(self, response: HttpResponse) -> OruxError | None:
+        """See :func:`airflow_provider_orux.gateways.opengpu_relay.errors.read_error`."""
+        return errors.read_error(response)
+
+    def _error_of_status(self, response: HttpResponse) -> OruxError:
+        cls = errors.BY_STATUS.get(response.status)
+        if self.generation == 1 and cls is not None:
+            return cls(f"The gateway refused the request: {response.quote()}")
+        return super()._error_of_status(response)
+
+    # -- inside -----------------------------------------------------------------------------------------
+    def _check_read(self, job_id: str, response: HttpResponse) -> None:
+        if response.status == 404:
+            error = self.read_error(response)
+            if error is not None:
+                raise JobNotFoundError(
+                    "The gateway does not know this job: it never did, or it ended more than an hour ago and is "
+                    "forgotten, its result with it",
+                    gateway=self.name,
+                    code=error.code,
+                    job_id=job_id,
+                    http_status=404,
+                )
+        try:
+            self.check(response, purpose=Purpose.READ)
+        except OruxError as e:
+            e.job_id = job_id
+            raise
+
+    def _path(self, request: GenerationRequest) -> str:
+        if isinstance(request, CustomRequest):
+            return self._custom_path(request)
+        if not isinstance(request, RelayRequest):
+            raise UnsupportedByGatewayError(
+                f"{request.label()} is a request of another gateway than {self.title}",
+                gateway=self.name,
+                charged="no",
+                next_step="Build the request from airflow_provider_orux.models.opengpu_relay, or use another "
+                "connection.",
+            )
+        if request.generation != self.generation:
+            raise UnsupportedByGatewayError(
+                f"{type(request).__name__} ({request.label()}) is of {self.title}'s generation {request.generation} "
+                f"only; the connection is set to generation {self.generation}",
+                gateway=self.name,
+                charged="no",
+                next_step="Nothing was sent. Use a model of that generation, or set the connection's generation.",
+            )
+        return request.path
+
+    def _custom_path(self, request: CustomRequest) -> str:
+        name = request.model_id
+        if name.startswith("/"):
+            path = own_path(name)
+            if path is not None and path.startswith("/v2/"):
+                return path
+        for cls in self.requests:
+            if issubclass(cls, RelayRequest) and cls.model == name:
+                return cls.path
+        if self.generation == 1 and name.endswith(".safetensors"):
+            return StableDiffusion.path
+        raise InvalidRequestError(
+            f"{self.title} has a route for each model, and that of `{redact(name)[:80]}` is not known to this version",
+            gateway=self.name,
+            param="name",
+            charged="no",
+            next_step='Give the route as the name: CustomRequest(name="/v2/image/…/generate", body={…}).',
+        )
+
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        if isinstance(request, CustomRequest):
+            named = {} if request.model_id.startswith("/") else {"model": request.model_id}
+            return {**named, **request.fields(), **request.extra_body}
+        body = wire_fields(request, form="base64")
+        if isinstance(request, StableDiffusion) or self.options["send_model"] == "send":
+            body = {"model": request.model_id, **body}
+        if self.generation == 2 and self.options["store_output"] != "auto":
+            body.setdefault("store_output", self.options["store_output"])
+        return {**body, **request.extra_body}
+
+    def _artifacts(self, value: Mapping[str, Any], response: HttpResponse) -> tuple[Artifact, ...]:
+        try:
+            return artifacts_of(value)
+        except ValueError as e:
+            raise self.unexpected(response, str(e)) from None

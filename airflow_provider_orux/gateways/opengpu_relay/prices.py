@@ -1,0 +1,43 @@
+"""Relay's price list (generation 2): ``GET /v2/pricing``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+UNIT = "USD/image"
+
+
+def read_prices(rows: list[Any], *, known: Collection[str]) -> dict[str, tuple[float, str]]:
+    """What an image costs, out of ``[{"mode", "model": "source.model", "billing_type", "per_image", …}]``.
+
+    A model whose price depends on the resolution has a line for each (``model@4K``) and, under its own name, the
+    highest; so has one with several modes.
+
+    :param known: ids of models that have a dot of their own.
+    """
+    prices: dict[str, tuple[float, str]] = {}
+
+    def note(model: str, amount: Any) -> None:
+        try:
+            number = float(amount)
+        except (TypeError, ValueError):
+            return
+        prices[model] = (max(number, prices.get(model, (number, UNIT))[0]), UNIT)
+
+    for row in rows:
+        if not isinstance(row, Mapping) or not isinstance(row.get("model"), str):
+            continue
+        model = _without_source(row["model"], known)
+        note(model, row.get("per_image"))
+        tiers = row.get("per_image_resolution")
+        for tier, amount in tiers.items() if isinstance(tiers, Mapping) else ():
+            note(f"{model}@{tier}", amount)
+            note(model, amount)
+    return prices
+
+
+def _without_source(name: str, known: Collection[str]) -> str:
+    """``source.model`` without the source. Model names have dots too, but a source has no slash."""
+    source, dot, model = name.partition(".")
+    return model if dot and name not in known and "/" not in source else name

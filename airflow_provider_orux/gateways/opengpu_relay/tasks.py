@@ -1,0 +1,119 @@
+"""Relay's tasks: job ids that can be followed, and what a task made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from airflow_provider_orux.gateways.base import require_id
+from airflow_provider_orux.models.job import Artifact, JobStatus
+
+STATUSES = {
+    "queued": JobStatus.QUEUED,
+    "running": JobStatus.RUNNING,
+    "completed": JobStatus.SUCCEEDED,
+    "failed": JobStatus.FAILED,
+}
+
+TASKS = "/v2/tasks/"
+PATH_HANDLE = "path:"
+"""Begins the job id of a task whose ``poll_url`` is another than ``/v2/tasks/{task_id}``."""
+
+_TASK_ID = re.compile(r"[^\s/?#\\]{1,300}")
+_BASE64_START = re.compile(r"[A-Za-z0-9+/=\r\n]{16,}")
+
+
+def handle_of(value: Mapping[str, Any], *, host: str) -> str | None:
+    """The job id of a submission: the task id, or the path of another ``poll_url`` on the same origin.
+
+    A ``poll_url`` of another origin is never followed; the task id says all that is needed. None when there is
+    neither.
+
+    :param host: the vendor's own host, for a ``poll_url`` with one.
+    """
+    named = (value.get("task_id"), value.get("task_address"))  # the latter in generation 1
+    task_id = next((v for v in named if isinstance(v, str) and _TASK_ID.fullmatch(v)), None)
+    usable = task_id if task_id is not None and not task_id.startswith(PATH_HANDLE) else None
+    poll_url = value.get("poll_url")
+    if not isinstance(poll_url, str) or not poll_url:
+        return usable
+    if poll_url.startswith(host + "/"):
+        poll_url = poll_url.removeprefix(host)
+    parts = urlsplit(poll_url)
+    path = own_path(parts.path)
+    if parts.scheme or parts.netloc or path is None:
+        return usable
+    if usable is not None and unquote(path) == TASKS + usable and not parts.query:
+        return usable
+    kept = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k != "wait"])
+    return PATH_HANDLE + quote(f"{path}?{kept}" if kept else path, safe="")
+
+
+def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
+    """Path and query with which a job is asked for.
+
+    :raises InvalidRequestError: it is not a job id of this gateway.
+    """
+    raw = require_id(job_id, gateway=gateway)
+    if not raw.startswith(PATH_HANDLE):
+        return TASKS + quote(raw, safe=":"), {}
+    parts = urlsplit(unquote(raw.removeprefix(PATH_HANDLE)))
+    path = own_path(parts.path)
+    if path is None or parts.scheme or parts.netloc:
+        require_id(job_id, gateway=gateway, pattern="(?!)")
+    return str(path), dict(parse_qsl(parts.query))
+
+
+def own_path(path: str) -> str | None:
+    """A path that stays on the host and means what it says; None otherwise."""
+    plain = unquote(path)
+    if not re.fullmatch(r"/(?!/)[^\s\\?#]{1,500}", plain) or ".." in plain.split("/"):
+        return None
+    return path
+
+
+def artifacts_of(value: Mapping[str, Any]) -> tuple[Artifact, ...]:
+    """Links and base64 told apart by looking at them: routes and generations differ.
+
+    :raises ValueError: there are none, or one is neither.
+    """
+    items = value.get("urls") or value.get("images")
+    if isinstance(items, str):
+        items = [items]
+    if not isinstance(items, list) or not items:
+        raise ValueError("a result without `images` and `urls`")
+    artifacts = []
+    for item in items:
+        text = (item.get("url") or item.get("b64_json")) if isinstance(item, Mapping) else item
+        if not isinstance(text, str):
+            raise ValueError("an image that is no text")
+        if text.startswith(("https://", "http://")):
+            artifacts.append(Artifact(url=text))
+        elif text.startswith("data:image/") or _BASE64_START.fullmatch(text[:256]):
+            artifacts.append(Artifact(inline=text))
+        else:
+            raise ValueError("an image that is neither a link nor base64")
+    return tuple(artifacts)
+
+
+def words(value: Any) -> str:
+    """An error as a text: it is one in generation 2."""
+    if isinstance(value, Mapping):
+        return str(value.get("message") or value.get("code") or value)
+    return str(value)
+
+
+def moment(value: Any) -> float | None:
+    """Epoch seconds out of a number or an ISO-8601 text; None for anything else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()

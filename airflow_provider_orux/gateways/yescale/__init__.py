@@ -1,0 +1,1 @@
+"""The wire of YEScale: one module a family of jobs, since each has its own addresses and answers."""

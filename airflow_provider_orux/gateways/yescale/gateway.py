@@ -1,0 +1,157 @@
+"""YEScale: which family speaks for which request and which job.
+
+Sources: YEScale's page "Flux (OpenAI dall-e-3 format)" and the names of its other pages (documented); clients
+written against it (observed); new-api, midjourney-proxy and sibling gateways (inferred). The account and its balance
+are on another host with another key, and are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow_provider_orux.gateways.base import Gateway, Route
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.yescale import errors
+from airflow_provider_orux.gateways.yescale.images import generate_ideogram, generate_image, read_images
+from airflow_provider_orux.gateways.yescale.kling import KlingImages, KolorsTryOn
+from airflow_provider_orux.gateways.yescale.media import Media
+from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
+from airflow_provider_orux.gateways.yescale.reading import JobFamily, split_handle
+from airflow_provider_orux.gateways.yescale.suno import Suno
+from airflow_provider_orux.models.errors import OruxError, UnsupportedByGatewayError
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+from airflow_provider_orux.models.yescale import YEScaleRequest
+
+SYNCHRONOUS = ("images", "ideogram")
+BATCH = 50
+"""Jobs of one batch fetch: a bound of ours, none is documented."""
+
+
+class YEScaleGateway(Gateway):
+    """The wire of YEScale. ``https://api.yescale.vip`` is the same without the proxy, for long requests.
+
+    A ``CustomRequest`` goes to POST /v1/images/generations on the synchronous route and to POST /task/submit on the
+    other: with ``body={"prompt": …, "config": {…}}`` that is the way to the video models.
+    """
+
+    name: ClassVar[str] = "yescale"
+    default_host: ClassVar[str] = "https://api.yescale.io"
+    not_found_grace: float = 120.0
+    OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        # Where a CustomRequest goes; all other requests have one way only.
+        "route": ("sync", "tasks"),
+        # new-api serves other speeds under other paths (/mj-fast/mj).
+        "midjourney_path": ("/mj",),
+        # Upstream ignores it, the layer before it asks for it.
+        "reroll_index": ("send", "omit"),
+        # list-by-condition is upstream's, and not among YEScale's pages.
+        "batch_fetch": ("off", "on"),
+        # "URL or base64" (documented): whether with a data: prefix is not said.
+        "media_picture": ("data_url", "base64"),
+        # Sibling gateways have Ideogram, Kling and Suno here.
+        "ideogram_path": ("/ideogram/v1/ideogram-v3",),
+        "kling_path": ("/kling/v1/images",),
+        "suno_path": ("/suno",),
+        # Costs nothing and needs the key in OpenAI's API, which new-api follows.
+        "probe_path": ("/v1/models",),
+    }
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        self._midjourney = Midjourney(self)
+        self._families: dict[str, JobFamily] = {
+            family.name: family
+            for family in (self._midjourney, Media(self), KlingImages(self), KolorsTryOn(self), Suno(self))
+        }
+        self.batch_size = BATCH if self.options["batch_fetch"] == "on" else 0
+
+    # -- requests ---------------------------------------------------------------------------------------
+    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+        """Each family has one way; a custom request goes as wanted, else as the connection says."""
+        if isinstance(request, CustomRequest):
+            chosen: Route = wanted or ("tasks" if self.options["route"] == "tasks" else "sync")
+            return chosen
+        only: Route = "sync" if self._family(request) in SYNCHRONOUS else "tasks"
+        if wanted not in (None, only):
+            kind, step = (
+                ("asynchronous", "Use OruxGenerateImageOperator.")
+                if only == "sync"
+                else ("synchronous", "Use an operator that submits a job (OruxSubmitJobOperator).")
+            )
+            raise UnsupportedByGatewayError(
+                f"{self.title} has no {kind} way for {request.label()}",
+                gateway=self.name,
+                charged="no",
+                next_step=step,
+            )
+        return only
+
+    def generate(self, request: GenerationRequest) -> HttpRequest:
+        """The synchronous call."""
+        self.route(request, wanted="sync")
+        if not isinstance(request, CustomRequest) and self._family(request) == "ideogram":
+            return generate_ideogram(request, path="/" + str(self.options["ideogram_path"]).strip("/"))
+        return generate_image(request)
+
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
+        """The pictures."""
+        self.check(response, purpose=Purpose.PAY)
+        return read_images(self, request, response, local_id=local_id)
+
+    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
+        """The asynchronous call. YEScale has no idempotency key, so none is sent."""
+        return self._family_of(request).submit(request)
+
+    def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
+        """The job that was accepted."""
+        self.check(response, purpose=Purpose.PAY)
+        return self._family_of(request).read_submit(request, response)
+
+    # -- jobs -------------------------------------------------------------------------------------------
+    def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
+        """Ask for one job at its family's address. The gateway itself looks every 15 s or so (inferred)."""
+        family, raw_id = split_handle(job_id, self._families, gateway=self.name)
+        return family.poll(raw_id)
+
+    def read_poll(self, job_id: str, response: HttpResponse) -> Job:
+        """The job as it is now."""
+        family, _ = split_handle(job_id, self._families, gateway=self.name)
+        return family.read_poll(job_id, response)
+
+    def can_batch(self, job_id: str) -> bool:
+        """Midjourney's jobs, where the connection allows it."""
+        return self.batch_size > 0 and job_id.startswith(f"{Midjourney.name}:")
+
+    def poll_batch(self, job_ids: Sequence[str]) -> HttpRequest:
+        """Ask for several Midjourney jobs at once; jobs of other families are left out."""
+        families = {self._midjourney.name: self._midjourney}
+        raw_ids = [split_handle(j, families, gateway=self.name)[1] for j in job_ids if self.can_batch(j)]
+        return self._midjourney.poll_batch(raw_ids)
+
+    def read_batch(self, job_ids: Sequence[str], response: HttpResponse) -> dict[str, Job]:
+        """The jobs that are in the answer; poll the others one by one."""
+        return self._midjourney.read_batch(job_ids, response)
+
+    def probe(self) -> HttpRequest:
+        """GET /v1/models (an assumption, see the option)."""
+        return HttpRequest("GET", "/" + str(self.options["probe_path"]).strip("/"), Purpose.READ)
+
+    def read_error(self, response: HttpResponse) -> OruxError | None:
+        """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
+        return errors.read_error(response, gateway=self.name)
+
+    def _family(self, request: GenerationRequest) -> str:
+        if not isinstance(request, YEScaleRequest):
+            raise UnsupportedByGatewayError(
+                f"{request.label()} is a request of another gateway than {self.title}",
+                gateway=self.name,
+                charged="no",
+                next_step="Build the request from airflow_provider_orux.models.yescale, or use another connection.",
+            )
+        return request.family
+
+    def _family_of(self, request: GenerationRequest) -> JobFamily:
+        self.route(request, wanted="tasks")
+        return self._families["media" if isinstance(request, CustomRequest) else self._family(request)]

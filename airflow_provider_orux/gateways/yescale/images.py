@@ -1,0 +1,105 @@
+"""The synchronous endpoints of YEScale: OpenAI's image format (documented), Ideogram 3.0 (documented in part)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.pictures import picture_bytes
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Part, Purpose
+from airflow_provider_orux.gateways.yescale.reading import epoch
+from airflow_provider_orux.models.errors import InvalidRequestError
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.pictures import picture_fields
+from airflow_provider_orux.models.requests import GenerationRequest
+
+IDEOGRAM_PAGES: Mapping[str, str] = {
+    "ideogram-v3-generate": "generate",
+    "ideogram-v3-edit": "edit",
+    "ideogram-v3-remix": "remix",
+}
+LARGEST_UPLOAD = 10 * 1000 * 1000
+"""Bytes: "each image ≤ 10 MB", and all style references together."""
+
+
+def generate_image(request: GenerationRequest) -> HttpRequest:
+    """POST /v1/images/generations."""
+    body = {"model": request.model_id, **request.fields(), **request.extra_body}
+    return HttpRequest("POST", "/v1/images/generations", Purpose.PAY, body=body)
+
+
+def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
+    """POST …/generate|edit|remix as multipart/form-data.
+
+    Every field is a part of ``files``: a form without any file would otherwise be sent urlencoded.
+    """
+    pictures = picture_fields(type(request))
+    parts: dict[str, Part | list[Part]] = {}
+    for name, value in {**request.fields(), **request.extra_body}.items():
+        if name in pictures:
+            items = value if isinstance(value, list) else [value]
+            files = [_file(request, name, item) for item in items]
+            if sum(len(content) for _, content, _ in files) > LARGEST_UPLOAD:
+                raise InvalidRequestError(
+                    f"`{name}` of {request.label()} is larger than 10 MB",
+                    gateway=request.gateway,
+                    param=name,
+                    charged="no",
+                )
+            parts[name] = files
+        else:
+            parts[name] = ("", _text(value).encode(), "text/plain; charset=utf-8")
+    return HttpRequest("POST", f"{path}/{IDEOGRAM_PAGES[request.model_id]}", Purpose.PAY, files=parts)
+
+
+def read_images(
+    gateway: Gateway, request: GenerationRequest, response: HttpResponse, *, local_id: str
+) -> Job:
+    """``{"created", "data": [{"url", "b64_json", "revised_prompt"}]}``; the last two may be null.
+
+    Ideogram's items say ``is_image_safe: false`` and have no url where its check kept a picture back.
+    """
+    value = gateway.object_of(response)
+    data = value.get("data")
+    if not isinstance(data, list):
+        raise gateway.unexpected(response, "no list `data`")
+    artifacts, kept_back = [], 0
+    for item in data:
+        if not isinstance(item, Mapping):
+            raise gateway.unexpected(response, "an item of `data` that is no object")
+        url, inline, revised = item.get("url"), item.get("b64_json"), item.get("revised_prompt")
+        if isinstance(url, str) and url:
+            inline = None
+        elif isinstance(inline, str) and inline:
+            url = None
+        elif item.get("is_image_safe") is False:
+            kept_back += 1
+            continue
+        else:
+            raise gateway.unexpected(response, "an item of `data` without `url` and `b64_json`")
+        artifacts.append(
+            Artifact(url=url, inline=inline, revised_prompt=revised if isinstance(revised, str) else None)
+        )
+    refused = kept_back > 0 and not artifacts
+    return Job(
+        job_id=local_id,
+        status=JobStatus.FAILED if refused else JobStatus.SUCCEEDED,
+        gateway=gateway.name,
+        model=request.model_id,
+        artifacts=tuple(artifacts),
+        error_message=f"All {kept_back} pictures were kept back by the safety check" if refused else None,
+        finished_at=epoch(value.get("created")),
+        charged="unknown" if refused else "yes",
+        retry_helps=not refused,
+    )
+
+
+def _file(request: GenerationRequest, name: str, value: str) -> Part:
+    content, media_type = picture_bytes(request, name, value)
+    return (f"{name}.{media_type.rpartition('/')[2]}", content, media_type)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,70 @@
+"""YEScale Media: the gateway's own tasks, ``/task/…``. The submission is documented, the poll was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.yescale.errors import error_of
+from airflow_provider_orux.gateways.yescale.reading import JobFamily, links_in
+from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+
+
+class Media(JobFamily):
+    """Typed image models, and any model by name (video among them) through ``CustomRequest``."""
+
+    name: ClassVar[str] = "media"
+    statuses: ClassVar[Mapping[str, JobStatus]] = {
+        "NOT_START": JobStatus.QUEUED,
+        "SUBMITTED": JobStatus.QUEUED,
+        "QUEUED": JobStatus.QUEUED,
+        "IN_PROGRESS": JobStatus.RUNNING,
+        "SUCCESS": JobStatus.SUCCEEDED,
+        "FAILURE": JobStatus.FAILED,
+    }
+
+    def submit(self, request: GenerationRequest) -> HttpRequest:
+        """POST /task/submit. A typed request's ``extra_body`` goes into ``config``; a custom one is sent as it is."""
+        if isinstance(request, CustomRequest):
+            body: dict[str, Any] = {"model": request.model_id, **request.fields(), **request.extra_body}
+        else:
+            form: Literal["data_url", "base64"] = (
+                "base64" if self.gateway.options["media_picture"] == "base64" else "data_url"
+            )
+            config = wire_fields(request, form=form)
+            body = {"model": request.model_id, "prompt": config.pop("prompt")}
+            config.update(request.extra_body)
+            if config:
+                body["config"] = config
+        return HttpRequest("POST", "/task/submit", Purpose.PAY, body=body)
+
+    def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
+        """``{"task_id": …, "status": "SUBMITTED", …}``."""
+        value = self.gateway.object_of(response)
+        if "task_id" not in value and error_of(value, gateway=self.gateway.name, status=response.status):
+            raise self.refused(value, response)
+        return self.accepted(request, response, value.get("task_id"), value.get("status"))
+
+    def poll_path(self, raw_id: str) -> str:
+        """GET /task/{task_id}; the id can hold brackets, which is why it is encoded."""
+        return f"/task/{raw_id}"
+
+    def read_job(self, job_id: str, response: HttpResponse) -> Job:
+        """``{"status", "task_result": {"url"}, "message", "submit_time", "finish_time"}``."""
+        value = self.gateway.object_of(response)
+        state = value.get("status")
+        if not isinstance(state, str):
+            raise self.gateway.unexpected(response, "no `status`")
+        result = value.get("task_result") or value.get("results")
+        return self.job(
+            job_id,
+            response,
+            status=self.statuses.get(state.upper(), JobStatus.RUNNING),
+            links=links_in(result, "url", "urls", "images", "videos"),
+            why=value.get("message"),
+            submitted=value.get("submit_time") or value.get("created_at"),
+            finished=value.get("finish_time"),
+        )

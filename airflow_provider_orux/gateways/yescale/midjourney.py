@@ -1,0 +1,141 @@
+"""Midjourney on YEScale: ``/mj/…``.
+
+The five endpoints are documented by name; bodies and answers are those of novicezk/midjourney-proxy (inferred), and
+what new-api makes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.yescale.reading import JobFamily, split_handle
+from airflow_provider_orux.models.errors import JobNotFoundError, UnsupportedByGatewayError
+from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.models.yescale import MidjourneyImagine
+
+ACCEPTED = (1, 21, 22)
+"""Accepted; exists already (with the id of the existing task); accepted and queued."""
+
+
+class Midjourney(JobFamily):
+    """Imagine, change (upscale, variation, reroll), blend and describe."""
+
+    name: ClassVar[str] = "mj"
+    statuses: ClassVar[Mapping[str, JobStatus]] = {
+        "": JobStatus.QUEUED,  # until the gateway's first look at its upstream
+        "NOT_START": JobStatus.QUEUED,
+        "SUBMITTED": JobStatus.QUEUED,
+        "IN_PROGRESS": JobStatus.RUNNING,
+        # It waits for a click that nobody makes here. It is paid for, so it is left to the deadline.
+        "MODAL": JobStatus.RUNNING,
+        "SUCCESS": JobStatus.SUCCEEDED,
+        "FAILURE": JobStatus.FAILED,
+        "CANCEL": JobStatus.FAILED,
+    }
+
+    def submit(self, request: GenerationRequest) -> HttpRequest:
+        """POST /mj/submit/imagine|change|blend|describe."""
+        fields = wire_fields(request, form="data_url")
+        if request.verb in ("upscale", "variation", "reroll"):
+            _, parent = split_handle(fields["parent_job_id"], {self.name: self}, gateway=self.gateway.name)
+            body: dict[str, Any] = {"taskId": parent, "action": request.verb.upper()}
+            if request.verb != "reroll":
+                body["index"] = fields["index"]
+            elif self.gateway.options["reroll_index"] == "send":
+                body["index"] = 1
+            page = "change"
+        elif request.verb == "blend":
+            body = {"base64Array": fields.pop("images"), **fields}
+            page = "blend"
+        elif request.verb == "describe":
+            body = {"base64": fields["image"]}
+            page = "describe"
+        else:
+            body = {
+                "prompt": request.full_prompt()
+                if isinstance(request, MidjourneyImagine)
+                else fields["prompt"]
+            }
+            for name, wire in (("images", "base64Array"), ("webhook_url", "notifyHook"), ("state", "state")):
+                if name in fields:
+                    body[wire] = fields[name]
+            page = "imagine"
+        path = f"{self.path_option('midjourney_path')}/submit/{page}"
+        return HttpRequest("POST", path, Purpose.PAY, body={**body, **request.extra_body})
+
+    def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
+        """``{"code": 1, "description": …, "result": "<task id>"}``; the id may be a bare number."""
+        value = self.gateway.object_of(response)
+        code = value.get("code")
+        if str(code) in map(str, ACCEPTED):
+            return self.accepted(request, response, value.get("result"))
+        raise self.refused(value, response)
+
+    def poll_path(self, raw_id: str) -> str:
+        """GET /mj/task/{id}/fetch."""
+        return f"{self.path_option('midjourney_path')}/task/{raw_id}/fetch"
+
+    def read_job(self, job_id: str, response: HttpResponse) -> Job:
+        """One Task; an unknown id is answered with an empty body or ``null``."""
+        if not response.truncated and response.body.strip() in (b"", b"null", b"{}"):
+            raise JobNotFoundError("The gateway does not know this job (empty answer)", http_status=200)
+        return self._job(job_id, self.gateway.object_of(response), response)
+
+    def poll_batch(self, raw_ids: Sequence[str]) -> HttpRequest:
+        """POST /mj/task/list-by-condition. Not among YEScale's pages: an option, off by default."""
+        path = f"{self.path_option('midjourney_path')}/task/list-by-condition"
+        return HttpRequest("POST", path, Purpose.READ, body={"ids": list(raw_ids)})
+
+    def read_batch(self, job_ids: Sequence[str], response: HttpResponse) -> dict[str, Job]:
+        """A bare array of Tasks, in an order of its own, without the unknown ones."""
+        if response.status in (404, 405):
+            raise UnsupportedByGatewayError(
+                "YEScale has no batch fetch here",
+                gateway=self.gateway.name,
+                http_status=response.status,
+                next_step="Set the connection's batch_fetch to 'off'.",
+            )
+        self.gateway.check(response, purpose=Purpose.READ)
+        tasks = response.json(gateway=self.gateway.name)
+        if not isinstance(tasks, list):
+            raise self.gateway.unexpected(response, "a batch that is no array")
+        wanted = set(job_ids)
+        jobs = {}
+        for task in tasks:
+            job_id = f"{self.name}:{task.get('id')}" if isinstance(task, dict) else ""
+            if job_id in wanted:
+                jobs[job_id] = self._job(job_id, task, response)
+        return jobs
+
+    def _job(self, job_id: str, task: Mapping[str, Any], response: HttpResponse) -> Job:
+        """Decided on ``status`` alone: ``progress`` is 100% on failure, and ``imageUrl`` may be a preview."""
+        state = task.get("status")
+        if state is None and "id" in task:
+            state = ""
+        if not isinstance(state, str):
+            raise self.gateway.unexpected(response, "no `status`")
+        status = self.statuses.get(state.upper(), JobStatus.RUNNING)
+        properties = task.get("properties")
+        final = properties.get("finalPrompt") if isinstance(properties, Mapping) else None
+        describes = str(task.get("action", "")).upper() == "DESCRIBE"
+        text = None
+        if describes or not task.get("imageUrl"):
+            words = final or (task.get("prompt") if describes else None)
+            text = words if isinstance(words, str) and words.strip() else None
+        image = task.get("imageUrl")
+        return self.job(
+            job_id,
+            response,
+            status=status,
+            # The picture of a describe is the one that was given.
+            links=[image] if isinstance(image, str) and image and not describes else [],
+            text=text,
+            why=task.get("failReason") or task.get("description"),
+            code="CANCEL" if state.upper() == "CANCEL" else None,
+            submitted=task.get("submitTime"),
+            finished=task.get("finishTime"),
+        )

@@ -1,0 +1,140 @@
+"""How a picture is given to a request: a link, a file that is still to be read, or its bytes as base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field
+
+from airflow_provider_orux.models.requests import GenerationRequest
+
+Form = Literal["link", "data_url", "base64", "file"]
+
+_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,(?P<text>[A-Za-z0-9+/=\s]+)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
+_LINK = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_FILE = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|\.{0,2}/\S.*", re.IGNORECASE)
+
+_MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+
+
+def form_of(value: str) -> Form | None:
+    """In which form a picture is given; None when it is in none.
+
+    Base64 is looked for before a path: a JPEG in base64 begins with ``/9j/``.
+    """
+    if _LINK.fullmatch(value):
+        return "link"
+    if value[:5].lower() == "data:":
+        return "data_url" if _DATA_URL.fullmatch(value) else None
+    if len(value) % 4 == 0 and _BASE64.fullmatch(value):
+        return "base64"
+    if value[:7].lower() in ("http://", "https:/"):
+        return None
+    return "file" if _FILE.fullmatch(value) else None
+
+
+def _picture(value: str) -> str:
+    if form_of(value) is None:
+        raise ValueError(
+            "must be an https:// link, a path or URI of a file, a data: URL of base64, or base64"
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Marks a field that takes pictures.
+
+    :param links: whether the gateway fetches https links itself. Where it does not, and for files everywhere,
+        the bytes have to be read and given as a data URL before the request is sent.
+    """
+
+    links: bool
+
+
+LinkedPicture = Annotated[str, AfterValidator(_picture), Picture(links=True)]
+"""A picture that may be sent as an https link or as its bytes."""
+
+InlinePicture = Annotated[str, AfterValidator(_picture), Picture(links=False)]
+"""A picture that is sent as its bytes."""
+
+
+def _pixels(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", value):
+        raise ValueError("must be width x height in pixels, like 1024x1024")
+    return value
+
+
+PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x height in pixels.")]
+"""A free size in pixels."""
+
+
+class WithPictures(GenerationRequest):
+    """A request whose ``repr`` leaves out the pictures: one can be megabytes of base64."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        hidden = picture_fields(type(self))
+        for name, value in super().__repr_args__():
+            yield name, "…" if name in hidden and value is not None else value
+
+
+def picture_fields(cls: type[GenerationRequest]) -> dict[str, Picture]:
+    """The fields of a request that take pictures."""
+    found = {
+        name: next((m for m in info.metadata if isinstance(m, Picture)), None) or _marker(info.annotation)
+        for name, info in cls.model_fields.items()
+    }
+    return {name: marker for name, marker in found.items() if marker is not None}
+
+
+def _marker(annotation: Any) -> Picture | None:
+    if isinstance(annotation, Picture):
+        return annotation
+    return next((m for m in map(_marker, get_args(annotation)) if m is not None), None)
+
+
+def read_inline(value: str) -> tuple[bytes, str]:
+    """The bytes of a picture that is given inline, and its media type.
+
+    :raises ValueError: it is a link or a file, or the base64 is broken.
+    """
+    form = form_of(value)
+    if form not in ("data_url", "base64"):
+        raise ValueError("is not given as a data: URL or base64")
+    match = _DATA_URL.fullmatch(value)
+    text = "".join(match["text"].split()) if match else value
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error as e:
+        raise ValueError(f"is not valid base64 ({e})") from None
+    return content, match["type"].lower() if match else _media_type(content)
+
+
+def to_base64(value: str) -> str:
+    """A picture that is given inline, as base64 without a ``data:`` prefix.
+
+    :raises ValueError: it is a link or a file, or the base64 is broken.
+    """
+    return base64.b64encode(read_inline(value)[0]).decode("ascii")
+
+
+def to_data_url(value: str) -> str:
+    """A picture that is given inline, as a data URL.
+
+    :raises ValueError: it is a link or a file, or the base64 is broken.
+    """
+    content, media_type = read_inline(value)
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _media_type(content: bytes) -> str:
+    for magic, media_type in _MAGIC:
+        if content.startswith(magic):
+            return media_type
+    return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else "image/png"

@@ -1,0 +1,157 @@
+"""Which addresses an artifact may be fetched from: a link of a gateway must not reach into the private network."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+import httpx
+
+from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
+
+Resolve = Callable[[str, int], Iterable[str]]
+"""The addresses of a host name, as texts. ``OSError`` when there are none."""
+
+_IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# Refused by name too: what ipaddress calls private differs between Python versions.
+_REFUSED = tuple(
+    ipaddress.ip_network(text)
+    for text in ("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "fec0::/10")
+)
+
+
+def shown(url: httpx.URL | str) -> str:
+    """A link as a message may show it: without query, fragment and user, which may be what lets one in."""
+    try:
+        parts = urlsplit(str(url))
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "a link that is no URL"
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, also when it is wrapped into an IPv6 address."""
+    try:
+        ip: _IPAddress = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    inner = _wrapped(ip)
+    if inner is not None:
+        return is_public(str(inner))
+    if any(ip.version == network.version and ip in network for network in _REFUSED):
+        return False
+    return ip.is_global and not (
+        ip.is_private
+        or ip.is_loopback
+        or ip.is_link_local
+        or ip.is_multicast
+        or ip.is_reserved
+        or ip.is_unspecified
+    )
+
+
+def _wrapped(ip: _IPAddress) -> ipaddress.IPv4Address | None:
+    """The IPv4 address inside an IPv6 address: mapped, 6to4, Teredo, NAT64 or "compatible"."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return None
+    if ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped
+    if ip.sixtofour is not None:
+        return ip.sixtofour
+    if ip.teredo is not None:
+        return ip.teredo[1]
+    if any(ip in network for network in _NAT64) or 1 < int(ip) < 1 << 32:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return None
+
+
+def parse_link(url: httpx.URL | str) -> httpx.URL:
+    """A link that may be followed as far as its form goes.
+
+    :raises ArtifactRejectedError: it is not http(s), has no host, or carries a user name or password.
+    """
+    try:
+        link = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, ValueError) as e:
+        raise ArtifactRejectedError(f"The link {shown(str(url))} is not a URL") from e
+    if link.scheme not in ("http", "https") or not link.host or not 0 < port_of(link) < 65536:
+        raise ArtifactRejectedError(f"The link {shown(link)} is not an http(s) URL")
+    if link.userinfo:
+        raise ArtifactRejectedError(
+            f"The link {shown(link)} carries a user name or password; it is not followed"
+        )
+    return link.copy_with(fragment=None)
+
+
+def judged_addresses(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> list[str]:
+    """The addresses of a host, when it may be connected to.
+
+    :raises ArtifactRejectedError: one of them is not public.
+    :raises ArtifactError: the name is not known (at the moment).
+    """
+    try:
+        addresses = list(resolve(host, port))
+    except (OSError, UnicodeError) as e:
+        raise ArtifactError(f"The host {host} cannot be found: {e}") from e
+    if not addresses:
+        raise ArtifactError(f"The host {host} has no address")
+    if not allow_private:
+        for address in addresses:
+            refuse_private(address, host)
+    return addresses
+
+
+def check_unconnected(link: httpx.URL, *, resolve: Resolve | None) -> None:
+    """Judge the host of a link where somebody else opens the connection: a proxy.
+
+    It may know names that are unknown here; those are left to it.
+
+    :param resolve: None: names are not looked up, only addresses are judged.
+    :raises ArtifactRejectedError: one of its addresses is not public.
+    """
+    if _is_address(link.host):
+        refuse_private(link.host, link.host)
+    elif resolve is not None:
+        try:
+            addresses = list(resolve(link.raw_host.decode("ascii"), port_of(link)))
+        except (OSError, UnicodeError):
+            return
+        for address in addresses:
+            refuse_private(address, link.host)
+
+
+def port_of(link: httpx.URL) -> int:
+    """The port that a link leads to."""
+    return link.port if link.port is not None else (443 if link.scheme == "https" else 80)
+
+
+def refuse_private(address: str, host: str) -> None:
+    """Refuse an address that is not public.
+
+    :param host: the host of the link, for the message.
+    :raises ArtifactRejectedError: it is not.
+    """
+    if not is_public(address):
+        raise ArtifactRejectedError(
+            f"The link's host {host} leads to {address}, which is not an address of the open internet; the setting "
+            "allow_private_hosts of the connection would allow it"
+        )
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """All addresses of a host name, as the system resolves it."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,277 @@
+"""One artifact from its link into a spool: no key, no cookies, every hop judged, tried again where that can help."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import logging
+import random
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import TypeVar
+
+import httpx
+
+from airflow_provider_orux.client.transport import USER_AGENT, tls_context
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    ArtifactRejectedError,
+    ConfigurationError,
+    redact,
+)
+from airflow_provider_orux.storage.address import (
+    Resolve,
+    addresses_of,
+    check_unconnected,
+    judged_addresses,
+    parse_link,
+    refuse_private,
+    shown,
+)
+from airflow_provider_orux.storage.connect import FAILURES, DirectTransport
+from airflow_provider_orux.storage.settings import StorageSettings
+from airflow_provider_orux.storage.spool import DestinationError, Spool, too_large
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DEAD_LINK = (
+    "The links of a gateway live for some hours only. The job is paid for and is not paid for again: clear this "
+    "task, it polls the job once more for a fresh link."
+)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_TRANSIENT = (408, 425, 429)
+_DEAD = (401, 403, 404, 410)
+
+
+class Downloader:
+    """Fetches links; one connection pool for all artifacts of a job. Use it in a ``with`` block.
+
+    :param transport: a transport of httpx in place of the network. It decides where names lead to, so they are not
+        looked up, and it may have no peer to look at.
+    :param resolve: how names are looked up.
+    """
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        resolve: Resolve = addresses_of,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._resolve = resolve
+        self._clients: dict[str | None, httpx.Client] = {}
+
+    def __enter__(self) -> Downloader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+    def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T]) -> T:
+        """Fetch a link into a spool, several times if need be.
+
+        :param accept: judges the complete content. An ``ArtifactError`` of it that is not final counts as a failed
+            try: what was cut on its way may be whole the next time.
+        :raises ArtifactRejectedError: another try cannot help.
+        :raises ArtifactError: all tries failed.
+        :raises DestinationError: the spool does not take it.
+        """
+        for attempt in range(1, self._settings.attempts + 1):
+            spool.reset()
+            try:
+                self._once(url, spool)
+                return accept(spool)
+            except (ArtifactRejectedError, DestinationError):
+                raise
+            except ArtifactError as e:
+                if attempt >= self._settings.attempts:
+                    if attempt > 1:
+                        e.message = f"{e.message.rstrip('.')} ({attempt} tries)"
+                    raise
+                pause = self._pause(attempt, e.retry_after)
+                log.info("%s; trying again in %.1f s", e.message, pause)
+                time.sleep(pause)
+        raise ArtifactError(f"The link {shown(url)} was never tried: the setting attempts is below 1")
+
+    def _pause(self, attempt: int, asked: float | None) -> float:
+        base: float = self._settings.backoff_base * 2 ** (attempt - 1)
+        pause = base + random.uniform(0, base)  # noqa: S311 - spreads load, hides nothing
+        return min(max(pause, asked or 0.0), self._settings.max_pause)
+
+    def _once(self, url: str, spool: Spool) -> None:
+        deadline = time.monotonic() + self._settings.total_timeout
+        link = parse_link(url)
+        for _ in range(self._settings.max_redirects + 1):
+            proxy = self._proxy_for(link)
+            if (proxy or self._transport) and not self._settings.allow_private_hosts:
+                check_unconnected(link, resolve=None if self._transport else self._resolve)
+            try:
+                with self._client(proxy).stream("GET", link) as response:
+                    self._check_peer(response, link, proxied=proxy is not None)
+                    if response.status_code in _REDIRECTS:
+                        link = self._redirected(response, link)
+                        continue
+                    self._check_status(response, link)
+                    self._read(response, link, spool, deadline)
+                    return
+            except FAILURES as e:
+                raise self._failure(e, link) from e
+        raise ArtifactRejectedError(
+            f"The link {shown(url)} is redirected more than {self._settings.max_redirects} times"
+        )
+
+    def _client(self, proxy: str | None) -> httpx.Client:
+        if proxy not in self._clients:
+            settings = self._settings
+            # A jar that takes nothing and gives nothing: no cookie of one host reaches another.
+            nothing = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+            try:
+                self._clients[proxy] = httpx.Client(
+                    headers={"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
+                    timeout=httpx.Timeout(
+                        connect=settings.connect_timeout,
+                        read=settings.read_timeout,
+                        write=settings.read_timeout,
+                        pool=settings.connect_timeout,
+                    ),
+                    cookies=nothing,
+                    follow_redirects=False,
+                    # The environment's proxies are read in _proxy_for: whether one is used decides the peer check.
+                    trust_env=False,
+                    verify=tls_context(settings.ca_path),
+                    proxy=proxy,
+                    transport=self._transport if proxy or self._transport else self._direct(),
+                )
+            except (ImportError, ValueError, httpx.InvalidURL) as e:
+                raise ConfigurationError(
+                    f"The proxy cannot be used: {redact(str(e), proxy)}",
+                    next_step="Correct the setting proxy of the connection, or HTTPS_PROXY of the worker.",
+                ) from e
+        return self._clients[proxy]
+
+    def _direct(self) -> DirectTransport:
+        def addresses(host: str, port: int) -> list[str]:
+            return judged_addresses(
+                host, port, resolve=self._resolve, allow_private=self._settings.allow_private_hosts
+            )
+
+        return DirectTransport(addresses, context=tls_context(self._settings.ca_path))
+
+    def _proxy_for(self, link: httpx.URL) -> str | None:
+        if self._transport is not None:
+            return None
+        if self._settings.proxy:
+            return self._settings.proxy
+        proxies = urllib.request.getproxies()
+        proxy = proxies.get(link.scheme) or proxies.get("all")
+        if not proxy or urllib.request.proxy_bypass(link.host):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
+
+    def _check_peer(self, response: httpx.Response, link: httpx.URL, *, proxied: bool) -> None:
+        # Once more where it really leads, whoever opened the connection, before anything of the body is read.
+        if self._settings.allow_private_hosts or proxied:
+            return
+        stream = response.extensions.get("network_stream")
+        try:
+            address = stream.get_extra_info("server_addr") if stream is not None else None
+        except OSError as e:
+            raise ArtifactError(f"The connection to {shown(link)} was lost") from e
+        if not address:
+            if self._transport is not None:
+                return
+            raise ArtifactError(f"It cannot be seen where the connection to {shown(link)} leads")
+        refuse_private(str(address[0]), link.host)
+
+    def _redirected(self, response: httpx.Response, link: httpx.URL) -> httpx.URL:
+        location = response.headers.get("location")
+        if not location:
+            raise ArtifactError(f"{shown(link)} is redirected to nowhere", http_status=response.status_code)
+        try:
+            target = parse_link(link.join(location))
+        except httpx.InvalidURL as e:
+            raise ArtifactRejectedError(f"{shown(link)} is redirected to what is not a URL") from e
+        if link.scheme == "https" and target.scheme == "http" and not self._settings.allow_private_hosts:
+            raise ArtifactRejectedError(
+                f"{shown(link)} is redirected from https to http ({shown(target)}); that is not followed",
+                next_step="The job is paid for and is not paid for again. Ask the gateway's support.",
+            )
+        return target
+
+    def _check_status(self, response: httpx.Response, link: httpx.URL) -> None:
+        status = response.status_code
+        if status == 200:
+            return
+        if status in _DEAD:
+            raise ArtifactRejectedError(
+                f"The link {shown(link)} is dead or has expired", http_status=status, next_step=DEAD_LINK
+            )
+        if status in _TRANSIENT or status >= 500 or status < 400:
+            raise ArtifactError(
+                f"{shown(link)} answered {status}",
+                http_status=status,
+                retry_after=_seconds(response.headers.get("retry-after")),
+            )
+        raise ArtifactRejectedError(
+            f"The link {shown(link)} is refused", http_status=status, next_step=DEAD_LINK
+        )
+
+    def _read(self, response: httpx.Response, link: httpx.URL, spool: Spool, deadline: float) -> None:
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            # Unpacking is a way to make a small answer large, and no picture or clip needs it.
+            raise ArtifactRejectedError(
+                f"{shown(link)} is packed as {encoding}, which we said we do not take",
+                next_step="The job is paid for and is not paid for again. Ask the gateway's support.",
+            )
+        text = response.headers.get("content-length", "")
+        declared = int(text) if text.isascii() and text.isdigit() else None
+        if declared is not None and declared > spool.max_bytes:
+            raise too_large(spool.max_bytes, declared)
+        for chunk in response.iter_raw():
+            spool.write(chunk)
+            if time.monotonic() > deadline:
+                raise ArtifactError(f"{shown(link)} did not end within {self._settings.total_timeout:g} s")
+        if declared is not None and spool.size != declared:
+            raise ArtifactError(f"{shown(link)} ended after {spool.size} of {declared} bytes")
+        if spool.size == 0:
+            raise ArtifactError(f"{shown(link)} is empty")
+
+    def _failure(self, error: Exception, link: httpx.URL) -> ArtifactError:
+        detail = redact(str(error), self._settings.proxy)
+        if "CERTIFICATE_VERIFY_FAILED" in detail:
+            return ArtifactRejectedError(
+                f"The certificate of {shown(link)} is not trusted: {detail}; the setting ca_path of the connection "
+                "names the file of certificates to trust"
+            )
+        words = f"{type(error).__name__}: {detail}".rstrip(": ")
+        return ArtifactError(f"{shown(link)} could not be fetched ({words})")
+
+
+def _seconds(text: str | None) -> float | None:
+    """What ``Retry-After`` says, in seconds; it may be a number or a date."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

@@ -1,0 +1,276 @@
+"""The JSON file beside saved artifacts: what made them, and what they must look like."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    ArtifactRejectedError,
+    ConfigurationError,
+    redact,
+)
+from airflow_provider_orux.storage.destination import Folder
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+
+_SIZE_LIMIT = 16 * 1024 * 1024
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_ORDER = (
+    "gateway", "host", "conn_id", "model", "verb", "job_id", "parent_job_id", "index", "fingerprint",
+    "prompt", "prompt_sha256", "parameters",
+    "charged", "price", "currency", "submitted_at", "finished_at",
+    "dag_id", "run_id", "task_id", "map_index", "provider_version",
+)  # fmt: skip
+_OWN = ("schema_version", "requested", "returned", "missing", "artifacts", "saved_at")
+_IDENTITY = ("gateway", "host", "job_id", "fingerprint")
+
+
+@dataclass(frozen=True)
+class SavedArtifact:
+    """One artifact where it was saved.
+
+    :param uri: where it is, spelled as ``save_to`` was (a local path as ``file://…``).
+    :param url: the gateway's link that it came from, which dies within hours; None when it came inline.
+    :param media_type: told from its bytes.
+    :param width: pixels, of a picture.
+    :param height: pixels, of a picture.
+    :param bytes: its size.
+    :param sha256: hexadecimal digest of its content.
+    """
+
+    uri: str
+    url: str | None
+    media_type: str
+    width: int | None
+    height: int | None
+    bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.uri.rpartition("/")[2]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A small JSON value, as the result of a task holds it."""
+        return {
+            "uri": self.uri,
+            "url": self.url,
+            "media_type": self.media_type,
+            "width": self.width,
+            "height": self.height,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> SavedArtifact:
+        """Read what :meth:`to_dict` wrote, or an entry of a manifest.
+
+        :raises ValueError: it is not such a value.
+        """
+        try:
+            width, height = value.get("width"), value.get("height")
+            return cls(
+                uri=str(value["uri"]),
+                url=value.get("url"),
+                media_type=str(value["media_type"]),
+                width=None if width is None else int(width),
+                height=None if height is None else int(height),
+                bytes=int(value["bytes"]),
+                sha256=str(value["sha256"]),
+            )
+        except (KeyError, TypeError, AttributeError) as e:
+            raise ValueError(f"not a saved artifact: {type(e).__name__} {e}") from e
+
+
+@dataclass(frozen=True)
+class SavedJob:
+    """What was saved of a job.
+
+    :param artifacts: in the gateway's order, without the missing ones.
+    :param manifest: URI of the manifest.
+    :param missing: numbers, from 1, of artifacts that could not be saved (with ``on_partial="accept"``).
+    """
+
+    artifacts: tuple[SavedArtifact, ...]
+    manifest: str
+    missing: tuple[int, ...] = ()
+
+
+def read_manifest(uri: str, conn_id: str | None = None) -> dict[str, Any]:
+    """A manifest as a dict.
+
+    :param uri: of the manifest, or of the folder it lies in.
+    :param conn_id: the Airflow connection of the store.
+    :raises ConfigurationError: the URI cannot be used.
+    :raises ArtifactRejectedError: there is no manifest, or it is not one that this version can read.
+    :raises DestinationError: it cannot be read at the moment.
+    """
+    folder = _folder_of(uri, conn_id)
+    value = load(folder)
+    if value is None:
+        raise ArtifactRejectedError(
+            f"There is no manifest at {folder.uri_of(MANIFEST)}",
+            next_step="Check the URI and its connection.",
+        )
+    return value
+
+
+def verify_manifest(uri: str, conn_id: str | None = None) -> list[str]:
+    """Compare the saved artifacts with their manifest; the files lie beside it, wherever the folder was moved to.
+
+    :param uri: of the manifest, or of the folder it lies in.
+    :param conn_id: the Airflow connection of the store.
+    :returns: one sentence a problem; empty when all is well. Artifacts that the manifest itself calls missing are
+        no problem.
+    :raises ConfigurationError: the URI cannot be used.
+    """
+    try:
+        folder = _folder_of(uri, conn_id)
+        value = load(folder)
+    except ConfigurationError:
+        raise
+    except ArtifactError as e:
+        return [e.message]
+    if value is None:
+        return [f"There is no manifest at {folder.uri_of(MANIFEST)}"]
+    return problems(folder, value)
+
+
+def problems(folder: Folder, manifest: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the files that a manifest names, one sentence each."""
+    found = []
+    for number, entry in enumerate(manifest["artifacts"], start=1):
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        # The manifest may come from anywhere: its names must not lead out of its folder.
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            found.append(f"Entry {number} of the manifest names no file")
+            continue
+        try:
+            digest = folder.digest(name)
+        except ArtifactError as e:
+            found.append(e.message)
+            continue
+        if digest is None:
+            found.append(f"{name} is missing")
+        elif digest[1] != entry.get("bytes"):
+            found.append(f"{name} has {digest[1]} bytes, the manifest says {entry.get('bytes')}")
+        elif digest[0] != entry.get("sha256"):
+            found.append(f"{name} has another content than the manifest says (sha256 {digest[0]})")
+    return found
+
+
+def load(folder: Folder) -> dict[str, Any] | None:
+    """The manifest of a folder; None when there is none, or an empty file of a writer that was killed.
+
+    :raises ArtifactRejectedError: there is a file of that name that is not a manifest.
+    :raises DestinationError: it cannot be read at the moment.
+    """
+    try:
+        content = folder.read(MANIFEST, _SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        return None
+    except ArtifactError as e:
+        if isinstance(
+            e.__cause__, PermissionError
+        ):  # how a store that may not be listed says "there is none"
+            return None
+        raise
+    if not content:
+        return None
+    where = folder.uri_of(MANIFEST)
+    try:
+        value = json.loads(content) if len(content) <= _SIZE_LIMIT else None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not isinstance(value.get("artifacts"), list):
+        raise ArtifactRejectedError(
+            f"{where} is not a manifest; existing files are not overwritten by a different result",
+            next_step="Move the file away or choose another save_to, then clear this task; nothing is paid again.",
+        )
+    if value.get("schema_version") != SCHEMA_VERSION:
+        raise ArtifactRejectedError(
+            f"{where} is a manifest of version {value.get('schema_version')}, this package reads {SCHEMA_VERSION}",
+            next_step="Update airflow-provider-orux, or choose another save_to, then clear this task.",
+        )
+    return value
+
+
+def refuse_other_job(folder: Folder, manifest: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+    """Refuse to touch a folder that holds the result of another job.
+
+    :raises ArtifactRejectedError: the manifest is another job's.
+    """
+    for key in _IDENTITY:
+        there, ours = manifest.get(key), provenance.get(key)
+        if there is not None and ours is not None and str(there) != redact(str(ours)):
+            raise ArtifactRejectedError(
+                f"{folder.uri_of(MANIFEST)} belongs to a different result ({key} {there}, not {ours}); existing files "
+                "are not overwritten by a different result",
+                next_step="Choose another save_to or move the folder away, then clear this task; it pays nothing.",
+            )
+
+
+def compose(
+    provenance: Mapping[str, Any],
+    artifacts: Mapping[int, SavedArtifact],
+    *,
+    returned: int,
+    missing: Sequence[int],
+    revised_prompts: Mapping[int, str],
+    record_urls: bool,
+) -> bytes:
+    """A manifest as the bytes of its file: always the same order of keys, and no secrets.
+
+    :param artifacts: what was saved, by number from 1.
+    :param returned: how many artifacts the job has.
+    """
+    given = {k: v for k, v in provenance.items() if k not in _OWN}
+    value: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    for key in (*(k for k in _ORDER if k in given), *sorted(k for k in given if k not in _ORDER)):
+        value[key] = given[key]
+    requested = provenance.get("requested")
+    value["requested"] = returned if requested is None else requested
+    value["returned"] = returned
+    value["missing"] = list(missing)
+    value["artifacts"] = [
+        {"name": saved.name}
+        | (saved if record_urls else replace(saved, url=None)).to_dict()
+        | ({"revised_prompt": revised_prompts[number]} if number in revised_prompts else {})
+        for number, saved in sorted(artifacts.items())
+    ]
+    value["saved_at"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return (json.dumps(_clean(value), indent=2, ensure_ascii=False) + "\n").encode(
+        "utf-8", "backslashreplace"
+    )
+
+
+def _clean(value: Any) -> Any:
+    """A JSON value without anything that looks like a key."""
+    if isinstance(value, Mapping):
+        return {redact(str(k)): _clean(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(v) for v in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(_clean(v) for v in value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        # JSON has no word for these.
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return redact(str(value))
+
+
+def _folder_of(uri: str, conn_id: str | None) -> Folder:
+    text = str(uri).rstrip("/")
+    return Folder.at(text.removesuffix("/" + MANIFEST), conn_id=conn_id)

@@ -1,0 +1,188 @@
+"""What a file is, told from its bytes alone: a picture, a clip or a song that is whole, or something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
+from airflow_provider_orux.storage import pictures
+from airflow_provider_orux.storage.containers import BrokenError, TruncatedError, check_boxes, check_riff
+
+_HEAD = 4096
+
+MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "aiff": "audio/aiff",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "ogv": "video/ogg",
+}
+"""Media type by extension: everything that is recognised."""
+
+PICTURES = frozenset({"png", "jpg", "gif", "webp", "avif"})
+
+_NOT_BETTER = (
+    "The job is paid for and is not paid for again, but this artifact cannot be used: ask the gateway's "
+    "support."
+)
+
+
+@dataclass(frozen=True)
+class Media:
+    """What an artifact is.
+
+    :param extension: of its file name, without the dot.
+    :param width: pixels, of a picture; None for clips and songs.
+    :param height: pixels, of a picture; None for clips and songs.
+    """
+
+    extension: str
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def media_type(self) -> str:
+        """Its media type."""
+        return MEDIA_TYPES[self.extension]
+
+
+def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
+    """Recognise a file and check that it is whole, as far as its format lets one see that.
+
+    :param file: can be read and sought.
+    :param size: bytes in it.
+    :raises ArtifactRejectedError: it is something else, or a picture with more than ``max_pixels``.
+    :raises ArtifactError: it is empty, cut or damaged; another try may bring it whole.
+    """
+    if size == 0:
+        raise ArtifactError("The artifact is empty")
+    file.seek(0)
+    head = file.read(_HEAD)
+    kind = recognise(head)
+    if kind is None:
+        raise ArtifactRejectedError(
+            f"The artifact is {_described(head)}, not a picture, a clip or a song of a known kind",
+            next_step=_NOT_BETTER,
+        )
+    try:
+        if kind in PICTURES:
+            width, height = pictures.measure(file, size, kind, max_pixels=max_pixels)
+            return Media(kind, width, height)
+        if kind in ("mp4", "m4a", "mov"):
+            check_boxes(file, size)
+        elif kind in ("wav", "avi") and head[:4] == b"RIFF":
+            check_riff(file, size)
+    except pictures.TooManyPixelsError as e:
+        extent = f"{e.width} x {e.height} pixels" if e.width else "too many pixels to be decoded"
+        raise ArtifactRejectedError(
+            f"The picture has {extent}; the limit is {max_pixels:,} (max_pixels)", next_step=_NOT_BETTER
+        ) from e
+    except TruncatedError as e:
+        raise ArtifactError(f"The {kind} file ends before it is complete ({size} bytes)") from e
+    except BrokenError as e:
+        raise ArtifactError(f"The {kind} file is damaged: {e}") from e
+    return Media(kind)
+
+
+def recognise(head: bytes) -> str | None:
+    """The extension for a file that begins with these bytes; None when it is nothing that is known here."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpg"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if head[:4] in (b"RIFF", b"RF64"):
+        return {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12])
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    if head.startswith(b"OggS"):
+        return "ogv" if b"\x80theora" in head[:256] else "ogg"
+    if head.startswith(b"fLaC"):
+        return "flac"
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "webm" if b"webm" in head[:64] else "mkv" if b"matroska" in head[:64] else None
+    if head[4:8] == b"ftyp":
+        return _iso_kind(head)
+    if head[4:8] in (b"moov", b"mdat", b"wide"):
+        return "mov"
+    if head.startswith(b"ID3"):
+        return "mp3"
+    return _frame_kind(head)
+
+
+def _iso_kind(head: bytes) -> str | None:
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    major = head[8:12]
+    brands = {head[at : at + 4] for at in (8, *range(16, length - 3, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "avif"
+    if major in (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"heim", b"jxl ", b"jp2 ", b"crx "):
+        return None
+    if major in (b"M4A ", b"M4B ", b"M4P ", b"F4A "):
+        return "m4a"
+    return "mov" if major == b"qt  " else "mp4"
+
+
+_MP3_RATES = (44100, 48000, 32000)
+_MP3_KBIT = {
+    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+
+
+def _frame_kind(head: bytes) -> str | None:
+    """MP3 or AAC without a tag before it: two frames must follow each other, since two bytes prove little."""
+    if len(head) < 7 or head[0] != 0xFF:
+        return None
+    if head[1] & 0xF6 == 0xF0:  # ADTS
+        length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+        follows = head[length : length + 2]
+        return "aac" if length >= 7 and (len(follows) < 2 or follows == head[:2]) else None
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+    kbit, rate = head[2] >> 4, head[2] >> 2 & 3
+    if head[1] & 0xE0 != 0xE0 or version == 1 or layer != 1 or kbit in (0, 15) or rate == 3:
+        return None
+    first = version == 3
+    hertz = _MP3_RATES[rate] // {3: 1, 2: 2, 0: 4}[version]
+    bits = _MP3_KBIT[1 if first else 2][kbit] * 1000
+    length = (144 if first else 72) * bits // hertz + (head[2] >> 1 & 1)
+    follows = head[length : length + 2]
+    return "mp3" if len(follows) < 2 or (follows[0] == 0xFF and follows[1] & 0xFE == head[1] & 0xFE) else None
+
+
+def _described(head: bytes) -> str:
+    """What an unrecognised file seems to be, for a message."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    names = (
+        ((b"<!doctype html", b"<html", b"<head", b"<body"), "an HTML page"),
+        ((b"{", b"["), "JSON"),
+        ((b"%pdf",), "a PDF document"),
+        ((b"pk\x03\x04",), "a ZIP archive"),
+        ((b"\x1f\x8b",), "gzip data"),
+        ((b"ii*\0", b"mm\0*"), "a TIFF picture"),
+    )
+    for starts, name in names:
+        if text.startswith(starts):
+            return name
+    if b"<svg" in text[:1024]:
+        return "an SVG drawing"
+    if text.startswith(b"<"):
+        return "an XML or HTML text"
+    if head[4:8] == b"ftyp":
+        return f"a file of the kind {head[8:12].decode('ascii', 'replace').strip()}"
+    return f"something that begins with {head[:8].hex(' ')}"

@@ -1,0 +1,299 @@
+"""Saving a job: keep what is there already, fetch what is missing, write the manifest last."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import httpx
+
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    ArtifactRejectedError,
+    Charged,
+    ConfigurationError,
+)
+from airflow_provider_orux.models.job import Artifact, Job
+from airflow_provider_orux.storage import inline, manifest
+from airflow_provider_orux.storage.destination import Folder, safe_job_id
+from airflow_provider_orux.storage.download import Downloader
+from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, SavedJob
+from airflow_provider_orux.storage.media import MEDIA_TYPES, PICTURES, Media, inspect
+from airflow_provider_orux.storage.settings import StorageSettings
+from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of
+
+log = logging.getLogger(__name__)
+
+_ARTIFACT_NAME = re.compile(rf"([1-9][0-9]*)\.({'|'.join(MEDIA_TYPES)})")
+
+
+def save_job(
+    job: Job,
+    save_to: str,
+    *,
+    settings: StorageSettings,
+    provenance: Mapping[str, Any],
+    conn_id: str | None = None,
+    on_partial: Literal["fail", "accept"] = "fail",
+    transport: httpx.BaseTransport | None = None,
+    record_urls: bool = True,
+) -> SavedJob:
+    """Save the artifacts of a job as ``{save_to}/{job id}/{n}.{ext}`` and, last, a ``manifest.json`` beside them.
+
+    Doing it again costs nothing that was done before: with a manifest whose files are as it says, nothing is fetched;
+    without one, files that are there and whole are kept, and the missing ones are fetched.
+
+    :param job: a job that succeeded, with fresh links or inline artifacts.
+    :param save_to: URI or absolute path of a folder; many jobs may share it, also at the same time.
+    :param settings: where artifacts may come from and how large they may be.
+    :param provenance: what the manifest says of the job beside its artifacts. Without the key ``prompt`` (the author
+        wants no prompts kept) the prompts that a model rewrote are left out too.
+    :param conn_id: the Airflow connection of the store.
+    :param on_partial: what happens when some artifacts cannot be saved: ``fail`` keeps the others and raises,
+        ``accept`` writes a manifest that names the missing ones.
+    :param transport: a transport of httpx in place of the network.
+    :param record_urls: whether the manifest holds the gateway's links, which may let anyone in while they live.
+    :raises ConfigurationError: the destination or an argument cannot be used.
+    :raises DestinationError: the destination does not take what is written to it.
+    :raises ArtifactRejectedError: artifacts are missing and another try cannot help, or the result of another job is
+        in the way.
+    :raises ArtifactError: artifacts are missing and a retry may fetch them.
+    """
+    if on_partial not in ("fail", "accept"):
+        raise ConfigurationError(
+            f"on_partial must be 'fail' or 'accept', not {on_partial!r}", param="on_partial"
+        )
+    facts = {"job_id": job.job_id, "gateway": job.gateway, **provenance}
+    try:
+        folder = Folder.at(save_to, conn_id=conn_id).under(safe_job_id(job.job_id))
+        return _Saving(job, folder, settings, transport).run(
+            facts, on_partial=on_partial, record_urls=record_urls
+        )
+    except (ArtifactError, ConfigurationError) as e:
+        e.gateway = e.gateway or job.gateway
+        e.job_id = e.job_id or job.job_id
+        e.charged = _charged(job)
+        if isinstance(e, ConfigurationError):  # its own advice is for the time before anything was paid
+            e.next_step = (
+                "The job is paid for and is not paid for again: correct the destination or the connection, then clear "
+                "this task."
+            )
+        raise
+
+
+class _Saving:
+    """One job on its way into one folder."""
+
+    def __init__(
+        self, job: Job, folder: Folder, settings: StorageSettings, transport: httpx.BaseTransport | None
+    ) -> None:
+        self.job = job
+        self.folder = folder
+        self.settings = settings
+        self.transport = transport
+
+    def run(
+        self, provenance: Mapping[str, Any], *, on_partial: Literal["fail", "accept"], record_urls: bool
+    ) -> SavedJob:
+        """See :func:`save_job`."""
+        self.folder.sweep()
+        earlier = manifest.load(self.folder)
+        if earlier is not None:
+            manifest.refuse_other_job(self.folder, earlier, provenance)
+            if (complete := self._complete(earlier, on_partial)) is not None:
+                return complete
+        if not self.job.artifacts:
+            raise ArtifactRejectedError(
+                "The job succeeded without any artifact, so there is nothing to save",
+                next_step="Look at the job at the gateway; a job that makes text has its result in the task's value.",
+            )
+        saved, errors = self._collect(_digests(earlier))
+        total = len(self.job.artifacts)
+        if errors and (on_partial == "fail" or not saved):
+            raise self._shortfall(errors, total)
+        if errors:
+            log.warning("%s", self._shortfall(errors, total).message)
+        prompts = {
+            n: a.revised_prompt
+            for n, a in enumerate(self.job.artifacts, start=1)
+            if a.revised_prompt is not None
+        }
+        content = manifest.compose(
+            provenance,
+            saved,
+            returned=total,
+            missing=sorted(errors),
+            revised_prompts=prompts if "prompt" in provenance else {},
+            record_urls=record_urls,
+        )
+        self.folder.publish_bytes(content, MANIFEST)
+        return SavedJob(
+            tuple(saved[n] for n in sorted(saved)), self.folder.uri_of(MANIFEST), tuple(sorted(errors))
+        )
+
+    def _complete(self, earlier: Mapping[str, Any], on_partial: str) -> SavedJob | None:
+        """The result that is there already; None when something of it is missing or damaged."""
+        entries = earlier["artifacts"]
+        missing = tuple(earlier.get("missing") or ())
+        expected = len(self.job.artifacts)
+        if not entries or (missing and on_partial == "fail"):
+            return None
+        if expected and expected != len(entries) + len(missing):
+            return None
+        wrong = manifest.problems(self.folder, earlier)
+        if wrong:
+            log.warning("%s: %s; fetching again what is wrong", self.folder.uri, "; ".join(wrong))
+            return None
+        log.info("%s is complete already, nothing is fetched", self.folder.uri)
+        artifacts = []
+        try:
+            for entry in entries:
+                artifact = SavedArtifact.from_dict(entry)
+                # The folder may have been moved or be spelled otherwise today; the link may be a fresh one.
+                match = _ARTIFACT_NAME.fullmatch(entry["name"])
+                number = int(match[1]) if match else 0
+                url = self.job.artifacts[number - 1].url if 1 <= number <= expected else artifact.url
+                artifacts.append(replace(artifact, uri=self.folder.uri_of(entry["name"]), url=url))
+        except ValueError:
+            return None
+        return SavedJob(tuple(artifacts), self.folder.uri_of(MANIFEST), missing)
+
+    def _collect(
+        self, digests: Mapping[int, str]
+    ) -> tuple[dict[int, SavedArtifact], dict[int, ArtifactError]]:
+        """Every artifact, kept or fetched, by number; and why the others are missing."""
+        saved: dict[int, SavedArtifact] = {}
+        errors: dict[int, ArtifactError] = {}
+        names = self._names()
+        with Downloader(self.settings, transport=self.transport) as downloader:
+            for number, artifact in enumerate(self.job.artifacts, start=1):
+                kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
+                if kept is not None:
+                    saved[number] = kept
+                    continue
+                try:
+                    saved[number] = self._fetch(downloader, number, artifact)
+                except DestinationError:
+                    raise  # the next artifact would meet the same
+                except ArtifactError as e:
+                    log.warning("Artifact %d of job %s: %s", number, self.job.job_id, e.message)
+                    errors[number] = e
+        return saved, errors
+
+    def _names(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for name in self.folder.names():
+            if match := _ARTIFACT_NAME.fullmatch(name):
+                found.setdefault(int(match[1]), []).append(name)
+        return found
+
+    def _kept(
+        self, number: int, names: list[str] | tuple[str, ...], url: str | None, expected: str | None
+    ) -> SavedArtifact | None:
+        """A file for this artifact that is there already and whole."""
+        for name in names:
+            try:
+                media, sha256, size = self._examine(name)
+            except DestinationError:
+                raise
+            except (ArtifactError, FileNotFoundError) as e:
+                log.warning("%s is not kept: %s", self.folder.uri_of(name), e)
+                continue
+            if media.extension != name.rpartition(".")[2] or (expected is not None and sha256 != expected):
+                log.warning("%s is not kept: it is not what was saved there", self.folder.uri_of(name))
+                continue
+            if (
+                media.extension not in PICTURES
+                and expected is None
+                and not self.folder.keeps_only_whole_files
+            ):
+                continue  # where a write may have stopped half-way, a clip does not show it
+            log.info("%s is there already and is kept", self.folder.uri_of(name))
+            return self._saved(name, url, media, sha256=sha256, size=size)
+        return None
+
+    def _examine(self, name: str) -> tuple[Media, str, int]:
+        """What a file is that is there already, its digest and its size."""
+        if self.folder.is_local:
+            with self.folder.open(name) as file:
+                sha256, size = sha256_of(file)
+                return inspect(file, size, max_pixels=self.settings.max_pixels), sha256, size
+        # To go to and fro in a file of a store is slow: it is looked at here.
+        with self.folder.spool("check", max_bytes=self.settings.max_bytes) as spool:
+            self.folder.copy_into(name, spool)
+            return self._inspect(spool), spool.sha256, spool.size
+
+    def _fetch(self, downloader: Downloader, number: int, artifact: Artifact) -> SavedArtifact:
+        with self.folder.spool(str(number), max_bytes=self.settings.max_bytes) as spool:
+            if artifact.inline is not None:
+                inline.decode(artifact.inline, spool)
+                media = self._inspect(spool)
+            elif artifact.url:
+                media = downloader.fetch(artifact.url, spool, self._inspect)
+            else:
+                raise ArtifactRejectedError("The artifact has neither a link nor a content")
+            name = f"{number}.{media.extension}"
+            self.folder.publish(spool, name)
+            saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
+        log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
+        return saved
+
+    def _inspect(self, spool: Spool) -> Media:
+        spool.finish()
+        return inspect(spool.file, spool.size, max_pixels=self.settings.max_pixels)
+
+    def _saved(self, name: str, url: str | None, media: Media, *, sha256: str, size: int) -> SavedArtifact:
+        return SavedArtifact(
+            uri=self.folder.uri_of(name),
+            url=url,
+            media_type=media.media_type,
+            width=media.width,
+            height=media.height,
+            bytes=size,
+            sha256=sha256,
+        )
+
+    def _shortfall(self, errors: Mapping[int, ArtifactError], total: int) -> ArtifactError:
+        """One error for all missing artifacts. It is final only when each of them is."""
+        first = errors[min(errors)]
+        final = all(e.final for e in errors.values())
+        if total == 1:
+            message = first.message
+        else:
+            each = "; ".join(f"artifact {n}: {e.message.rstrip('.')}" for n, e in sorted(errors.items()))
+            message = f"{len(errors)} of {total} artifacts could not be saved: {each}"
+            if len(errors) < total:
+                message += f". The others are kept in {self.folder.uri}"
+        if final:
+            next_step: str | None = first.next_step
+        elif total == 1:
+            next_step = None
+        else:
+            next_step = "A retry fetches only the missing ones and pays nothing."
+        kind = ArtifactRejectedError if final else ArtifactError
+        error = kind(
+            message,
+            http_status=first.http_status if len(errors) == 1 else None,
+            retry_after=max(
+                (e.retry_after for e in errors.values() if e.retry_after is not None), default=None
+            ),
+            next_step=next_step,
+        )
+        error.__cause__ = first
+        return error
+
+
+def _digests(earlier: Mapping[str, Any] | None) -> dict[int, str]:
+    """What an earlier manifest says of each artifact's content, by number."""
+    found = {}
+    for entry in (earlier or {}).get("artifacts", ()):
+        if isinstance(entry, Mapping) and (match := _ARTIFACT_NAME.fullmatch(str(entry.get("name")))):
+            found[int(match[1])] = str(entry.get("sha256"))
+    return found
+
+
+def _charged(job: Job) -> Charged:
+    return job.charged if job.charged in ("yes", "no") else "unknown"  # type: ignore[return-value]

@@ -1,0 +1,47 @@
+"""How artifacts may be fetched, as one plain value that the Airflow connection fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+CHUNK = MIB
+"""Bytes that are in memory at once of an artifact of any size."""
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """Where artifacts may come from, how large they may be, and how patient we are.
+
+    :param allow_private_hosts: whether they may be fetched from private, loopback and link-local addresses (the
+        sandbox's are) and whether a redirect may lead from https to http.
+    :param max_artifact_mib: MiB; a larger artifact is refused.
+    :param max_pixels: width times height; a larger picture is refused, and is never decoded.
+    :param connect_timeout: seconds to reach a host.
+    :param read_timeout: seconds without a byte.
+    :param total_timeout: seconds for one try of one artifact as a whole, so that a trickle ends too.
+    :param attempts: how often one artifact is tried.
+    :param backoff_base: seconds; the n-th pause is ``base * 2**n`` and a random part of that.
+    :param max_pause: seconds; the longest pause between two tries, also when a server asks for more.
+    :param proxy: URL of a proxy; None: what the environment says.
+    :param ca_path: file of certificates to trust instead of the system's.
+    :param max_redirects: how many redirects of one link are followed.
+    """
+
+    allow_private_hosts: bool = False
+    max_artifact_mib: float = 256
+    max_pixels: int = 200_000_000
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    attempts: int = 4
+    proxy: str | None = field(default=None, repr=False)
+    ca_path: str | None = None
+    max_redirects: int = 5
+    total_timeout: float = 1800.0
+    backoff_base: float = 0.5
+    max_pause: float = 60.0
+
+    @property
+    def max_bytes(self) -> int:
+        """The size limit in bytes."""
+        return int(self.max_artifact_mib * MIB)

@@ -1,0 +1,544 @@
+"""Every example DAG, executed: what was charged, what was pushed, what was saved, and what the pictures show."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.airflow
+
+EXAMPLES = sorted(p.stem for p in (ROOT / "example_dags").glob("*.py"))
+EXECUTED_HERE = [
+    "content_pipeline",
+    "images_song_and_clip",
+    "midjourney_chain",
+    "midjourney_chain_sensors",
+    "midjourney_mapped",
+    "midjourney_mapped_flat",
+]
+
+
+def path_of(uri: str) -> Path:
+    assert uri.startswith("file://")
+    return Path(uri.removeprefix("file://"))
+
+
+def labels(result: Any, task_id: str) -> dict[int, str | None]:
+    """The label of each mapped instance, as the grid of the Airflow UI shows it."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.scalars(
+            select(TaskInstance).where(
+                TaskInstance.dag_id == result.dag.dag_id,
+                TaskInstance.run_id == result.run_id,
+                TaskInstance.task_id == task_id,
+            )
+        ).all()
+        return {row.map_index: row.rendered_map_index for row in rows}
+
+
+def asset_events(result: Any, alias: str) -> set[str]:
+    """The URIs of the assets for which a run made an event through an alias."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.scalars(
+            select(AssetEvent).where(
+                AssetEvent.source_dag_id == result.dag.dag_id, AssetEvent.source_run_id == result.run_id
+            )
+        ).all()
+        return {row.asset.uri for row in rows if alias in {a.name for a in row.source_aliases}}
+
+
+def check_saved(value: dict[str, Any], *, dag_id: str, task_id: str, run_id: str) -> dict[str, Any]:
+    """The files of a result are there, are what the manifest says, and the manifest says who made them."""
+    from airflow_provider_orux.storage import read_manifest, verify_manifest
+
+    assert value["status"] == "succeeded"
+    assert value["artifacts"]
+    assert verify_manifest(value["manifest"]) == []
+    manifest = read_manifest(value["manifest"])
+    assert (manifest["dag_id"], manifest["task_id"], manifest["run_id"]) == (dag_id, task_id, run_id)
+    assert (manifest["job_id"], manifest["conn_id"]) == (value["job_id"], "orux_default")
+    assert [a["sha256"] for a in manifest["artifacts"]] == [a["sha256"] for a in value["artifacts"]]
+    for artifact in value["artifacts"]:
+        assert path_of(artifact["uri"]).stat().st_size == artifact["bytes"]
+        assert path_of(artifact["uri"]).parent == path_of(value["manifest"]).parent
+    return manifest
+
+
+def picture(value: dict[str, Any]) -> Image.Image:
+    (artifact,) = value["artifacts"]
+    image = Image.open(path_of(artifact["uri"]))
+    assert image.size == (artifact["width"], artifact["height"])
+    return image.convert("RGB")
+
+
+def distances(grid: Image.Image, single: Image.Image) -> list[float]:
+    """How far a picture is from each panel of a grid, row by row: mean difference of their pixels, 0 to 255."""
+    width, height = grid.width // 2, grid.height // 2
+    # The number of a panel stands in a corner of it, the line between the panels on its edge.
+    inner = (width // 8, height // 8, width - width // 8, height - height // 8)
+    small = single.resize((width, height), Image.Resampling.BOX).crop(inner)
+    found = []
+    for panel in range(4):
+        left, top = panel % 2 * width, panel // 2 * height
+        crop = grid.crop((left, top, left + width, top + height)).crop(inner)
+        bands = ImageStat.Stat(ImageChops.difference(crop, small)).mean
+        found.append(sum(bands) / len(bands))
+    return found
+
+
+def check_is_panel(grid: Image.Image, single: Image.Image, index: int) -> None:
+    """The picture is the asked panel of the grid at full size, and clearly none of the others."""
+    assert single.width > grid.width / 2
+    assert abs(single.width / single.height - grid.width / grid.height) < 0.02
+    found = distances(grid, single)
+    nearest = min(found)
+    assert found.index(nearest) == index - 1, found
+    assert nearest < 12, found
+    assert sorted(found)[1] > 2.5 * nearest, found
+
+
+def charged(sandbox: Any) -> Counter[tuple[str, str]]:
+    return Counter((charge["model"], charge["action"]) for charge in sandbox.charges())
+
+
+def test_every_example_is_executed_here():
+    assert EXAMPLES == EXECUTED_HERE
+
+
+def test_the_chain(sandbox, example_dag, run):
+    result = run(example_dag("midjourney_chain"))
+    assert result.states() == dict.fromkeys(("imagine", "hero", "variation", "reroll"), "success")
+    assert charged(sandbox) == {
+        ("midjourney-v7", action): 1 for action in ("imagine", "upscale", "variation", "reroll")
+    }
+    assert sandbox.leaks() == []
+    values = {task_id: result.xcom(task_id) for task_id in result.states()}
+    manifests = {
+        task_id: check_saved(value, dag_id="midjourney_chain", task_id=task_id, run_id=result.run_id)
+        for task_id, value in values.items()
+    }
+    grid_job = values["imagine"]["job_id"]
+    assert (manifests["imagine"]["prompt"], manifests["imagine"]["model"]) == (
+        "a lighthouse at dawn",
+        "midjourney-v7",
+    )
+    assert manifests["imagine"]["parameters"] == {"aspect_ratio": "16:9", "stylize": 250}
+    assert (manifests["hero"]["parent_job_id"], manifests["hero"]["index"]) == (grid_job, 2)
+    assert (manifests["variation"]["parent_job_id"], manifests["variation"]["index"]) == (grid_job, 3)
+    assert manifests["reroll"]["parent_job_id"] == grid_job
+    assert "index" not in manifests["reroll"]
+
+    grid = picture(values["imagine"])
+    check_is_panel(grid, picture(values["hero"]), 2)
+    # A variation keeps the look of its panel: its colours are nearer to that panel's than to the others'.
+    # A reroll is another grid of the same prompt.
+    assert grid.size == picture(values["variation"]).size == picture(values["reroll"]).size
+    shas = {value["artifacts"][0]["sha256"] for value in values.values()}
+    assert len(shas) == 4
+
+
+def test_the_chain_with_sensors(sandbox, example_dag, run):
+    result = run(example_dag("midjourney_chain_sensors"))
+    tasks = ("imagine", "grid_ready", "save_grid", "upscale", "upscale_ready", "save_upscale")
+    assert result.states() == dict.fromkeys(tasks, "success")
+    assert charged(sandbox) == {("midjourney-v7", "imagine"): 1, ("midjourney-v7", "upscale"): 1}
+    imagine = result.xcom("imagine")
+    # The submitting task ends at once: it has the job id and nothing else yet.
+    assert (imagine["status"], imagine["artifacts"], imagine["manifest"]) == ("queued", [], None)
+    assert result.xcom("imagine", "job_id") == result.xcom("grid_ready", "job_id") == imagine["job_id"]
+    ready = result.xcom("grid_ready")
+    assert (ready["status"], ready["returned"]) == ("succeeded", 1)
+    assert result.xcom("grid_ready", "urls") == [ready["artifacts"][0]["url"]]
+
+    grid = result.xcom("save_grid")
+    upscale = result.xcom("save_upscale")
+    check_saved(grid, dag_id="midjourney_chain_sensors", task_id="save_grid", run_id=result.run_id)
+    check_saved(upscale, dag_id="midjourney_chain_sensors", task_id="save_upscale", run_id=result.run_id)
+    assert result.xcom("save_upscale", "uris") == [upscale["artifacts"][0]["uri"]]
+    assert grid["job_id"] == imagine["job_id"]
+    check_is_panel(picture(grid), picture(upscale), 2)
+
+
+def check_mapped(result: Any, sandbox: Any, prompts: list[str]) -> None:
+    assert result.state == "success", result.states()
+    count = len(prompts)
+    assert charged(sandbox) == {
+        ("midjourney-v7", "imagine"): count,
+        ("midjourney-v7", "upscale"): 4 * count,
+    }
+    jobs = {job["id"]: job for job in sandbox.jobs()}
+    for number, prompt in enumerate(prompts):
+        value = result.xcom("grid_and_upscales.imagine", map_index=number)
+        assert jobs[value["job_id"]]["prompt"] == prompt
+        manifest = check_saved(
+            value,
+            dag_id="midjourney_mapped",
+            task_id="grid_and_upscales.imagine",
+            run_id=result.run_id,
+        )
+        assert (manifest["prompt"], manifest["map_index"]) == (prompt, number)
+        grid = picture(value)
+        for index in (1, 2, 3, 4):
+            upscale = result.xcom(f"grid_and_upscales.upscale_{index}", map_index=number)
+            job = jobs[upscale["job_id"]]
+            assert (job["parent_id"], job["index"]) == (value["job_id"], index)
+            check_is_panel(grid, picture(upscale), index)
+
+
+def test_the_mapped_chain_with_prompts_of_the_run(sandbox, example_dag, run):
+    prompts = ["a fox in a neon-lit alley", "a teapot on a slate table, " + "very " * 120 + "detailed"]
+    result = run(example_dag("midjourney_mapped"), run_conf={"prompts": prompts})
+    check_mapped(result, sandbox, prompts)
+    assert labels(result, "grid_and_upscales.imagine") == {0: prompts[0], 1: prompts[1][:80]}
+
+
+BINARIES = [
+    *os.environ.get("PATH", "").split(os.pathsep),
+    *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin"))),
+]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server of this test run on loopback, with an empty database; its SQLAlchemy URL."""
+    folder = next(
+        (f for f in BINARIES if all(Path(f, name).exists() for name in ("initdb", "postgres"))), None
+    )
+    if folder is None:
+        pytest.skip("no PostgreSQL server on this machine (initdb and postgres; apt-get install postgresql)")
+    # PostgreSQL refuses to run as root; another user of the machine must then own its files.
+    other = {} if os.getuid() else unprivileged()
+    home = Path(tempfile.mkdtemp(prefix="orux-postgres-"))
+    data, password = home / "data", home / "password"
+    password.write_text("of-this-test-run")
+    if other:
+        for path in (home, password):
+            shutil.chown(path, other["user"], other["group"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (home / "log").open("w+b")
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        subprocess.run(
+            [
+                f"{folder}/initdb", "-D", data, "-U", "airflow", "-E", "UTF8", "--no-locale", "--no-sync",
+                "--auth=scram-sha-256", "--pwfile", password,
+            ],
+            check=True, stdout=log, stderr=subprocess.STDOUT, cwd=home, **other,
+        )  # fmt: skip
+        server = subprocess.Popen(
+            [
+                f"{folder}/postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+                "-c", "unix_socket_directories=", "-c", "fsync=off",
+            ],
+            stdout=log, stderr=subprocess.STDOUT, cwd=home, **other,
+        )  # fmt: skip
+        wait_for_postgres(server, port, home / "log")
+        yield f"airflow:of-this-test-run@127.0.0.1:{port}/postgres"
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait(30)
+        log.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def unprivileged() -> dict[str, Any]:
+    import grp
+    import pwd
+
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": name, "group": grp.getgrgid(user.pw_gid).gr_name, "extra_groups": []}
+    pytest.skip("no user but root, as whom PostgreSQL refuses to run")
+
+
+def wait_for_postgres(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    import psycopg2
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg2.connect(
+                host="127.0.0.1", port=port, user="airflow", password="of-this-test-run", dbname="postgres"
+            ).close()
+        except psycopg2.OperationalError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        else:
+            return
+
+
+@dataclass
+class Reported:
+    """What a run in another process told: the part of ``Run`` that the checks need."""
+
+    value: dict[str, Any]
+
+    @property
+    def state(self) -> str:
+        return str(self.value["state"])
+
+    @property
+    def run_id(self) -> str:
+        return str(self.value["run_id"])
+
+    def states(self) -> dict[str, str]:
+        return dict(self.value["states"])
+
+    def xcom(self, task_id: str, map_index: int = -1) -> Any:
+        return self.value["xcoms"][f"{task_id}[{map_index}]"]
+
+
+RUN_ELSEWHERE = """
+import importlib.util, json, sys
+from pathlib import Path
+from sqlalchemy import text
+from tests.airflow.runs import Run
+from airflow.utils.session import create_session
+
+file, prompts, report = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("example", file)
+example = sys.modules["example"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(example)
+result = Run.of(example.dag, run_conf={"prompts": json.loads(prompts)})
+tasks = ["imagine", "upscale_1", "upscale_2", "upscale_3", "upscale_4"]
+with create_session() as session:
+    column = session.execute(text(
+        "select character_maximum_length from information_schema.columns "
+        "where table_name = 'task_instance' and column_name = 'rendered_map_index'"
+    )).scalar_one()
+    labels = session.execute(text(
+        "select map_index, rendered_map_index from task_instance where task_id = 'grid_and_upscales.imagine'"
+    )).all()
+Path(report).write_text(json.dumps({
+    "database": session.get_bind().dialect.name,
+    "column": column,
+    "state": result.state,
+    "run_id": result.run_id,
+    "states": result.states(),
+    "labels": {str(index): label for index, label in labels},
+    "xcoms": {
+        f"grid_and_upscales.{task}[{index}]": result.xcom(f"grid_and_upscales.{task}", map_index=index)
+        for task in tasks for index in range(len(json.loads(prompts)))
+    },
+}))
+"""
+
+
+@pytest.mark.postgres
+def test_the_mapped_chain_on_postgresql(sandbox, postgres, tmp_path):
+    prompts = ["a lighthouse at dawn, " + "with a long description " * 40, "a paper boat in the rain"]
+    env = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path / "home"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{postgres}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path / "logs"),
+        "PYTHONPATH": str(ROOT),
+    }
+    report = tmp_path / "report.json"
+    for command in (
+        ["-m", "airflow", "db", "migrate"],
+        [
+            "-c",
+            RUN_ELSEWHERE,
+            str(ROOT / "example_dags" / "midjourney_mapped.py"),
+            json.dumps(prompts),
+            str(report),
+        ],
+    ):
+        done = subprocess.run(
+            [sys.executable, *command],
+            env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    result = Reported(json.loads(report.read_text()))
+    assert result.value["database"] == "postgresql"
+    # The label's column is as narrow as the test wants it to be: the whole prompt would not fit.
+    assert result.value["column"] == 250 < len(prompts[0])
+    assert result.value["labels"] == {"0": prompts[0][:80], "1": prompts[1]}
+    check_mapped(result, sandbox, prompts)
+
+
+def test_the_flat_mapped_chain(sandbox, example_dag, run):
+    result = run(example_dag("midjourney_mapped_flat"))
+    assert result.state == "success", result.states()
+    assert charged(sandbox) == {("midjourney-v7", "imagine"): 2, ("midjourney-v7", "upscale"): 3}
+    grids = [result.xcom("imagine", map_index=n) for n in (0, 1)]
+    for number, (grid, index) in enumerate([(grids[0], 1), (grids[0], 4), (grids[1], 2)]):
+        upscale = result.xcom("upscale", map_index=number)
+        manifest = check_saved(
+            upscale, dag_id="midjourney_mapped_flat", task_id="upscale", run_id=result.run_id
+        )
+        assert (manifest["parent_job_id"], manifest["index"]) == (grid["job_id"], index)
+        check_is_panel(picture(grid), picture(upscale), index)
+
+
+def test_images_song_and_clip(sandbox, example_dag, run):
+    result = run(example_dag("images_song_and_clip"))
+    tasks = ("poster", "bicycle", "icon", "cover", "song", "clip")
+    assert result.states() == dict.fromkeys(tasks, "success")
+    models = (
+        "gpt-image-2",
+        "flux-kontext-pro",
+        "recraft-v3",
+        "gemini-3-pro-image",
+        "suno-v5",
+        "veo-3.1-fast",
+    )
+    assert {model for model, _ in charged(sandbox)} == set(models)
+    assert charged(sandbox).total() == len(models)
+    values = {task_id: result.xcom(task_id) for task_id in tasks}
+    for (task_id, value), model in zip(values.items(), models, strict=True):
+        manifest = check_saved(value, dag_id="images_song_and_clip", task_id=task_id, run_id=result.run_id)
+        assert manifest["model"] == value["model"] == model
+
+    sizes = {
+        task_id: [(a["width"], a["height"]) for a in value["artifacts"]] for task_id, value in values.items()
+    }
+    assert sizes["poster"] == [(1536, 1024)] * 2
+    ((width, height),) = sizes["bicycle"]
+    assert width / height == pytest.approx(3 / 4, abs=0.01)
+    ((width, height),) = sizes["cover"]
+    assert width / height == pytest.approx(16 / 9, abs=0.01)
+    day = values["cover"]["manifest"].split("/")[-3]
+    sent = {request["body"]["model"]: request["body"] for request in sandbox.requests() if request["body"]}
+    assert (
+        sent["gemini-3-pro-image"]["prompt"] == f"a magazine cover about autumn in the mountains, dated {day}"
+    )
+    assert sent["flux-kontext-pro"] == {
+        "model": "flux-kontext-pro",
+        "prompt": "a photo of the subject riding a bicycle, golden hour",
+        "reference_image_url": "https://www.python.org/static/img/python-logo.png",
+        "aspect_ratio": "3:4",
+        "prompt_upsampling": True,
+        "seed": 42,
+    }
+    assert [a["media_type"] for a in values["song"]["artifacts"]] == ["audio/wav"]
+    with wave.open(str(path_of(values["song"]["artifacts"][0]["uri"]))) as song:
+        assert song.getnframes() / song.getframerate() == pytest.approx(30, abs=0.5)
+    assert [a["media_type"] for a in values["clip"]["artifacts"]] == ["video/x-msvideo"]
+
+
+@pytest.fixture
+def content_rows(tmp_path, monkeypatch):
+    """The table of the content pipeline, read."""
+    path = tmp_path / "content.sqlite"
+    monkeypatch.setenv("AIRFLOW_VAR_ORUX_CONTENT_DB", str(path))
+
+    def rows() -> dict[tuple[str, str], sqlite3.Row]:
+        database = sqlite3.connect(path)
+        database.row_factory = sqlite3.Row
+        try:
+            return {(row["day"], row["sku"]): row for row in database.execute("SELECT * FROM pictures")}
+        finally:
+            database.close()
+
+    rows.path = path
+    return rows
+
+
+MONDAY = pendulum.datetime(2026, 3, 2, tz="UTC")
+TUESDAY = pendulum.datetime(2026, 3, 3, tz="UTC")
+
+
+def test_the_content_pipeline_day_by_day_and_again(sandbox, example_dag, run, content_rows):
+    dag = example_dag("content_pipeline")
+    monday = run(dag, logical_date=MONDAY)
+    assert monday.state == "success", monday.states()
+    assert set(content_rows()) == {("2026-03-02", "MUG-01"), ("2026-03-02", "LMP-03")}
+    tuesday = run(dag, logical_date=TUESDAY)
+    assert tuesday.state == "success", tuesday.states()
+    before = {key: tuple(row) for key, row in content_rows().items()}
+    assert set(before) == {*{("2026-03-02", sku) for sku in ("MUG-01", "LMP-03")}, ("2026-03-03", "TEA-02")}
+    assert charged(sandbox) == {("gpt-image-2", "generate"): 3}
+
+    for number, row in enumerate(content_rows()[("2026-03-02", sku)] for sku in ("MUG-01", "LMP-03")):
+        value = monday.xcom("product_picture.picture", map_index=number)
+        manifest = check_saved(
+            value, dag_id="content_pipeline", task_id="product_picture.picture", run_id=monday.run_id
+        )
+        assert row["prompt"] == manifest["prompt"]
+        assert (row["job_id"], row["sha256"], row["uri"], row["manifest"]) == (
+            value["job_id"],
+            value["artifacts"][0]["sha256"],
+            value["artifacts"][0]["uri"],
+            value["manifest"],
+        )
+        assert "/content_pipeline/2026-03-02/" in row["uri"]
+    assert content_rows()[("2026-03-02", "MUG-01")]["prompt"].startswith(
+        "Stoneware mug on a wooden windowsill"
+    )
+    assert labels(monday, "product_picture.write_prompt") == {0: "MUG-01", 1: "LMP-03"}
+    assert asset_events(monday, "orux_product_pictures") == {
+        content_rows()[("2026-03-02", sku)]["uri"] for sku in ("MUG-01", "LMP-03")
+    }
+
+    # The same day again (Airflow clears the run): everything is there, nothing is paid.
+    again = run(dag, logical_date=MONDAY)
+    assert again.state == "success", again.states()
+    assert again.states()["missing_products"] == "success"
+    assert "success" not in [s for t, s in again.states().items() if t.startswith("product_picture.")]
+    assert len(sandbox.charges()) == 3
+    assert {key: tuple(row) for key, row in content_rows().items()} == before
+
+    # A row that a person deleted is made anew, and only that one; the row replaces itself.
+    database = sqlite3.connect(content_rows.path)
+    with database:
+        database.execute("DELETE FROM pictures WHERE sku = 'LMP-03'")
+    database.close()
+    third = run(dag, logical_date=MONDAY)
+    assert third.state == "success", third.states()
+    assert len(sandbox.charges()) == 4
+    after = {key: tuple(row) for key, row in content_rows().items()}
+    assert set(after) == set(before)
+    changed = {key for key in after if after[key] != before[key]}
+    assert changed == {("2026-03-02", "LMP-03")}
+
+
+def test_the_examples_use_a_pool_when_told_to(sandbox, example_dag, run, monkeypatch):
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        Pool.create_or_update_pool("orux", 3, "Orux AI", include_deferred=True, session=session)
+    monkeypatch.setenv("ORUX_POOL", "orux")
+    for name in EXAMPLES:
+        dag = example_dag(name)
+        for task in dag.tasks:
+            module = getattr(task, "operator_class", type(task)).__module__
+            ours = module.startswith("airflow_provider_orux.")
+            assert task.pool == ("orux" if ours else "default_pool"), (name, task.task_id)
+    monkeypatch.delenv("ORUX_POOL")
+    assert {t.pool for name in EXAMPLES for t in example_dag(name).tasks} == {"default_pool"}

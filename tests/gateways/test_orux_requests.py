@@ -1,0 +1,262 @@
+"""What is sent to Orux AI: method, path and body of each verb, under every reading of the documents."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_orux.gateways.orux import OruxGateway
+from airflow_provider_orux.gateways.registry import CLASSES, gateway_for
+from airflow_provider_orux.gateways.wire import Purpose
+from airflow_provider_orux.models import orux
+from airflow_provider_orux.models.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    UnsupportedByGatewayError,
+)
+from airflow_provider_orux.models.requests import CustomRequest
+
+LINK = "https://example.com/a.png"
+IMAGES = [
+    orux.GptImage2(prompt="a", size="1536x1024", n=2),
+    orux.Gemini3ProImage(prompt="a", aspect_ratio="21:9", seed=0),
+    orux.FluxKontextPro(prompt="a", prompt_upsampling=False, reference_image_url=LINK),
+    orux.FluxKontextMax(prompt="a", seed=1),
+    orux.RunwayGen4Image(prompt="a", reference_images=[LINK]),
+    orux.Seedream4(prompt="a", size="4K"),
+    orux.QwenImageEdit(prompt="a", image_url=LINK),
+    orux.RecraftV3(prompt="a", style="digital_illustration"),
+]
+IMAGINE = orux.MidjourneyV7(prompt="a lighthouse", aspect_ratio="16:9", stylize=250, chaos="3", tile="true")
+UPSCALE = orux.MidjourneyUpscale(parent_job_id="task_A", index="2")
+VARIATION = orux.MidjourneyVariation(parent_job_id="task_A", index=1)
+REROLL = orux.MidjourneyReroll(parent_job_id="task_A")
+
+
+def sent(request, **options):
+    return OruxGateway(options).submit(request)
+
+
+@pytest.mark.parametrize("request_", IMAGES, ids=lambda r: r.model)
+def test_generate(request_):
+    http = OruxGateway().generate(request_)
+    assert (http.method, http.path, http.purpose) == ("POST", "/api/v1/images/generations", Purpose.PAY)
+    assert http.body == {"model": request_.model, **request_.fields()}
+    assert http.with_key
+    json.dumps(http.body, allow_nan=False)
+
+
+@pytest.mark.parametrize("request_", IMAGES, ids=lambda r: r.model)
+def test_an_image_as_a_task(request_):
+    """Inferred: the same body on /api/v1/tasks."""
+    http = sent(request_)
+    assert (http.method, http.path, http.purpose) == ("POST", "/api/v1/tasks", Purpose.PAY)
+    assert http.body == {"model": request_.model, **request_.fields()}
+
+
+def test_imagine():
+    http = sent(IMAGINE)
+    assert (http.method, http.path, http.purpose) == ("POST", "/api/v1/tasks", Purpose.PAY)
+    assert http.body == {
+        "model": "midjourney-v7", "prompt": "a lighthouse", "aspect_ratio": "16:9", "stylize": 250, "chaos": 3,
+        "tile": True,
+    }  # fmt: skip
+
+
+def test_the_diagram_of_the_page_images():
+    assert sent(UPSCALE).body == {
+        "model": "midjourney-v7", "action": "upscale", "parent_task_id": "task_A", "index": 2,
+    }  # fmt: skip
+    assert sent(VARIATION).body == {
+        "model": "midjourney-v7", "action": "variation", "parent_task_id": "task_A", "index": 1,
+    }  # fmt: skip
+    assert sent(REROLL).body == {"model": "midjourney-v7", "action": "reroll", "parent_task_id": "task_A"}
+    assert {sent(r).path for r in (UPSCALE, VARIATION, REROLL)} == {"/api/v1/tasks"}
+
+
+@pytest.mark.parametrize(("value", "action"), [("omit", None), ("send", "imagine")])
+def test_option_imagine_action(value, action):
+    assert sent(IMAGINE, imagine_action=value).body.get("action") == action
+    assert sent(UPSCALE, imagine_action=value).body["action"] == "upscale"
+
+
+@pytest.mark.parametrize(("value", "index"), [("omit", None), ("send", 1)])
+def test_option_reroll_index(value, index):
+    assert sent(REROLL, reroll_index=value).body.get("index") == index
+    assert sent(UPSCALE, reroll_index=value).body["index"] == 2
+    assert "index" not in sent(IMAGINE, reroll_index=value).body
+
+
+def test_option_reroll_index_does_not_overwrite_the_authors_own():
+    request = orux.MidjourneyReroll(parent_job_id="task_A", extra_body={"index": 3})
+    assert sent(request, reroll_index="send").body["index"] == 3
+
+
+@pytest.mark.parametrize(("value", "model"), [("send", "midjourney-v7"), ("omit", None)])
+@pytest.mark.parametrize("request_", [UPSCALE, VARIATION, REROLL], ids=lambda r: r.verb)
+def test_option_follow_up_model(value, model, request_):
+    assert sent(request_, follow_up_model=value).body.get("model") == model
+    assert sent(IMAGINE, follow_up_model=value).body["model"] == "midjourney-v7"
+
+
+def test_option_midjourney_path():
+    for request in (IMAGINE, UPSCALE, VARIATION, REROLL):
+        assert sent(request, midjourney_path="/api/v2/mj").path == "/api/v2/mj"
+    for request in (IMAGES[0], orux.SunoV5(prompt="a"), CustomRequest(name="sora2", body={})):
+        assert sent(request, midjourney_path="/api/v2/mj").path == "/api/v1/tasks"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["api/v1/tasks", "https://evil.example/x", "//evil.example/x", "/a b", "/a?x=1", "/a#b", 5, "/", "/a\n"],
+)
+def test_option_midjourney_path_is_a_path(path):
+    """An absolute URL would carry the key to another host."""
+    with pytest.raises(ConfigurationError, match="midjourney_path"):
+        OruxGateway({"midjourney_path": path})
+
+
+@pytest.mark.parametrize("name", ["route", "imagine_action", "reroll_index", "follow_up_model"])
+def test_options_take_their_words_only(name):
+    allowed = OruxGateway.OPTIONS[name]
+    for empty in (None, ""):
+        assert OruxGateway({name: empty}).options[name] == allowed[0]
+    for wrong in ("SEND", "yes", True, 1, ["omit"]):
+        with pytest.raises(ConfigurationError) as caught:
+            OruxGateway({name: wrong})
+        assert caught.value.param == name
+        assert ", ".join(allowed) in caught.value.message
+
+
+@pytest.mark.parametrize("route", ["sync", "tasks"])
+@pytest.mark.parametrize("wanted", [None, "sync", "tasks"])
+def test_route_of_an_image(route, wanted):
+    assert OruxGateway({"route": route}).route(IMAGES[0], wanted=wanted) == (wanted or route)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [IMAGINE, UPSCALE, VARIATION, REROLL, orux.SunoV5(prompt="a")],
+    ids=lambda r: f"{r.model}-{r.verb}",
+)
+def test_midjourney_and_audio_are_tasks(request_):
+    gateway = OruxGateway({"route": "sync"})
+    assert gateway.route(request_) == gateway.route(request_, wanted="tasks") == "tasks"
+    with pytest.raises(UnsupportedByGatewayError) as caught:
+        gateway.route(request_, wanted="sync")
+    assert caught.value.charged == "no"
+    assert request_.label() in caught.value.message
+
+
+def test_audio():
+    http = sent(orux.SunoV5(prompt="a", duration=30))
+    assert http.body == {"model": "suno-v5", "prompt": "a", "duration": 30}
+    assert http.path == "/api/v1/tasks"
+
+
+def test_custom():
+    request = CustomRequest(name="sora2", body={"prompt": "a", "seconds": 8})
+    assert sent(request).body == {"model": "sora2", "prompt": "a", "seconds": 8}
+    assert OruxGateway().generate(request).body == {"model": "sora2", "prompt": "a", "seconds": 8}
+
+
+def test_extra_body_is_sent_as_it_is():
+    extra = {"brand_new": {"deep": [None, 1]}}
+    for request in (
+        orux.GptImage2(prompt="a", extra_body=extra),
+        orux.MidjourneyV7(prompt="a", extra_body=extra),
+        orux.MidjourneyUpscale(parent_job_id="t", index=1, extra_body=extra),
+        CustomRequest(name="m", body={}, extra_body=extra),
+    ):
+        assert sent(request).body["brand_new"] == {"deep": [None, 1]}
+        assert "extra_body" not in sent(request).body
+    assert OruxGateway().generate(IMAGES[0]).body.keys() == {"model", "prompt", "size", "n"}
+
+
+def test_no_idempotency_key_is_sent():
+    """Orux documents none: one that it ignores would only feign safety."""
+    gateway = OruxGateway()
+    assert gateway.submit(IMAGINE, idempotency_key="k") == gateway.submit(IMAGINE)
+    assert not gateway.has_idempotency_keys
+    assert gateway.idempotency_seconds == 0
+
+
+def test_a_password_in_a_webhook_is_refused_before_anything_is_sent():
+    request = orux.GptImage2(prompt="a", webhook_url="https://me:secret@example.com/x")
+    for call in (OruxGateway().generate, OruxGateway().submit):
+        with pytest.raises(InvalidRequestError) as caught:
+            call(request)
+        assert caught.value.charged == "no"
+        assert "secret" not in str(caught.value)
+
+
+def test_poll():
+    http = OruxGateway().poll("task_01HZX")
+    assert (http.method, http.path, http.purpose) == ("GET", "/api/v1/tasks/task_01HZX", Purpose.READ)
+    assert http.body is None
+    assert OruxGateway().poll("a:b%é").path == "/api/v1/tasks/a%3Ab%25%C3%A9"
+
+
+BAD_IDS = [
+    "",
+    " ",
+    "a b",
+    "a/b",
+    "../models",
+    "..",
+    ".",
+    "a?b",
+    "a#b",
+    "a\\b",
+    "a\nb",
+    "None",
+    "x" * 301,
+    None,
+    5,
+    ["a"],
+]
+
+
+@pytest.mark.parametrize("job_id", BAD_IDS)
+def test_what_must_not_stand_in_a_path(job_id):
+    with pytest.raises(InvalidRequestError) as caught:
+        OruxGateway().poll(job_id)
+    assert caught.value.param == "job_id"
+    assert caught.value.charged == "no"
+    assert 'task.output["job_id"]' in caught.value.next_step
+
+
+@pytest.mark.parametrize("parent", ["a/b", "..", "None", "{'job_id': 'x'}"])
+def test_a_parent_that_is_no_id(parent):
+    with pytest.raises(InvalidRequestError):
+        sent(orux.MidjourneyUpscale(parent_job_id=parent, index=1))
+
+
+def test_free_reads():
+    gateway = OruxGateway()
+    assert (gateway.models().method, gateway.models().path) == ("GET", "/api/v1/models")
+    usage = gateway.usage(period="30d")
+    assert (usage.method, usage.path, usage.query) == ("GET", "/api/user/v1/usage", {"period": "30d"})
+    assert gateway.probe().purpose is Purpose.READ
+
+
+def test_the_key():
+    gateway = OruxGateway()
+    assert gateway.key_headers("k") == {"Authorization": "Bearer k"}
+    assert gateway.key_pattern is not None
+    assert gateway.title == "Orux AI"
+    assert gateway.host == "https://orux.top"
+
+
+def test_a_request_does_not_show_its_body():
+    """A body holds prompts, and signed links of reference pictures."""
+    assert "lighthouse" not in repr(sent(IMAGINE))
+
+
+def test_registry():
+    assert type(gateway_for("orux")) is OruxGateway
+    assert gateway_for("orux", {"route": "tasks"}).options["route"] == "tasks"
+    with pytest.raises(ConfigurationError) as caught:
+        gateway_for("nobody")
+    assert all(name in caught.value.message for name in CLASSES)

@@ -1,0 +1,105 @@
+"""The error tree: what each error says, what it keeps across processes, and what it never says."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from airflow_provider_orux.models import errors
+from airflow_provider_orux.models.errors import OruxError, redact
+
+CLASSES = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, OruxError)]
+KEY = "sk-app-Ab3dEf9h_" + "0123456789abcdefghijABCDEFGHIJ0123456789abcdefgh"
+
+FINAL = {
+    "OruxError": True, "ConfigurationError": True, "InvalidRequestError": True, "AuthenticationError": True,
+    "ContentRejectedError": True, "InsufficientCreditsError": True, "UnsupportedByGatewayError": True,
+    "RateLimitedError": False, "GatewayUnavailableError": False, "UnexpectedResponseError": True,
+    "JobFailedError": False, "JobExpiredError": False, "JobTimeoutError": True, "JobNotFoundError": True,
+    "AmbiguousSubmitError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
+}  # fmt: skip
+"""Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries."""
+
+
+def test_every_class_is_in_the_table():
+    assert {c.__name__ for c in CLASSES} == set(FINAL)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
+def test_final_and_next_step(cls):
+    error = cls("It broke")
+    assert error.final is FINAL[cls.__name__]
+    assert error.charged == "unknown"
+    if cls is not OruxError:
+        assert error.next_step == cls.default_next_step
+        assert error.next_step.endswith(".")
+        assert str(error) == f"It broke. [no job id, charged: unknown] {error.next_step}"
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("through", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+def test_all_facts_survive_a_process_boundary(cls, through):
+    error = cls(
+        "It broke", gateway="orux", code="c", job_id="task_1", charged="yes", http_status=502, param="p",
+        retry_after=3.0, next_step="Do this.",
+    )  # fmt: skip
+    error.final = not error.final
+    again = through(error)
+    assert type(again) is cls
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+    assert again.args == error.args
+
+
+def test_the_facts_in_the_text():
+    error = OruxError("It broke!", gateway="orux", http_status=429, code="x", job_id="task_1", charged="no")
+    assert str(error) == "It broke! [gateway Orux AI, HTTP 429, code x, job task_1, not charged]"
+    assert "charged]" in str(OruxError("a", charged="yes"))
+    assert "gateway other" in str(OruxError("a", gateway="other"))
+
+
+def test_a_failed_job_says_whether_a_retry_pays():
+    assert errors.JobFailedError("a", retry_helps=False).final
+    assert not errors.JobFailedError("a", retry_helps=True).final
+    assert errors.JobExpiredError("a", retry_helps=False).final
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
+def test_no_key_in_a_message(cls):
+    error = cls(f"The gateway said: bad key {KEY}, sorry")
+    for text in (str(error), repr(error), error.message, *map(str, error.args)):
+        assert KEY not in text
+        assert "Ab3dEf9h" not in text
+    assert "bad key ***, sorry" in error.message
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        KEY,
+        "relay_sk_abc-DEF_123",
+        "whsec_abc+/=",
+        "sk-1234567890abcdef",
+        "Bearer abcdefgh12345",
+        "bearer  XYZ.123_456~x",
+    ],
+)
+def test_redact_known_shapes(secret):
+    for around in ("{}", "key={}", '"{}"', "({})", "a {} b", "x\n{}\ny"):
+        assert secret not in redact(around.format(secret))
+        assert secret.split()[-1] not in redact(around.format(secret))
+
+
+@pytest.mark.parametrize(
+    "harmless", ["a desk-lamp", "risk-averse-people", "the bearer", "task_01HZX", "whisk-y-glass"]
+)
+def test_redact_leaves_words_alone(harmless):
+    assert redact(harmless) == harmless
+
+
+def test_redact_given_secrets():
+    assert redact("my odd-key here", "odd-key") == "my *** here"
+    assert redact("my odd-key here", None, "") == "my odd-key here"
+    assert redact("a b c", "b") == "a b c", "a secret of one letter would blank out every text"
