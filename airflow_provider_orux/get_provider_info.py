@@ -81,7 +81,12 @@ def get_provider_info() -> dict[str, object]:
         "hooks": [
             {
                 "integration-name": name,
-                "python-modules": ["airflow_provider_orux.hooks.base", "airflow_provider_orux.hooks.orux"],
+                "python-modules": [
+                    "airflow_provider_orux.hooks.base",
+                    "airflow_provider_orux.hooks.orux",
+                    "airflow_provider_orux.hooks.yescale",
+                    "airflow_provider_orux.hooks.opengpu_relay",
+                ],
             }
         ],
         "triggers": [{"integration-name": name, "python-modules": ["airflow_provider_orux.triggers.jobs"]}],
@@ -128,7 +133,110 @@ def get_provider_info() -> dict[str, object]:
                         default="send",
                     ),
                 },
-            }
+            },
+            {
+                "connection-type": "yescale",
+                "hook-class-name": "airflow_provider_orux.hooks.yescale.YEScaleHook",
+                "hook-name": "YEScale",
+                "ui-field-behaviour": behaviour("https://api.yescale.io"),
+                "conn-fields": {
+                    **common_fields,
+                    "route": field(
+                        "Route of custom requests",
+                        "Where a CustomRequest goes; every known model has one way only.",
+                        type=["string", "null"],
+                        enum=["sync", "tasks"],
+                        default="sync",
+                    ),
+                    "midjourney_path": field(
+                        "Midjourney path",
+                        "Prefix of the Midjourney routes.",
+                        type=["string", "null"],
+                        default="/mj",
+                    ),
+                    "reroll_index": field(
+                        "Index of a reroll",
+                        "The gateway layer asks for one, the upstream protocol ignores it.",
+                        type=["string", "null"],
+                        enum=["send", "omit"],
+                        default="send",
+                    ),
+                    "batch_fetch": field(
+                        "Batch fetch",
+                        "Ask for many Midjourney jobs at once (the upstream protocol has it, YEScale does not list it).",
+                        type=["string", "null"],
+                        enum=["off", "on"],
+                        default="off",
+                    ),
+                    "media_picture": field(
+                        "Pictures of Media",
+                        "How a picture is sent to YEScale Media: as a data: URL or bare base64 (inferred).",
+                        type=["string", "null"],
+                        enum=["data_url", "base64"],
+                        default="data_url",
+                    ),
+                    "ideogram_path": field(
+                        "Ideogram path",
+                        "Inferred.",
+                        type=["string", "null"],
+                        default="/ideogram/v1/ideogram-v3",
+                    ),
+                    "kling_path": field(
+                        "Kling path", "Inferred.", type=["string", "null"], default="/kling/v1/images"
+                    ),
+                    "suno_path": field("Suno path", "Inferred.", type=["string", "null"], default="/suno"),
+                    "probe_path": field(
+                        "Test path",
+                        "What the connection test asks for (inferred).",
+                        type=["string", "null"],
+                        default="/v1/models",
+                    ),
+                },
+            },
+            {
+                "connection-type": "opengpu_relay",
+                "hook-class-name": "airflow_provider_orux.hooks.opengpu_relay.OpenGPURelayHook",
+                "hook-name": "OpenGPU Relay",
+                "ui-field-behaviour": behaviour("https://relaygpu.com"),
+                "conn-fields": {
+                    **common_fields,
+                    "generation": field(
+                        "Generation",
+                        "Which generation of the API: 2 (current) or 1.",
+                        type=["integer", "null"],
+                        enum=[2, 1],
+                        default=2,
+                    ),
+                    "route": field(
+                        "Route",
+                        "auto: asynchronous on generation 2, synchronous on generation 1.",
+                        type=["string", "null"],
+                        enum=["auto", "sync", "tasks"],
+                        default="auto",
+                    ),
+                    "store_output": field(
+                        "Keep results",
+                        "How long generation 2 keeps pictures; auto: a day when they will be saved.",
+                        type=["string", "null"],
+                        enum=["auto", "provider", "relay1d", "relay7d", "relay30d"],
+                        default="auto",
+                    ),
+                    "key_header": field(
+                        "Key header",
+                        "Which header carries the key.",
+                        type=["string", "null"],
+                        enum=["X-API-Key", "Authorization"],
+                        default="X-API-Key",
+                    ),
+                    "send_model": field(
+                        "Send the model",
+                        "Whether the model is sent although its route implies it.",
+                        type=["string", "null"],
+                        enum=["omit", "send"],
+                        default="omit",
+                    ),
+                },
+            },
         ],
         "extra-links": ["airflow_provider_orux.links.artifact.OruxArtifactLink"],
         "task-decorators": [
@@ -137,6 +245,7 @@ def get_provider_info() -> dict[str, object]:
                 "class-name": "airflow_provider_orux.decorators.orux_image.orux_image_task",
             }
         ],
+        "cli": ["airflow_provider_orux.cli.definition.get_commands"],
         "config": {
             "orux": {
                 "description": "Settings of the provider for AI generation gateways.",

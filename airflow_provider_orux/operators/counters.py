@@ -7,7 +7,12 @@ from typing import Literal
 from airflow.sdk.observability import stats
 
 Counter = Literal[
-    "orux.submissions", "orux.reattached", "orux.ambiguous", "orux.reused", "orux.rescheduled", "orux.saved_bytes"
+    "orux.submissions",
+    "orux.reattached",
+    "orux.ambiguous",
+    "orux.reused",
+    "orux.rescheduled",
+    "orux.saved_bytes",
 ]
 
 

@@ -120,3 +120,48 @@ class OruxRerollOperator(PaidOperator):
         super().__init__(**kwargs)
         self.parent_job_id = parent_job_id
         self.check_arguments()
+
+
+class OruxBlendOperator(PaidOperator):
+    """Make a grid out of two to five pictures. YEScale offers it.
+
+    :param images: two to five pictures: paths or ObjectStoragePath URIs, https links, or data URLs (templated). They
+        are read on the worker right before the request is sent.
+    :param dimensions: ``PORTRAIT`` (2:3), ``SQUARE`` (1:1, the gateway's default) or ``LANDSCAPE`` (3:2) (templated).
+
+    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+
+    :raises InvalidRequestError: fewer than two or more than five pictures, or one that cannot be read.
+    """
+
+    verb: ClassVar[str] = "blend"
+    request_fields: ClassVar[tuple[str, ...]] = ("images", "dimensions")
+    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    ui_color = "#f2d5e4"
+
+    def __init__(self, *, images: Sequence[str], dimensions: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.images = images
+        self.dimensions = dimensions
+        self.check_arguments()
+
+
+class OruxDescribeOperator(PaidOperator):
+    """Describe a picture: the result's ``text`` holds prompts that would make one like it. YEScale offers it.
+
+    :param image: the picture: a path or ObjectStoragePath URI, an https link, or a data URL (templated).
+
+    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+
+    :raises InvalidRequestError: the picture cannot be read.
+    """
+
+    verb: ClassVar[str] = "describe"
+    request_fields: ClassVar[tuple[str, ...]] = ("image",)
+    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    ui_color = "#d5e9f2"
+
+    def __init__(self, *, image: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.image = image
+        self.check_arguments()

@@ -50,6 +50,7 @@ class PaidOperator(BaseOperator):
     :param save_to: folder for the artifacts, as an ObjectStoragePath URI (templated). None (default): not saved;
         the links of a gateway die within hours.
     :param storage_conn_id: the Airflow connection of the storage, where it needs one.
+    :param extra_body: fields that the vendor added after this version was made; sent as they are (templated).
     :param durable: keep the ledger (default True). False: a retry pays again.
     :param on_ambiguous_submit: what to do when an earlier submission has no known answer: ``fail`` (default), or
         ``resubmit``, which may pay twice.
@@ -264,7 +265,7 @@ class PaidOperator(BaseOperator):
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
         when = now + timedelta(seconds=pause)
-        raise AirflowRescheduleException(when) from error  # type: ignore[no-untyped-call]
+        raise AirflowRescheduleException(when) from error
 
 
 def seconds(name: str, value: float | timedelta) -> float:

@@ -57,6 +57,8 @@ def push_result(ti: Any, result: Mapping[str, Any]) -> None:
     ti.xcom_push("conn_id", result["conn_id"])
     ti.xcom_push("urls", [i["url"] for i in items if i.get("url")])
     ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
+    if result.get("text") is not None:
+        ti.xcom_push("text", result["text"])
 
 
 def push_job(ti: Any, *, job_id: str, conn_id: str) -> None:

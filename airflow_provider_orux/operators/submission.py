@@ -27,6 +27,7 @@ from airflow_provider_orux.models.errors import (
     UnexpectedResponseError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.identity import TaskIdentity
@@ -175,6 +176,7 @@ class Submission:
             )
 
     def _submit(self, *, resubmits: int, again: bool) -> dict[str, Any]:
+        ready = self._ready_request()
         at = time.time()
         if again and self.record is not None:
             local_id = self.record.local_id
@@ -198,9 +200,9 @@ class Submission:
         try:
             client = self.hook.get_conn()
             if self.synchronous:
-                job = client.generate(self.request, local_id=local_id)
+                job = client.generate(ready, local_id=local_id)
             else:
-                job = client.submit(self.request, idempotency_key=local_id)
+                job = client.submit(ready, idempotency_key=local_id)
         except OruxError as e:
             if e.charged == "no":
                 self._nothing_accepted(e)
@@ -223,6 +225,22 @@ class Submission:
         if self.synchronous:
             return self._ended(job)
         return self._wait(job.job_id, accepted_at=self.record.at)
+
+    def _ready_request(self) -> GenerationRequest:
+        """The request as it is sent: input pictures read, and the gateway asked to keep what will be saved.
+
+        After the fingerprint was taken: neither changes what is asked for.
+        """
+        request = self.request
+        if picture_fields(type(request)):
+            from airflow_provider_orux.storage.inputs import read_pictures
+
+            request = read_pictures(
+                request,
+                settings=storage_settings(self.hook.connection),
+                conn_id=self.operator.storage_conn_id,
+            )
+        return self.gateway.keeping(request) if self.operator.save_to else request
 
     def _nothing_accepted(self, error: OruxError) -> None:
         """Take the intent back: it is proven that nothing was accepted."""
@@ -263,7 +281,9 @@ class Submission:
         """Return an earlier result of the same request: nothing is paid."""
         count("orux.reused", gateway=self.gateway.name)
         self.log.info(
-            "Reused job %s: the same request was paid for before; %s", earlier.get("job_id"), earlier["reused_from"]
+            "Reused job %s: the same request was paid for before; %s",
+            earlier.get("job_id"),
+            earlier["reused_from"],
         )
         if self.store:
             self.store.write(
@@ -305,9 +325,7 @@ class Submission:
             e.job_id, e.charged = record.job_id, "unknown"
             e.next_step = "The job is paid for and is not submitted again. Set the key right, then clear the task: it goes on."
             raise
-        if job.status is JobStatus.FAILED:
-            return (Remote.FAILED if job.retry_helps else Remote.FAILED_FINALLY), job, None
-        return (Remote.EXPIRED if job.status is JobStatus.EXPIRED else Remote.ALIVE), job, None
+        return _remote_of(job)
 
     def _reattach(self, record: Record, job: Job | None) -> dict[str, Any]:
         taken_up = record.state is State.SETTLED or record.epoch != self.now.epoch
@@ -493,7 +511,8 @@ class Submission:
 
     def _with_commands(self, error: OruxError) -> OruxError:
         """Name the exact command in the next step of an ambiguous submission."""
-        if isinstance(error, AmbiguousSubmitError):
+        if isinstance(error, AmbiguousSubmitError) and error.final and error.http_status != 422:
+            # One that the gateway answers with a 422 about its idempotency key has an explanation of its own.
             error.next_step = (
                 "It is not sent again, by a retry or a clear, until you say so. Look at the gateway whether it has the "
                 f"job. If it has: `{self.identity.command('settle', job_id='JOB_ID')}`, then clear the task: it takes "
@@ -501,8 +520,7 @@ class Submission:
                 "task: it submits anew. (on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
             )
             if not self.operator.durable:
-                error.next_step = "durable=False: a retry sends it again and may pay a second time."
-                error.final = False
+                error.next_step = "durable=False: clearing the task sends it again and may pay a second time."
         elif isinstance(error, ContentRejectedError) and error.charged == "no":
             error.next_step = (
                 "Nothing was charged. Change the prompt; a retry of the same request cannot help."
@@ -513,6 +531,12 @@ class Submission:
                 f"`{self.identity.command('discard')}`",
             )
         return error
+
+
+def _remote_of(job: Job) -> tuple[Remote, Job, None]:
+    if job.status is JobStatus.FAILED:
+        return (Remote.FAILED if job.retry_helps else Remote.FAILED_FINALLY), job, None
+    return (Remote.EXPIRED if job.status is JobStatus.EXPIRED else Remote.ALIVE), job, None
 
 
 def _sentence(text: str) -> str:

@@ -1,0 +1,82 @@
+"""Pictures that go into a request: a path, a URI or a link becomes a data URL right before the request is sent."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from typing import Any
+
+from airflow_provider_orux.models.errors import ArtifactError, InvalidRequestError
+from airflow_provider_orux.models.pictures import form_of, picture_fields
+from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.storage.download import Downloader
+from airflow_provider_orux.storage.media import inspect
+from airflow_provider_orux.storage.settings import StorageSettings
+from airflow_provider_orux.storage.spool import Spool
+
+MAX_INPUT_MIB = 32
+"""MiB that one input picture may have; as base64 it grows by a third."""
+
+
+def read_pictures(
+    request: GenerationRequest, *, settings: StorageSettings, conn_id: str | None = None
+) -> GenerationRequest:
+    """The same request with the bytes of its pictures in place of paths, and of links that the gateway does not follow.
+
+    :param conn_id: the Airflow connection of the storage that paths and URIs name.
+    :raises InvalidRequestError: a picture cannot be read, or is none; nothing was sent.
+    """
+    changes: dict[str, Any] = {}
+    for name, marker in picture_fields(type(request)).items():
+        value = getattr(request, name, None)
+        if value is None:
+            continue
+        items = value if isinstance(value, list) else [value]
+        ready = [
+            _data_url(request, name, item, settings=settings, conn_id=conn_id)
+            if form_of(item) == "file" or (form_of(item) == "link" and not marker.links)
+            else item
+            for item in items
+        ]
+        if ready != items:
+            changes[name] = ready if isinstance(value, list) else ready[0]
+    return request.model_copy(update=changes) if changes else request
+
+
+def _data_url(
+    request: GenerationRequest, name: str, value: str, *, settings: StorageSettings, conn_id: str | None
+) -> str:
+    limit = MAX_INPUT_MIB * 1024 * 1024
+    with tempfile.TemporaryFile() as file:
+        try:
+            spool = Spool(file, max_bytes=limit)
+            if form_of(value) == "link":
+                with Downloader(settings) as downloader:
+                    downloader.fetch(value, spool, lambda _: None)
+            else:
+                from airflow.sdk import ObjectStoragePath
+
+                with ObjectStoragePath(value, conn_id=conn_id).open("rb") as source:
+                    while chunk := source.read(1024 * 1024):
+                        spool.write(chunk)
+            spool.finish()
+            media = inspect(file, spool.size, max_pixels=settings.max_pixels)
+        except (ArtifactError, OSError, ValueError, ImportError) as e:
+            why = e.message if isinstance(e, ArtifactError) else f"{type(e).__name__}: {e}"
+            raise InvalidRequestError(
+                f"The picture `{name}` of {request.label()} cannot be read: {why}",
+                gateway=request.gateway or None,
+                param=name,
+                charged="no",
+                next_step="Nothing was sent. Correct the path or link (a path needs storage_conn_id where its store "
+                "needs a connection), then clear the task.",
+            ) from e
+        if not media.media_type.startswith("image/"):
+            raise InvalidRequestError(
+                f"`{name}` of {request.label()} is not a picture but {media.media_type}",
+                gateway=request.gateway or None,
+                param=name,
+                charged="no",
+            )
+        file.seek(0)
+        return f"data:{media.media_type};base64,{base64.b64encode(file.read()).decode('ascii')}"
