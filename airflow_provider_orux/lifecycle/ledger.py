@@ -250,7 +250,12 @@ def decide(record: Record | None, now: Now, policy: Policy, remote: Remote | Non
 
 def _decide_intent(record: Record, now: Now, policy: Policy) -> Decision:
     age = now.at - record.at
-    if policy.idempotency_seconds and not record.synchronous and 0 <= age < policy.idempotency_seconds - 600:
+    if (
+        policy.idempotency_seconds
+        and not record.synchronous
+        and not now.synchronous
+        and 0 <= age < policy.idempotency_seconds - 600
+    ):
         return Decision(
             Action.RESEND,
             "an earlier submission has no known answer; it is sent again under its idempotency key, free of a charge",

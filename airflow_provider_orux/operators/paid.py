@@ -241,7 +241,8 @@ class PaidOperator(BaseOperator):
         return Submission(self, context, hook, resumed=resumed)
 
     def _translate(self, error: OruxError, context: Context) -> NoReturn:
-        if isinstance(error, RateLimitedError) and error.charged == "no":
+        if isinstance(error, RateLimitedError):
+            # At a submission nothing was accepted (else it were ambiguous); at a look the job simply goes on.
             self._reschedule(error, context)
         raise_for_airflow(error)
 

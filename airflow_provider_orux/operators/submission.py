@@ -204,10 +204,22 @@ class Submission:
             else:
                 job = client.submit(ready, idempotency_key=local_id)
         except OruxError as e:
-            if e.charged == "no":
+            if e.charged == "no" and again:
+                # This sending was refused; the earlier one may have been accepted all the same. The intent stays.
+                e.charged = "unknown"
+                e.message = f"{e.message.rstrip('.')}; whether an earlier sending was accepted is not known"
+            elif e.charged == "no":
                 self._nothing_accepted(e)
             elif isinstance(e, AmbiguousSubmitError):
                 count("orux.ambiguous", gateway=self.gateway.name)
+                if (
+                    self.policy.on_ambiguous_submit == "resubmit"
+                    and resubmits < self.policy.max_ambiguous_resubmits
+                ):
+                    e.final = False
+                    e.next_step = (
+                        "on_ambiguous_submit='resubmit': a retry sends it again and may pay a second time."
+                    )
             raise self._with_commands(e)
         count("orux.submissions", gateway=self.gateway.name)
         self.operator.remember(job.job_id)
