@@ -255,10 +255,17 @@ class Submission:
         return self.gateway.keeping(request) if self.operator.save_to else request
 
     def _nothing_accepted(self, error: OruxError) -> None:
-        """Take the intent back: it is proven that nothing was accepted."""
+        """Take the intent back: it is proven that nothing was accepted.
+
+        An earlier intent that this one took the place of (on_ambiguous_submit='resubmit') is still unanswered.
+        """
+        earlier = self.record
         if self.store:
             try:
-                self.store.remove()
+                if earlier is not None and earlier.state is State.INTENT:
+                    self.store.write(earlier)
+                else:
+                    self.store.remove()
             except LedgerError as e:
                 self.log.error(
                     "The gateway accepted nothing (%s), but the intent in the ledger could not be removed (%s): the "

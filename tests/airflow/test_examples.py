@@ -34,6 +34,7 @@ EXECUTED_HERE = [
     "midjourney_chain_sensors",
     "midjourney_mapped",
     "midjourney_mapped_flat",
+    "yescale_blend_describe",
 ]
 
 
@@ -83,7 +84,7 @@ def check_saved(value: dict[str, Any], *, dag_id: str, task_id: str, run_id: str
     assert verify_manifest(value["manifest"]) == []
     manifest = read_manifest(value["manifest"])
     assert (manifest["dag_id"], manifest["task_id"], manifest["run_id"]) == (dag_id, task_id, run_id)
-    assert (manifest["job_id"], manifest["conn_id"]) == (value["job_id"], "orux_default")
+    assert (manifest["job_id"], manifest["conn_id"]) == (value["job_id"], value["conn_id"])
     assert [a["sha256"] for a in manifest["artifacts"]] == [a["sha256"] for a in value["artifacts"]]
     for artifact in value["artifacts"]:
         assert path_of(artifact["uri"]).stat().st_size == artifact["bytes"]
@@ -449,6 +450,28 @@ def test_images_song_and_clip(sandbox, example_dag, run):
     with wave.open(str(path_of(values["song"]["artifacts"][0]["uri"]))) as song:
         assert song.getnframes() / song.getframerate() == pytest.approx(30, abs=0.5)
     assert [a["media_type"] for a in values["clip"]["artifacts"]] == ["video/x-msvideo"]
+
+
+def test_the_same_chain_on_yescale_with_blend_and_describe(sandbox, example_dag, run, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_YESCALE_DEFAULT", sandbox.connection("yescale"))
+    result = run(example_dag("yescale_blend_describe"))
+    tasks = ("imagine", "first", "fourth", "pictures", "blend", "describe")
+    assert result.states() == dict.fromkeys(tasks, "success")
+    assert len(sandbox.charges()) == 5
+    assert sandbox.leaks() == []
+    values = {task_id: result.xcom(task_id) for task_id in tasks if task_id != "pictures"}
+    for task_id in ("imagine", "first", "fourth", "blend"):
+        assert (values[task_id]["gateway"], values[task_id]["conn_id"]) == ("yescale", "yescale_default")
+        check_saved(values[task_id], dag_id="yescale_blend_describe", task_id=task_id, run_id=result.run_id)
+    grid = picture(values["imagine"])
+    check_is_panel(grid, picture(values["first"]), 1)
+    check_is_panel(grid, picture(values["fourth"]), 4)
+    blended = picture(values["blend"])
+    assert blended.width / blended.height == pytest.approx(3 / 2, abs=0.02)
+    assert "lighthouse" in values["describe"]["text"]
+    assert result.xcom("describe", "text") == values["describe"]["text"]
+    # Paths in XCom, never bytes.
+    assert all(uri.startswith("file://") for uri in result.xcom("pictures"))
 
 
 @pytest.fixture

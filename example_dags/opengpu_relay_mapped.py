@@ -1,0 +1,39 @@
+"""A table of prompts on OpenGPU Relay: one mapped task, each instance asynchronous and saved."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pendulum
+from airflow.sdk import DAG, task
+
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+
+SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+TABLE = Path(__file__).parent / "data" / "products.csv"
+
+with DAG(
+    "opengpu_relay_mapped",
+    description="a picture for each row of a table, on OpenGPU Relay",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    schedule=None,
+    catchup=False,
+    tags=["orux", "opengpu-relay"],
+) as dag:
+    # [START howto_relay_mapped]
+    @task
+    def prompts() -> list[str]:
+        with TABLE.open(newline="") as rows:
+            return [f"product photo, {row['name']}, {row['scene']}" for row in csv.DictReader(rows)]
+
+    OruxGenerateImageOperator.partial(
+        task_id="picture",
+        conn_id="opengpu_relay_default",
+        model="black-forest-labs/FLUX-2-pro",
+        options={"width": 512, "height": 512},
+        save_to=SAVE_TO,
+        push_urls=False,
+        map_index_template="{{ task.prompt[:80] }}",
+    ).expand(prompt=prompts())
+    # [END howto_relay_mapped]

@@ -1,0 +1,119 @@
+"""The same operators on all three gateways, through a real Airflow against the sandbox."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+CONNECTIONS = ("orux", "yescale", "opengpu_relay")
+
+
+@pytest.fixture
+def gateways(sandbox, monkeypatch):
+    """The sandbox as ``orux_default``, ``yescale_default`` and ``opengpu_relay_default``."""
+    for name in CONNECTIONS:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}_DEFAULT", sandbox.connection(name))
+    return sandbox
+
+
+def manifest_of(value):
+    return json.loads(Path(value["manifest"].removeprefix("file://")).read_text())
+
+
+def test_the_midjourney_chain_on_yescale(gateways, example_dag, run):
+    result = run(example_dag("yescale_midjourney"))
+    assert result.state == "success", result.states()
+    assert sorted(c["action"].lower() for c in gateways.charges()) == ["blend", "describe", "imagine", "upscale", "upscale"]
+    assert all(c["gateway"] == "yescale" for c in gateways.charges())
+    assert result.xcom("imagine", "job_id").startswith("mj:")
+    assert result.xcom("describe", "text").strip()
+    blend = result.xcom("blend")["artifacts"][0]
+    assert blend["width"] > blend["height"]
+
+
+def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
+    result = run(example_dag("opengpu_relay_mapped"))
+    assert result.state == "success", result.states()
+    first = result.xcom("picture", map_index=0)
+    assert first["gateway"] == "opengpu_relay"
+    assert (first["artifacts"][0]["width"], first["artifacts"][0]["height"]) == (512, 512)
+    assert first["artifacts"][0]["url"] is None
+    rows = sum(1 for name in result.states() if name.startswith("picture["))
+    assert len(gateways.charges()) == rows > 3
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_one_dag_runs_on_each_gateway(gateways, example_dag, run, name):
+    result = run(example_dag("any_gateway"), run_conf={"conn_id": f"{name}_default"})
+    assert result.state == "success", result.states()
+    value = result.xcom("picture")
+    assert value["gateway"] == name
+    assert value["artifacts"][0]["media_type"] == "image/png"
+    assert [c["gateway"] for c in gateways.charges()] == [name]
+    assert manifest_of(value)["prompt"].startswith("a red fox")
+
+
+CHAIN = """
+    import pendulum
+    from datetime import timedelta
+    from airflow.sdk import DAG
+    from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+    from airflow_provider_orux.operators.midjourney import *
+    with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None,
+             default_args={"conn_id": "%(conn)s", "retries": 2, "retry_delay": timedelta(0)}) as dag:
+        %(body)s
+"""
+
+
+@pytest.mark.parametrize("name", ["orux", "yescale"])
+def test_imagine_and_upscale_are_written_once(gateways, load_dag, run, name):
+    body = """imagine = OruxImagineOperator(task_id="imagine", prompt="a fox", aspect_ratio="3:2", chaos=10)
+        OruxUpscaleOperator(task_id="hero", parent_job_id=imagine.output["job_id"], index=4)
+        OruxVariationOperator(task_id="variation", parent_job_id=imagine.output["job_id"], index=1)
+        OruxRerollOperator(task_id="reroll", parent_job_id=imagine.output["job_id"])"""
+    result = run(load_dag(CHAIN % {"conn": f"{name}_default", "body": body}))
+    assert result.state == "success", result.states()
+    assert [c["gateway"] for c in gateways.charges()] == [name] * 4
+
+
+def test_a_gateway_without_the_verb_says_which_ones_have_it(gateways, load_dag, run, capfd):
+    body = """OruxImagineOperator(task_id="imagine", prompt="a fox")"""
+    result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
+    assert result.states() == {"imagine": "failed"}
+    out = "".join(capfd.readouterr())
+    assert "Orux AI" in out
+    assert "YEScale" in out
+    assert gateways.charges() == []
+
+
+def test_a_lost_answer_on_the_relay_is_asked_for_again_without_a_charge(gateways, load_dag, run, tmp_path):
+    gateways.order_fault({"endpoint": "relay.submit", "then": {"cut": "after"}})
+    body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox",
+                                  save_to="file://{tmp_path}/out")"""
+    result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
+    assert result.states() == {"picture": "success"}
+    assert len(gateways.charges()) == 1
+    assert len(gateways.requests("relay.submit")) == 2
+
+
+def test_a_lost_answer_on_yescale_is_ambiguous(gateways, load_dag, run):
+    gateways.order_fault({"endpoint": "yescale.mj.submit", "then": {"cut": "after"}})
+    body = """OruxImagineOperator(task_id="imagine", prompt="a fox")"""
+    result = run(load_dag(CHAIN % {"conn": "yescale_default", "body": body}))
+    assert result.states() == {"imagine": "failed"}
+    assert len(gateways.charges()) == 1
+
+
+def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways, load_dag, run, tmp_path):
+    body = f"""OruxGenerateImageOperator(task_id="picture", model="openai/gpt-image-2", prompt="a fox",
+                                  options={{"n": 4, "size": "1536x1024"}}, save_to="file://{tmp_path}/out")"""
+    result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
+    assert result.states() == {"picture": "success"}
+    assert result.xcom("picture")["returned"] == 4
+    polls = gateways.requests("relay.poll")
+    assert len(polls) >= 2
+    assert len(gateways.charges()) == 1
