@@ -15,12 +15,27 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test lint format docs ui bench bench-full clean
+.PHONY: demo test test-lowest crash chaos distributed lint format docs ui bench bench-full clean
 demo: venv  ## run the main job on the embedded sandbox and leave pictures to look at
 	@$(BIN)/python -m demo
 
 test: venv  ## run all tests
 	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup $(ARGS)
+
+test-lowest:  ## the pure tests and the operators with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv build/venv-lowest
+	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt hatchling editables
+	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints-lowest.txt -e '.[test]'
+	build/venv-lowest/bin/python -m pytest -q tests/models tests/gateways tests/client tests/lifecycle tests/storage tests/sandbox tests/airflow/test_chain.py tests/airflow/test_operators.py
+
+crash: venv  ## kill every process at every boundary of a real Airflow; writes docs/reliability.md
+	$(BIN)/python -m tests.crash $(ARGS)
+
+chaos: venv  ## 200 seeded random fault schedules
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+distributed: venv  ## the chain on CeleryExecutor with Redis and PostgreSQL
+	$(BIN)/python -m tests.distributed $(ARGS)
 
 lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .

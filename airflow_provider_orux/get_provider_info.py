@@ -22,6 +22,13 @@ def get_provider_info() -> dict[str, object]:
             default=256,
             minimum=1,
         ),
+        "max_pixels": field(
+            "Largest picture (pixels)",
+            "A picture with more pixels is refused before it is decoded.",
+            type=["integer", "null"],
+            default=200_000_000,
+            minimum=1,
+        ),
         "connect_timeout": field(
             "Connect timeout (s)", "To reach the host.", type=["number", "null"], default=10, minimum=0.1
         ),

@@ -21,6 +21,7 @@ class Extra(BaseModel):
 
     :param allow_private_hosts: whether artifacts may be fetched from private addresses (the sandbox's are).
     :param max_artifact_mib: MiB; a larger artifact is refused.
+    :param max_pixels: a picture with more pixels is refused before it is decoded.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
     :param generate_timeout: the same for a synchronous generation; it holds the worker for as long.
@@ -35,6 +36,7 @@ class Extra(BaseModel):
 
     allow_private_hosts: bool = False
     max_artifact_mib: float = Field(default=256, gt=0, le=65536)
+    max_pixels: int = Field(default=200_000_000, ge=1)
     connect_timeout: float = Field(default=10, gt=0, le=600)
     read_timeout: float = Field(default=30, gt=0, le=3600)
     generate_timeout: float = Field(default=300, gt=0, le=7200)
@@ -96,7 +98,7 @@ def read_connection(
         parsed = Extra.model_validate(given)
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
-        where = ".".join(str(p) for p in first["loc"])
+        where = str(first["loc"][0])
         raise ConfigurationError(
             f"Extra {where!r} of connection {conn_id!r}: {first['msg']}",
             gateway=name,
@@ -127,14 +129,14 @@ def base_url(host: str, *, port: int | None = None, schema: str | None = None) -
 
     Without a scheme it is https, and http for a loopback address.
     """
-    host = host.strip().rstrip("/")
+    host = host.strip()
     if host.count(":") > 1 and "[" not in host and "://" not in host:
         host = f"[{host}]"  # a bare IPv6 address: Airflow takes the brackets off when it reads a URI
     if "://" not in host:
         scheme = schema if schema in ("http", "https") else "http" if _is_loopback(host) else "https"
         host = f"{scheme}://{host}"
     scheme, _, rest = host.partition("://")
-    netloc, slash, path = rest.partition("/")
+    netloc, slash, path = rest.rstrip("/").partition("/")
     if port and ":" not in netloc.rpartition("]")[2]:
         netloc = f"{netloc}:{port}"
     return f"{scheme}://{netloc}{slash}{path}"

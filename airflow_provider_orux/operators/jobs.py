@@ -155,6 +155,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
                 ),
                 conn_id=self.storage_conn_id,
                 on_partial=self.on_partial,
+                record_urls=self.push_urls,
             )
         announce(self.outlets, context, saved, job_id=job.job_id)
         result = build_result(

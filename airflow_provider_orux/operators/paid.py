@@ -66,7 +66,7 @@ class PaidOperator(BaseOperator):
     :param on_partial: when some artifacts cannot be saved: ``fail`` (default; a retry fetches the missing ones) or
         ``accept``.
     :param record_prompt: ``full`` (default) or ``hash``: what the manifest holds of the prompt.
-    :param push_urls: False keeps the links out of XCom once the artifacts are saved. Default True.
+    :param push_urls: False keeps the links out of XCom and of the manifest once the artifacts are saved. Default True.
     :param cancel_on_kill: cancel the job when the task is killed, where the gateway can (Orux AI cannot). Default True.
     :param capacity_timeout: seconds (or a timedelta) to wait for a free slot at a full gateway. Default 24 hours.
     :param auth_grace: seconds for which a refused key does not end the waiting for a paid job. Default 15 minutes.

@@ -26,6 +26,7 @@ def storage_settings(connection: GatewayConnection) -> StorageSettings:
     return StorageSettings(
         allow_private_hosts=extra.allow_private_hosts,
         max_artifact_mib=extra.max_artifact_mib,
+        max_pixels=extra.max_pixels,
         connect_timeout=extra.connect_timeout,
         read_timeout=max(extra.read_timeout, 60.0),
         proxy=extra.proxy,

@@ -477,6 +477,7 @@ class Submission:
                     provenance=facts,
                     conn_id=self.operator.storage_conn_id,
                     on_partial=self.operator.on_partial,
+                    record_urls=self.operator.push_urls,
                 )
             except ArtifactError as e:
                 e.gateway, e.job_id, e.charged = self.gateway.name, job.job_id, self._charged(job)

@@ -137,8 +137,9 @@ def refuse_private(address: str, host: str) -> None:
     :raises ArtifactRejectedError: it is not.
     """
     if not is_public(address):
+        leads = "" if host == address else f" leads to {address}, which"
         raise ArtifactRejectedError(
-            f"The link's host {host} leads to {address}, which is not an address of the open internet; the setting "
+            f"The link's host {host}{leads} is not an address of the open internet; the setting "
             "allow_private_hosts of the connection would allow it"
         )
 

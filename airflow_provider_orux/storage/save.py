@@ -137,7 +137,8 @@ class _Saving:
     def _complete(self, earlier: Mapping[str, Any], on_partial: str) -> SavedJob | None:
         """The result that is there already; None when something of it is missing or damaged."""
         entries = earlier["artifacts"]
-        missing = tuple(earlier.get("missing") or ())
+        noted = earlier.get("missing")
+        missing = tuple(noted) if isinstance(noted, list) else ()
         expected = len(self.job.artifacts)
         if not entries or (missing and on_partial == "fail"):
             return None
@@ -200,7 +201,7 @@ class _Saving:
             except DestinationError:
                 raise
             except (ArtifactError, FileNotFoundError) as e:
-                log.warning("%s is not kept: %s", self.folder.uri_of(name), e)
+                log.warning("%s is not kept: %s", self.folder.uri_of(name), getattr(e, "message", e))
                 continue
             if media.extension != name.rpartition(".")[2] or (expected is not None and sha256 != expected):
                 log.warning("%s is not kept: it is not what was saved there", self.folder.uri_of(name))

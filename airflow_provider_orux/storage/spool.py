@@ -115,8 +115,8 @@ def too_large(max_bytes: int, size: int | None = None) -> ArtifactRejectedError:
     """The refusal of an artifact that is larger than the connection allows."""
     known = "" if size is None else f" ({size / MIB:,.1f} MiB)"
     return ArtifactRejectedError(
-        f"The artifact is larger{known} than the {max_bytes / MIB:g} MiB that the setting max_artifact_mib of the "
-        "connection allows"
+        f"The artifact is larger{known} than the {round(max_bytes / MIB, 3):g} MiB that the setting "
+        "max_artifact_mib of the connection allows"
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import struct
 import zlib
 
 import pytest
-from conftest import box, clip, picture, song
 from PIL import Image, features
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 from airflow_provider_orux.storage.media import MEDIA_TYPES, Media, inspect, recognise
+from tests.storage.samples import box, clip, picture, song
 
 
 def look(content: bytes, max_pixels: int = 200_000_000) -> Media:
@@ -75,7 +76,7 @@ def test_a_cut_picture_that_is_too_large_to_decode_is_not_taken(
     Image.new("RGB", (4096, 4096), (200, 30, 30)).save(file, kind, **options)
     content = file.getvalue()
     assert look(content).width == 4096
-    with pytest.raises(ArtifactError, match="complete|damaged"):
+    with pytest.raises(ArtifactError, match=r"complete|damaged"):
         look(content[: len(content) - 40])
 
 
@@ -205,10 +206,8 @@ def test_any_bytes_give_an_answer_or_an_error_of_ours() -> None:
                 content[chance.randrange(len(content))] = chance.randrange(256)
             if chance.random() < 0.3:
                 del content[chance.randrange(1, len(content)) :]
-            try:
+            with contextlib.suppress(ArtifactError):
                 look(bytes(content))
-            except ArtifactError:
-                pass
 
 
 def test_recognise_never_fails() -> None:
