@@ -170,7 +170,7 @@ def get_provider_info() -> dict[str, object]:
                     ),
                     "batch_fetch": field(
                         "Batch fetch",
-                        "Ask for many Midjourney jobs at once (the upstream protocol has it, YEScale does not list it).",
+                        "Ask for many Midjourney jobs at once (upstream has it, YEScale does not list it).",
                         type=["string", "null"],
                         enum=["off", "on"],
                         default="off",

@@ -68,7 +68,9 @@ def gateway(key: str) -> Iterator[str]:
     """The connection to use: Orux AI itself when a key is set, else a sandbox that lives as long as the demo."""
     global _server
     if key:
-        say("ORUX_API_KEY is set: this goes to Orux AI (https://orux.top) and WILL BE CHARGED to that account:")
+        say(
+            "ORUX_API_KEY is set: this goes to Orux AI (https://orux.top) and WILL BE CHARGED to that account:"
+        )
         say("one imagine and one upscale of midjourney-v7. The price is not documented.")
         if sys.stdin.isatty():
             if input("Type yes to go on: ").strip().lower() != "yes":
@@ -107,8 +109,12 @@ def tell_charges() -> None:
         return
     charges = _server.charges()
     for charge in charges:
-        say(f"  charged: {charge['credits']:g} Credits for {charge['model']} {charge.get('action') or ''} {charge['job_id']}")
-    say(f"Charged in all: {sum(c['credits'] for c in charges):g} Credits for {len(charges)} submissions (play money).")
+        say(
+            f"  charged: {charge['credits']:g} Credits for {charge['model']} {charge.get('action') or ''} {charge['job_id']}"
+        )
+    say(
+        f"Charged in all: {sum(c['credits'] for c in charges):g} Credits for {len(charges)} submissions (play money)."
+    )
 
 
 def tell_manifest(path: Path) -> Path:
@@ -152,7 +158,9 @@ def contact_sheet(pictures: list[Path]) -> Path:
 
 def run(command: list[str], env: dict[str, str], log: object) -> None:
     """Run a command with its output in the log; its end is shown when it fails."""
-    if subprocess.run(command, env=env, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:  # type: ignore[call-overload]
+    if subprocess.run(
+        command, env=env, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False
+    ).returncode:  # type: ignore[call-overload]
         print(LOG.read_text()[-3000:])
         raise SystemExit(f"{' '.join(command[1:])} failed")
 

@@ -27,7 +27,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from airflow_provider_orux.sandbox.server import SandboxServer
 
-    with SandboxServer({"queue_seconds": 1, "run_seconds": 4}, port=options.sandbox_port, data_dir=home) as server:
+    with SandboxServer(
+        {"queue_seconds": 1, "run_seconds": 4}, port=options.sandbox_port, data_dir=home
+    ) as server:
         env = environment(
             home / "airflow",
             bundles={"examples": ROOT / "example_dags"},
@@ -42,7 +44,8 @@ def main(argv: list[str] | None = None) -> int:
         )
         env["PATH"] = f"{quiet_airflow(home)}{os.pathsep}{env['PATH']}"
         print(f"Sandbox:   {server.url}  (jobs, pictures and charges; play money)")
-        print(f"Airflow:   http://127.0.0.1:{options.port}  (no password; ready in about 20 s; log: {home}/standalone.log)")
+        print(f"Airflow:   http://127.0.0.1:{options.port}  (no password; ready in about 20 s)")
+        print(f"Its log:   {home}/standalone.log")
         print(f"Pictures:  {home}/pictures")
         print("Trigger the DAG midjourney_chain. Ctrl-C stops both.", flush=True)
         with (home / "standalone.log").open("w") as log:

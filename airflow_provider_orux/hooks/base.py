@@ -186,6 +186,13 @@ def read_airflow_connection(
     conn: Connection, conn_id: str, *, argument: str = "conn_id"
 ) -> GatewayConnection:
     """Check an Airflow connection. See :func:`read_connection`."""
+    extra = conn.extra_dejson or {}
+    # Airflow makes {} of what is no JSON: the connection would go on without its proxy, its limits, its route.
+    lost = not extra and "".join((conn.extra or "").split()) not in ("", "{}", "null")
+    if lost or not isinstance(extra, dict):
+        raise ConfigurationError(
+            f"The extra of connection {conn_id!r} is not a JSON object", param="extra", charged="no"
+        )
     return read_connection(
         conn_id=conn_id,
         conn_type=conn.conn_type,
@@ -193,7 +200,7 @@ def read_airflow_connection(
         port=conn.port,
         schema=conn.schema,
         password=conn.password,
-        extra=conn.extra_dejson,
+        extra=extra,
         argument=argument,
     )
 

@@ -40,7 +40,7 @@ class Extra(BaseModel):
     connect_timeout: float = Field(default=10, gt=0, le=600)
     read_timeout: float = Field(default=30, gt=0, le=3600)
     generate_timeout: float = Field(default=300, gt=0, le=7200)
-    proxy: str | None = None
+    proxy: str | None = Field(default=None, repr=False)
     ca_path: str | None = None
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
     not_accepted: str | list[str] | None = None
@@ -60,7 +60,7 @@ class GatewayConnection:
     conn_id: str
     gateway: Gateway
     client: ClientSettings
-    extra: Extra
+    extra: Extra = field(repr=False)
     unknown: tuple[str, ...] = field(default=())
 
     @property

@@ -1,4 +1,4 @@
-"""Typed requests as plain data: every model, verb and field with its type, default and limits, for tables and ``--json``."""
+"""Typed requests as plain data: every model, verb and field with its type, default and limits."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ Seed = Annotated[
     int, Field(description="Best effort: the same seed, prompt and model usually give the same picture.")
 ]
 Count = Annotated[int, Field(ge=1, le=4, description="How many images.")]
-FluxRatio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
+_SHAPE = Field(description="Shape of the picture, width:height.")
+FluxRatio = Annotated[Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"], _SHAPE]
 
 
 class OruxRequest(GenerationRequest):
@@ -57,7 +58,7 @@ class Gemini3ProImage(OruxRequest):
 
     model: ClassVar[str] = "gemini-3-pro-image"
     prompt: Prompt
-    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4", "21:9"] = "1:1"
+    aspect_ratio: Annotated[Literal["1:1", "16:9", "9:16", "4:3", "3:4", "21:9"], _SHAPE] = "1:1"
     n: Count = 1
     seed: Seed | None = None
     webhook_url: Webhook | None = None
@@ -97,7 +98,7 @@ class RunwayGen4Image(OruxRequest):
 
     model: ClassVar[str] = "runway-gen4-image"
     prompt: Prompt
-    aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = "16:9"
+    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1", "4:3", "3:4"], _SHAPE] = "16:9"
     reference_images: (
         Annotated[list[HttpsUrl], Field(max_length=3, description="Up to 3 reference image URLs.")] | None
     ) = None
@@ -125,7 +126,7 @@ class Seedream4(OruxRequest):
     model: ClassVar[str] = "seedream-4-0"
     prompt: Prompt
     size: Annotated[Literal["1K", "2K", "4K"], Field(description="Resolution tier.")] = "2K"
-    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4"] = "1:1"
+    aspect_ratio: Annotated[Literal["1:1", "16:9", "9:16", "4:3", "3:4"], _SHAPE] = "1:1"
     watermark: Annotated[bool, Field(description="Whether the upstream stamps a watermark.")] = False
     webhook_url: Webhook | None = None
 

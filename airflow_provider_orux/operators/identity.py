@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +51,16 @@ class TaskIdentity:
         ]
         return f"gen-{digest(key)[:24]}"
 
-    def command(self, verb: str, *, job_id: str | None = None) -> str:
-        """The ``airflow orux ledger`` command for this task instance, ready to paste."""
+    def command(self, verb: str, *, job_id: str | None = None, urls: Iterable[str] = ()) -> str:
+        """The ``airflow orux ledger`` command for this task instance, ready to paste.
+
+        :param urls: the links of a synchronous generation, which has no job at the gateway.
+        """
         words = ["airflow", "orux", "ledger", verb, self.dag_id, self.run_id, self.task_id]
         if self.map_index >= 0:
             words += ["--map-index", str(self.map_index)]
         if job_id is not None:
             words += ["--job-id", job_id]
+        for url in urls:
+            words += ["--url", url]
         return shlex.join(words)

@@ -32,6 +32,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.identity import TaskIdentity
 from airflow_provider_orux.operators.ledger_store import LedgerStore
+from airflow_provider_orux.operators.pricing import with_price
 from airflow_provider_orux.operators.result import build_result, first_link, push_job, push_result
 from airflow_provider_orux.operators.reuse import ResultStore
 from airflow_provider_orux.operators.saving import announce, provenance, storage_settings
@@ -220,12 +221,12 @@ class Submission:
                     e.next_step = (
                         "on_ambiguous_submit='resubmit': a retry sends it again and may pay a second time."
                     )
-            raise self._with_commands(e)
+            raise self._with_commands(e) from e.__cause__
         count("orux.submissions", gateway=self.gateway.name)
         self.operator.remember(job.job_id)
         result = job.to_dict() if self.synchronous and not job.has_inline else None
         self.record = record.with_state(State.SUBMITTED, job_id=job.job_id, at=time.time(), result=result)
-        self._write_submitted(self.record)
+        self._write_submitted(self.record, job)
         self.log.info(
             "%s accepted %s as job %s; it is charged%s",
             self.gateway.title,
@@ -275,13 +276,15 @@ class Submission:
                     self.identity.command("discard"),
                 )
 
-    def _write_submitted(self, record: Record) -> None:
+    def _write_submitted(self, record: Record, job: Job) -> None:
         if self.store is None:
             return
         try:
             self.store.write(record)
         except LedgerError as e:
-            command = self.identity.command("settle", job_id=record.job_id)
+            command = self._settle_command(record)
+            if command is None:
+                raise self._rescue(job, e) from e
             self.log.error(
                 "Job %s was accepted and may be charged, but the ledger could not be written. It is NOT lost: run\n"
                 "    %s\nand clear the task; it takes the job up and pays nothing.",
@@ -322,6 +325,27 @@ class Submission:
             )
         return self._return(earlier)
 
+    def _rescue(self, job: Job, cause: LedgerError) -> OruxError:
+        """The bytes came inside the answer and the ledger is away: save them before the task fails."""
+        try:
+            where = f"They are saved: {self._save(job).manifest}"
+        except OruxError as e:
+            where = f"They could not be saved either ({e.message}) and are lost"
+        return LedgerError(
+            f"The pictures came inside the answer, but the ledger could not be written: {cause.message} {where}",
+            gateway=self.gateway.name,
+            job_id=job.job_id,
+            charged="yes",
+            next_step=f"`{self.identity.command('discard')}` and a clear of the task pay for new pictures.",
+        )
+
+    def _settle_command(self, record: Record) -> str | None:
+        if not record.synchronous:
+            return self.identity.command("settle", job_id=record.job_id)
+        if record.result is None:
+            return None
+        return self.identity.command("settle", urls=Job.from_dict(record.result).urls)
+
     # -- going on with a job ------------------------------------------------------------------------------
     def _look(self) -> tuple[Remote, Job | None, OruxError | None]:
         record = self.record
@@ -342,7 +366,9 @@ class Submission:
             return Remote.UNKNOWN, None, e
         except AuthenticationError as e:
             e.job_id, e.charged = record.job_id, "unknown"
-            e.next_step = "The job is paid for and is not submitted again. Set the key right, then clear the task: it goes on."
+            e.next_step = (
+                "The job is paid for, not submitted again. Set the key right and clear the task: it goes on."
+            )
             raise
         return _remote_of(job)
 
@@ -408,8 +434,8 @@ class Submission:
         if self.record is None or self.record.job_id is None:
             raise LedgerError(
                 "The ledger record is gone since the task deferred",
-                next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id': "
-                f"run `{self.identity.command('settle', job_id='ID')}` and clear the task.",
+                next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id'; its artifacts "
+                "can be saved with OruxSaveArtifactsOperator. A clear of this task submits, and pays for, a new job.",
             )
         self.operator.remember(self.record.job_id)
         return self.record
@@ -417,6 +443,7 @@ class Submission:
     # -- the end ------------------------------------------------------------------------------------------
     def _ended(self, job: Job) -> dict[str, Any]:
         raise_unless_succeeded(job)
+        job = with_price(job, self.request, conn_id=self.operator.conn_id, log=self.log)
         if not self.operator.wait_for_completion and not self.synchronous:
             return self._finish(job, self._result(job))
         requested = self.request.count
@@ -533,11 +560,17 @@ class Submission:
         """Name the exact command in the next step of an ambiguous submission."""
         if isinstance(error, AmbiguousSubmitError) and error.final and error.http_status != 422:
             # One that the gateway answers with a 422 about its idempotency key has an explanation of its own.
+            if self.synchronous:
+                found = "it shows the picture"
+                settle = self.identity.command("settle", urls=["LINK"])
+            else:
+                found = "it has the job"
+                settle = self.identity.command("settle", job_id="JOB_ID")
             error.next_step = (
-                "It is not sent again, by a retry or a clear, until you say so. Look at the gateway whether it has the "
-                f"job. If it has: `{self.identity.command('settle', job_id='JOB_ID')}`, then clear the task: it takes "
-                f"the job up and pays nothing. If it has not: `{self.identity.command('discard')}`, then clear the "
-                "task: it submits anew. (on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
+                f"It is not sent again, by a retry or a clear, until you say so. Look at the gateway. If {found}: "
+                f"`{settle}`, then clear the task: it takes that up and pays nothing. If not: "
+                f"`{self.identity.command('discard')}`, then clear the task: it submits anew. "
+                "(on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
             )
             if not self.operator.durable:
                 error.next_step = "durable=False: clearing the task sends it again and may pay a second time."

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from airflow_provider_orux.models.errors import ArtifactError, GatewayUnavailableError, OruxError, RateLimitedError
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    GatewayUnavailableError,
+    OruxError,
+    RateLimitedError,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +30,9 @@ class OruxRetryPolicy(RetryPolicy):
     :param longest_delay: seconds. Default 600.
     """
 
-    def __init__(self, *, save_delay: float = 15.0, first_delay: float = 30.0, longest_delay: float = 600.0) -> None:
+    def __init__(
+        self, *, save_delay: float = 15.0, first_delay: float = 30.0, longest_delay: float = 600.0
+    ) -> None:
         self.save_delay = save_delay
         self.first_delay = first_delay
         self.longest_delay = longest_delay

@@ -235,3 +235,15 @@ def test_nothing_is_sent_without_a_state_store_that_answers(sandbox, load_dag, r
     result = run(dag)
     assert result.states() == {"durable": "failed", "not_durable": "success"}
     assert len(sandbox.charges()) == 1
+
+
+def test_the_price_of_the_installations_table_stands_in_result_and_manifest(
+    sandbox, load_dag, run, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(
+        "AIRFLOW__ORUX__PRICES", '{"orux": {"currency": "credits", "gpt-image-2": {"per_image": 8}}}'
+    )
+    result = run(load_dag(SYNC % {"more": f"save_to='file://{tmp_path}/out', options={{'n': 2}}"}))
+    value = result.xcom("picture")
+    assert (value["price"], value["currency"]) == (16.0, "credits")
+    assert '"price": 16.0' in next((tmp_path / "out").rglob("manifest.json")).read_text()

@@ -1,0 +1,307 @@
+"""``airflow orux estimate``: what a run or a backfill of a DAG would pay, counted before it is paid."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_orux.cli.ending import CommandError, UsageError
+from airflow_provider_orux.cli.gateways import Found, find_connection
+from airflow_provider_orux.cli.output import parse_window, plural, print_json, print_table, say
+from airflow_provider_orux.cli.paid_tasks import Line, mapped_names, paid_tasks
+from airflow_provider_orux.cli.prices import PriceTable
+from airflow_provider_orux.cli.rest import AirflowApi, segment
+from airflow_provider_orux.models.errors import ConfigurationError, redact
+
+COLUMNS = {
+    "conn_id": "CONNECTION",
+    "gateway": "GATEWAY",
+    "model": "MODEL",
+    "verb": "VERB",
+    "tasks": "TASKS",
+    "count": "SUBMISSIONS",
+    "price": "EACH",
+    "cost": "COST",
+}
+LONGEST = 100_000
+"""Runs that are counted at most."""
+
+
+def estimate(args: argparse.Namespace) -> int:
+    """Count the paid submissions of a DAG."""
+    if args.runs is not None and (args.from_ or args.to):
+        raise UsageError("Give --runs, or --from and --to; not both.")
+    if args.runs is not None and args.runs < 0:
+        raise UsageError(f"--runs is {args.runs}; it is 0 or more.")
+    if bool(args.from_) != bool(args.to):
+        raise UsageError("--from and --to go together.")
+    assumed = _assumed(args.assume_mapped or [])
+    dag = load_dag(args.dag_id, args.file)
+    names = mapped_names(dag)
+    for name in assumed:
+        if name not in names:
+            raise UsageError(
+                f"--assume-mapped {name}: no paying task of {args.dag_id} is mapped by that name. "
+                f"Mapped: {', '.join(sorted(names)) or 'none'}."
+            )
+    runs, notes = _runs(dag, args)
+    api = AirflowApi.of(args) if args.last_run or args.api_url else None
+    try:
+        last = _last_lengths(api, args.dag_id, notes) if api and args.last_run else {}
+        lines = list(paid_tasks(dag, assumed=assumed, last=last, most=_most()))
+        rows = _priced(lines, runs, args, api, notes)
+    finally:
+        if api:
+            api.__exit__()
+    totals = _totals(rows)
+    notes += _remarks(lines, rows)
+    if args.json:
+        print_json({"dag_id": args.dag_id, "runs": runs, "rows": rows, "totals": totals, "notes": notes})
+        return 0
+    if not lines:
+        say(f"{args.dag_id} has no task of this provider that pays.")
+        return 0
+    say(f"{args.dag_id}: {plural(runs, 'run')}\n")
+    print_table([_shown(row) for row in rows], COLUMNS)
+    say()
+    low, high = sum(r["low"] for r in rows), sum(r["high"] for r in rows)
+    say(f"Paid submissions: {_range(low, high)}")
+    for currency, (least, most) in totals["known"].items():
+        say(f"Known cost: {_range(round(least, 4), round(most, 4))} {currency}".rstrip())
+    if totals["unknown"][1]:
+        say(f"Of unknown price: {_range(*totals['unknown'])} submissions. They are not free.")
+    for remark in notes:
+        say(f"- {remark}")
+    return 0
+
+
+def load_dag(dag_id: str, file: str | None = None) -> Any:
+    """A DAG as its file gives it; the database is not needed.
+
+    :param file: its file; None: all files of the configured bundles.
+    :raises CommandError: it is not found; the errors of files that could not be imported are told.
+    """
+    errors: dict[str, str] = {}
+    for folder, bundle_path, bundle_name in _places(file):
+        from airflow.dag_processing.dagbag import BundleDagBag
+        from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+
+        with _airflow_parsing_context_manager(dag_id=dag_id):
+            bag = BundleDagBag(
+                dag_folder=str(folder),
+                bundle_path=bundle_path,
+                bundle_name=bundle_name,
+                safe_mode=file is None,
+            )
+        if dag_id in bag.dags:
+            return bag.dags[dag_id]
+        errors |= bag.import_errors
+        if file is not None and bag.dags:
+            raise CommandError(f"{file} has no DAG {dag_id!r}; it has: {', '.join(sorted(bag.dags))}.")
+    told = "".join(f"\n{name}: {_last_line(text)}" for name, text in sorted(errors.items()))
+    where = file or "the configured bundles"
+    raise CommandError(
+        f"{where} has no DAG {dag_id!r}." + (f" Files that could not be imported:{told}" if told else "")
+    )
+
+
+def count_runs(dag: Any, first: datetime, last: datetime) -> int:
+    """The runs of a window, as a backfill of it would make them.
+
+    :raises CommandError: the DAG has no schedule to count by.
+    """
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    if not serialized.timetable.periodic:
+        raise CommandError(f"{dag.dag_id} has no schedule that tells its runs in a window: give --runs N.")
+    count = 0
+    for count, _ in enumerate(serialized.iter_dagrun_infos_between(first, last), start=1):
+        if count > LONGEST:
+            raise CommandError(f"The window has more than {LONGEST} runs.")
+    return count
+
+
+def _places(file: str | None) -> list[tuple[Path, Path, str | None]]:
+    if file is not None:
+        path = Path(file).expanduser().resolve()
+        if not path.is_file():
+            raise CommandError(f"There is no file {file}.")
+        return [(path, path.parent, None)]
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    places: list[tuple[Path, Path, str | None]] = []
+    for bundle in DagBundlesManager().get_all_dag_bundles():
+        bundle.initialize()
+        places.append((bundle.path, bundle.path, bundle.name))
+    return places
+
+
+def _runs(dag: Any, args: argparse.Namespace) -> tuple[int, list[str]]:
+    if not args.from_:
+        return (1 if args.runs is None else args.runs), []
+    first, last = parse_window(args.from_, args.to)
+    if first is None or last is None:
+        raise UsageError("--from and --to go together.")
+    return count_runs(dag, first, last), [
+        "Runs that exist already are counted too: a backfill makes them anew only with --reprocess-behavior."
+    ]
+
+
+def _assumed(given: list[str]) -> dict[str, int]:
+    assumed: dict[str, int] = {}
+    for text in given:
+        name, equals, number = text.rpartition("=")
+        if not equals or not name or not number.strip().isdigit():
+            raise UsageError(f"--assume-mapped is {text!r}; write TASK=N, like imagine=12.")
+        assumed[name.strip()] = int(number)
+    return assumed
+
+
+def _last_lengths(api: AirflowApi, dag_id: str, notes: list[str]) -> dict[str, int]:
+    """How many instances each mapped task had in the last successful run."""
+    path = f"/dags/{segment(dag_id)}/dagRuns"
+    params = {"state": "success", "order_by": "-run_after"}
+    run = next(iter(api.rows(path, "dag_runs", params=params, limit=1)), None)
+    if run is None:
+        notes.append("There is no successful run to take the lengths of mapped tasks from.")
+        return {}
+    lengths: dict[str, int] = {}
+    run_id = str(run["dag_run_id"])
+    for row in api.rows(
+        f"{path}/{segment(run_id)}/taskInstances", "task_instances", params={"order_by": "id"}
+    ):
+        task_id = str(row["task_id"])
+        # Mapped over nothing: one instance without an index is left, and it was skipped.
+        lengths[task_id] = lengths.get(task_id, 0) + (1 if int(row.get("map_index", -1)) >= 0 else 0)
+    notes.append(f"Lengths of mapped tasks are those of run {run_id}.")
+    return lengths
+
+
+def _priced(
+    lines: list[Line], runs: int, args: argparse.Namespace, api: AirflowApi | None, notes: list[str]
+) -> list[dict[str, Any]]:
+    """One row for each connection, model, verb and price."""
+    table = PriceTable.configured()
+    found: dict[str, Found] = {}
+    for conn_id in sorted({line.call.conn_id for line in lines if line.call.conn_id}):
+        try:
+            found[conn_id] = find_connection(conn_id, api)
+        except ConfigurationError as e:
+            raise CommandError(f"{e.message}.") from e
+        if found[conn_id].connection is None:
+            notes.append(
+                f"{found[conn_id].why[:1].upper()}{found[conn_id].why[1:]}: its gateway is not known."
+            )
+        elif args.ask_gateway and (why := table.ask(conn_id, found[conn_id])):
+            notes.append(f"{conn_id}: {why}.")
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for line in lines:
+        call = line.call
+        gateway = found[call.conn_id].gateway_name if call.conn_id else None
+        models = call.models(gateway)
+        price = table.price(
+            conn_id=call.conn_id or "",
+            gateway=gateway,
+            models=models,
+            verb=call.verb,
+            images=call.images,
+            tier=call.tier,
+        )
+        each = (price.amount, price.currency, price.source) if price else None
+        model = models[0] if len(models) == 1 else None
+        row = rows.setdefault(
+            (call.conn_id, model, call.verb, each),
+            {
+                "conn_id": call.conn_id,
+                "gateway": gateway,
+                "model": model,
+                "verb": call.verb,
+                "tasks": [],
+                "low": 0,
+                "high": 0,
+                "price": price.amount if price else None,
+                "currency": price.currency if price else None,
+                "price_source": price.source if price else None,
+            },
+        )
+        if call.task_id not in row["tasks"]:
+            row["tasks"].append(call.task_id)
+        row["low"] += line.low * runs
+        row["high"] += line.high * runs
+    return list(rows.values())
+
+
+def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    known: dict[str, list[float]] = {}
+    unknown = [0, 0]
+    for row in rows:
+        if row["price"] is None:
+            unknown[0] += row["low"]
+            unknown[1] += row["high"]
+        else:
+            sums = known.setdefault(row["currency"], [0.0, 0.0])
+            sums[0] += row["low"] * row["price"]
+            sums[1] += row["high"] * row["price"]
+    return {"known": known, "unknown": unknown}
+
+
+def _remarks(lines: list[Line], rows: list[dict[str, Any]]) -> list[str]:
+    lengths: dict[str, list[str]] = {}
+    for line in lines:
+        if line.why and line.why != "known from the file":
+            tasks = lengths.setdefault(f"{_range(line.low, line.high)} a run, {line.why}.", [])
+            if line.call.task_id not in tasks:
+                tasks.append(line.call.task_id)
+    remarks = [f"{', '.join(tasks)}: {text}" for text, tasks in lengths.items()]
+    if any(row["price"] is None for row in rows):
+        remarks.append(
+            "Prices are taken from [orux] prices, and with --ask-gateway from the gateway's own list."
+        )
+    if any(line.call.reuse for line in lines):
+        remarks.append(
+            "Tasks with reuse='always' pay nothing for what is saved already; they are counted in full."
+        )
+    if lines:
+        remarks.append("Counted as if no task is skipped, no job fails and none is paid for again.")
+    return remarks
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    if row["price"] is None:
+        price = cost = "unknown"
+    else:
+        price = f"{_number(row['price'])} {row['currency']}".rstrip()
+        cost = f"{_range(row['low'] * row['price'], row['high'] * row['price'])} {row['currency']}".rstrip()
+    return {
+        **row,
+        "conn_id": row["conn_id"] or "known when it runs",
+        "gateway": row["gateway"] or "?",
+        "model": row["model"] or ("known when it runs" if row["verb"] == "generate" else "the gateway's"),
+        "tasks": ", ".join(row["tasks"]),
+        "count": _range(row["low"], row["high"]),
+        "price": price,
+        "cost": cost,
+    }
+
+
+def _range(low: float, high: float) -> str:
+    return _number(low) if low == high else f"{_number(low)} to {_number(high)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _most() -> int:
+    from airflow.configuration import conf
+
+    return conf.getint("core", "max_map_length", fallback=1024)
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return redact(lines[-1].strip())[:300] if lines else "unknown"

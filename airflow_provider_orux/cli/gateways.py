@@ -1,0 +1,89 @@
+"""The connection that a command is about: as it is readable here, else what Airflow's API shows of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from airflow_provider_orux.cli.ending import CommandError
+from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.hooks.connection import Extra, GatewayConnection, read_connection
+from airflow_provider_orux.models.errors import ConfigurationError
+
+MARGIN = 120.0
+"""Seconds after a request's timeouts in which its worker may still write what became of it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A connection, or why there is none.
+
+    :param connection: None when it is not readable.
+    :param with_key: whether its key is there too: Airflow's API shows no keys.
+    :param why: one sentence, when it is not readable.
+    """
+
+    connection: GatewayConnection | None
+    with_key: bool = False
+    why: str = ""
+
+    @property
+    def gateway_name(self) -> str | None:
+        """``orux``, ``yescale`` or ``opengpu_relay``; None: not known."""
+        return self.connection.gateway.name if self.connection else None
+
+
+def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
+    """Look a connection up here (environment, secrets backend), then in Airflow's API.
+
+    :param api: None: only here.
+    :raises ConfigurationError: it is there, and it is no gateway's or a setting of it is wrong.
+    """
+    from airflow.sdk import BaseHook
+
+    from airflow_provider_orux.hooks.base import read_airflow_connection
+
+    try:
+        conn = BaseHook.get_connection(conn_id)
+    except Exception as e:
+        # A secrets backend may fail in any way of its own.
+        why = f"connection {conn_id!r} is not readable here ({type(e).__name__})"
+    else:
+        return Found(read_airflow_connection(conn, conn_id, argument="CONN_ID"), with_key=True)
+    if api is None:
+        return Found(None, why=why)
+    try:
+        value = api.get(f"/connections/{segment(conn_id)}")
+    except NotFoundError:
+        return Found(None, why=f"{why}, and Airflow's API has none of that name")
+    except CommandError as e:
+        return Found(None, why=f"{why}, and Airflow's API does not show it: {e}")
+    extra = value.get("extra")
+    try:
+        extras = json.loads(extra) if isinstance(extra, str) and extra.strip() else {}
+    except ValueError:
+        extras = {}
+    try:
+        connection = read_connection(
+            conn_id=conn_id,
+            conn_type=value.get("conn_type"),
+            host=value.get("host"),
+            port=value.get("port"),
+            schema=value.get("schema"),
+            password=None,
+            # What the API took for a secret is shown as stars.
+            extra={k: v for k, v in extras.items() if v != "***"} if isinstance(extras, dict) else {},
+            argument="CONN_ID",
+        )
+    except ConfigurationError as e:
+        return Found(None, why=f"{why}, and what Airflow's API shows of it is not usable: {e.message}")
+    return Found(connection)
+
+
+def patience(found: Found, *, synchronous: bool) -> float:
+    """Seconds after which the answer to a paid request, or the note of it, can no longer come.
+
+    :param synchronous: whether the request was a synchronous generation.
+    """
+    extra = found.connection.extra if found.connection else Extra()
+    return (extra.generate_timeout if synchronous else extra.read_timeout) + extra.connect_timeout + MARGIN

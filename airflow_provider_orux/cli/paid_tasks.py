@@ -1,0 +1,256 @@
+"""The tasks of a parsed DAG that pay: for which model, over which connection, and how often in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.operators.paid import PaidOperator
+from airflow_provider_orux.operators.templates import is_pending
+
+DEFAULT_CONN = "orux_default"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the submissions of a task have in common.
+
+    :param conn_id: the connection; None: known only when the task runs.
+    :param model: the model's id; None: known only when the task runs, or the gateway's only one with the verb.
+    :param images: how many pictures it asks for; None: known only when the task runs.
+    :param tier: its resolution tier, where it names one.
+    """
+
+    task_id: str
+    conn_id: str | None
+    model: str | None
+    verb: str
+    images: int | None
+    tier: str | None = None
+    reuse: bool = False
+
+    def models(self, gateway: str | None) -> tuple[str, ...]:
+        """The ids that the model may have at a gateway."""
+        if self.model is not None:
+            return (self.model,)
+        if gateway is None or self.verb == "generate":
+            return ()
+        names = [cls.model for cls in catalogue.requests_of(gateway) if cls.verb == self.verb]
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Line:
+    """Submissions of one kind that a task makes in one run.
+
+    :param low: at least.
+    :param high: at most.
+    :param why: where the numbers come from, for a mapped task.
+    """
+
+    call: Call
+    low: int
+    high: int
+    why: str = ""
+
+
+def paid_tasks(dag: Any, *, assumed: Mapping[str, int], last: Mapping[str, int], most: int) -> Iterator[Line]:
+    """What the tasks of a DAG submit in one run, when none is skipped.
+
+    :param dag: as its file was parsed.
+    :param assumed: how many instances a mapped task or group is said to have.
+    :param last: how many instances each task had in an earlier run.
+    :param most: how many instances a mapping may have ([core] max_map_length).
+    """
+    for task in dag.tasks:
+        mapped = hasattr(task, "expand_input")
+        cls = task.operator_class if mapped else type(task)
+        if not issubclass(cls, PaidOperator):
+            continue
+        calls = _mapped_calls(task, cls) if mapped else [call_of(task.task_id, cls, _Arguments(task))]
+        low, high, why = _instances(task, mapped=mapped, assumed=assumed, last=last, most=most)
+        if mapped and low == high == len(calls):
+            for call in dict.fromkeys(calls):
+                yield Line(call, calls.count(call), calls.count(call), why)
+        else:
+            yield Line(_common(task.task_id, calls), low, high, why)
+
+
+def mapped_names(dag: Any) -> set[str]:
+    """What ``--assume-mapped`` may name: paying tasks that are mapped or in a mapped group, and these groups."""
+    names = set()
+    for task in dag.tasks:
+        mapped = hasattr(task, "expand_input")
+        if issubclass(task.operator_class if mapped else type(task), PaidOperator):
+            groups = [group.group_id for group in task.iter_mapped_task_groups()]
+            names.update(groups)
+            if mapped or groups:
+                names.add(task.task_id)
+    return names
+
+
+def _instances(
+    task: Any, *, mapped: bool, assumed: Mapping[str, int], last: Mapping[str, int], most: int
+) -> tuple[int, int, str]:
+    """How many instances of a task a run has: at least, at most, and how that is known."""
+    groups = list(task.iter_mapped_task_groups())
+    if not mapped and not groups:
+        return 1, 1, ""
+    if (n := assumed.get(task.task_id)) is not None:
+        return n, n, "assumed"
+    if (n := last.get(task.task_id)) is not None:
+        return n, n, "as in the last run"
+    parts = [(group._expand_input, group.group_id) for group in groups]
+    if mapped:
+        parts.append((_expansion(task), task.task_id))
+    low = high = 1
+    why = "known from the file"
+    for expand_input, name in parts:
+        if (length := assumed.get(name)) is not None:
+            why = "assumed"
+        elif (length := length_of(expand_input)) is None:
+            return 0, most ** len(parts), f"unknown until it runs: --assume-mapped {name}=N, or --last-run"
+        low, high = low * length, high * length
+    return low, high, why
+
+
+def _expansion(task: Any) -> Any:
+    """What a mapped task is mapped over: its arguments, or those of its function."""
+    return getattr(task, task._expand_input_attr)
+
+
+def call_of(task_id: str, cls: type[PaidOperator], given: Mapping[str, Any]) -> Call:
+    """What a task with these arguments submits, as far as it is known before it runs."""
+    request = given.get("request")
+    options = given.get("options")
+    verb, model = cls.verb, given.get("model")
+    fields: dict[str, Any] = {}
+    if isinstance(request, Mapping):
+        verb, model = str(request.get("verb", verb)), request.get("model")
+        fields = dict(request.get("fields") or {})
+    elif request is not None and hasattr(request, "model_id"):
+        verb, model, fields = request.verb, request.model_id, request.fields()
+    elif isinstance(options, Mapping):
+        fields = dict(options)
+    fields |= {n: given.get(n) for n in cls.request_fields if given.get(n) is not None}
+    conn_id = given.get("conn_id", DEFAULT_CONN)
+    tier = fields.get("image_size")
+    return Call(
+        task_id=task_id,
+        conn_id=None if is_pending(conn_id) or not isinstance(conn_id, str) else conn_id,
+        model=None if is_pending(model) or not isinstance(model, str) else model,
+        verb=verb,
+        images=_images(model, verb, fields),
+        tier=tier if isinstance(tier, str) and not is_pending(tier) else None,
+        reuse=given.get("reuse") == "always",
+    )
+
+
+def length_of(expand_input: Any) -> int | None:
+    """How many instances a mapping makes; None: known only when the run is there."""
+    value = expand_input.value
+    if isinstance(value, Mapping):
+        length = 1
+        for item in value.values():
+            if is_pending_mapping(item):
+                return None
+            length *= len(item)
+        return length
+    return None if is_pending_mapping(value) else len(value)
+
+
+def is_pending_mapping(value: Any) -> bool:
+    """True when what is mapped over comes from another task or from the run's parameters."""
+    return not isinstance(value, (Mapping, Sequence)) or isinstance(value, str)
+
+
+def _mapped_calls(task: Any, cls: type[PaidOperator]) -> list[Call]:
+    """One call for each instance where that is known, else one for all."""
+    partial = dict(task.partial_kwargs)
+    expansion = _expansion(task)
+    if expansion is not task.expand_input:
+        # A decorated function: the items are its arguments, not the operator's.
+        return [call_of(task.task_id, cls, partial)] * (length_of(expansion) or 1)
+    value = expansion.value
+    if isinstance(value, Mapping):
+        if any(is_pending_mapping(v) for v in value.values()):
+            return [call_of(task.task_id, cls, partial | dict.fromkeys(value, _Pending()))]
+        calls = [partial]
+        for name, items in value.items():
+            each = list(items.items()) if isinstance(items, Mapping) else list(items)
+            calls = [{**kwargs, name: item} for kwargs in calls for item in each]
+    elif is_pending_mapping(value):
+        # Any argument may come with an item; what the others say is taken for all.
+        calls = [partial]
+    else:
+        calls = [{**partial, **item} if isinstance(item, Mapping) else partial for item in value]
+    return [call_of(task.task_id, cls, kwargs) for kwargs in calls]
+
+
+def _common(task_id: str, calls: Sequence[Call]) -> Call:
+    """What several calls have in common; the rest is not known."""
+    if not calls:
+        return Call(task_id, None, None, "generate", None)
+    first = calls[0]
+
+    def same(name: str) -> Any:
+        values = {getattr(call, name) for call in calls}
+        return values.pop() if len(values) == 1 else None
+
+    return Call(
+        task_id, same("conn_id"), same("model"), first.verb, same("images"), same("tier"), first.reuse
+    )
+
+
+def _images(model: Any, verb: str, fields: Mapping[str, Any]) -> int | None:
+    """How many pictures a request asks for: what it says, else the model's default, else one."""
+    for name in ("n", "num_images"):
+        n = fields.get(name)
+        if n is None:
+            continue
+        if is_pending(n):
+            return None
+        try:
+            return int(n)
+        except (TypeError, ValueError):
+            return None
+    if not isinstance(model, str) or is_pending(model):
+        return 1 if verb != "generate" else None
+    defaults = {
+        info.get_default()
+        for cls in catalogue.find(model=model, verb=verb)
+        for name, info in cls.model_fields.items()
+        if name in ("n", "num_images") and not info.is_required()
+    }
+    numbers = {d for d in defaults if isinstance(d, int)}
+    return numbers.pop() if len(numbers) == 1 else 1
+
+
+class _Pending:
+    """Stands for a value that only a run knows."""
+
+    def resolve(self) -> None:
+        """As every value that is resolved at run time has."""
+
+
+class _Arguments(Mapping[str, Any]):
+    """The arguments of an operator, as a mapping of those that count here."""
+
+    _NAMES = ("model", "request", "options", "conn_id", "reuse")
+
+    def __init__(self, task: Any) -> None:
+        self._names = (*self._NAMES, *type(task).request_fields)
+        self._task = task
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names or not hasattr(self._task, name):
+            raise KeyError(name)
+        return getattr(self._task, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (n for n in self._names if hasattr(self._task, n))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

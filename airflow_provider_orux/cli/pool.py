@@ -1,0 +1,128 @@
+"""``airflow orux pool``: the Airflow pool that keeps a gateway account's concurrency."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_provider_orux.cli.ending import CommandError, UsageError, note
+from airflow_provider_orux.cli.gateways import Found, find_connection
+from airflow_provider_orux.cli.output import print_json, say
+from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.models.errors import OruxError
+
+DOCUMENTED = {"orux": 3}
+"""Requests in flight that a gateway documents as its default for an account (Orux AI, page Authentication)."""
+
+MOST = 10_000
+_LIMIT = re.compile(
+    r"(?:max|limit).*concurren|concurren.*(?:max|limit)|max_?in_?flight|in_?flight.*(?:limit|max)",
+    re.IGNORECASE,
+)
+_GROUP = re.compile(r"concurren|in_?flight", re.IGNORECASE)
+_WORD = re.compile(r"max|maximum|limit|allowed|cap|quota|total", re.IGNORECASE)
+
+
+def make_pool(args: argparse.Namespace) -> int:
+    """Create the pool, or bring it up to date."""
+    if args.slots is not None and args.slots < 1:
+        raise UsageError(f"--slots is {args.slots}; it is 1 or more.")
+    with AirflowApi.of(args) as api:
+        slots, source = (args.slots, "--slots") if args.slots is not None else _slots(args.conn_id, api)
+        name = args.name or args.conn_id
+        body = {
+            "slots": slots,
+            "include_deferred": True,
+            "description": f"Jobs at once on the gateway account of connection {args.conn_id}"[:250],
+        }
+        path = f"/pools/{segment(name)}"
+        try:
+            before = api.get(path)
+        except NotFoundError:
+            before = None
+            api.request("POST", "/pools", json={"name": name, **body})
+        else:
+            mask = list(body) if not before.get("description") else ["slots", "include_deferred"]
+            # The API wants the name in the body too, whatever the mask says.
+            api.request(
+                "PATCH",
+                path,
+                params={"update_mask": mask},
+                json={"pool": name, **{k: v for k, v in body.items() if k in mask}},
+            )
+        after = api.get(path)
+    if args.json:
+        print_json({"pool": after, "created": before is None, "source": source})
+        return 0
+    verb = "Created" if before is None else "Updated"
+    say(f"{verb} pool {name!r}: {slots} slots, deferred tasks included. Slots from {source}.")
+    if before is not None and before.get("slots") != slots:
+        say(f"It had {before.get('slots')} slots.")
+    say(f"Use it: pool={name!r} on the operators, or in default_args.")
+    return 0
+
+
+def _slots(conn_id: str, api: AirflowApi) -> tuple[int, str]:
+    """How many jobs at once the account may have, and where that comes from."""
+    found = find_connection(conn_id, api)
+    connection = found.connection
+    if connection is None:
+        raise CommandError(f"{found.why[:1].upper()}{found.why[1:]}. Give the number with --slots.")
+    gateway = connection.gateway
+    usage, why = _usage(found)
+    limits = list(limits_of(usage))
+    if limits:
+        where, limit = limits[0]
+        return limit, f"the gateway's usage endpoint ({where} = {limit})"
+    default = DOCUMENTED.get(gateway.name)
+    if default is None:
+        raise CommandError(
+            f"{gateway.title} documents no concurrency of an account ({why}): give the number with --slots."
+        )
+    note(f"{gateway.title}: {why}.")
+    return default, f"{gateway.title}'s documented default"
+
+
+def _usage(found: Found) -> tuple[Any, str]:
+    """The answer of the gateway's usage endpoint, or why there is none; a reading that costs nothing."""
+    connection = found.connection
+    ask = getattr(connection.gateway, "usage", None) if connection else None
+    if connection is None or ask is None:
+        return None, "it has no usage endpoint"
+    if not found.with_key:
+        return None, "its usage endpoint needs the key, which is not readable here"
+    from airflow_provider_orux.client.sync import GatewayClient
+
+    try:
+        with GatewayClient(connection.gateway, connection.client) as client:
+            usage = client.run(client.calls.read(ask(), connection.gateway.read_free, attempts=2))
+    except OruxError as e:
+        return None, f"its usage endpoint could not be read ({e.message.rstrip('.')})"
+    shape = ", ".join(sorted(usage)[:12]) if isinstance(usage, Mapping) else type(usage).__name__
+    return (
+        usage,
+        f"its usage endpoint, whose answer is not documented, holds no limit that is understood (it has: {shape})",
+    )
+
+
+def limits_of(usage: Any, path: str = "", *, grouped: bool = False) -> Iterator[tuple[str, int]]:
+    """What looks like a limit of the concurrency in an answer of unknown shape: its path and value.
+
+    A name with both ideas in it (``max_concurrency``), or a word for a limit below a name for the concurrency
+    (``concurrency.limit``). A number that tells the present use is none.
+    """
+    if not isinstance(usage, Mapping):
+        return
+    for name, value in usage.items():
+        where = f"{path}.{name}" if path else str(name)
+        if isinstance(value, Mapping):
+            yield from limits_of(value, where, grouped=grouped or bool(_GROUP.search(str(name))))
+        elif (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and 1 <= value <= MOST
+            and (_LIMIT.search(str(name)) or (grouped and _WORD.fullmatch(str(name))))
+        ):
+            yield where, value

@@ -1,0 +1,280 @@
+"""Airflow's public REST API, as far as these commands need it; its refusals in words."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import re
+import ssl
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from airflow_provider_orux.cli.ending import CommandError, UsageError
+from airflow_provider_orux.models.errors import redact
+
+PAGE = 100
+"""Rows of one page; Airflow's own limit ([api] maximum_page_limit) is 100 as shipped."""
+PATIENCE = 30.0
+"""Seconds for one answer."""
+_BAD_TOKEN = re.compile(r"invalid jwt|token expired|invalid token", re.IGNORECASE)
+"""Airflow answers 403 to a token that it does not take."""
+
+
+class NotFoundError(CommandError):
+    """Airflow has not what was asked for.
+
+    :param detail: Airflow's own words.
+    """
+
+    def __init__(self, message: str, *, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+class AirflowApi:
+    """A client of one Airflow's public API. Safe to use from several threads.
+
+    :param base_url: Airflow's address, without ``/api/v2``.
+    :param token: a token of it; None: ask for one without credentials, which only an Airflow gives that takes everybody
+        for an administrator (a development one).
+    :param origin: where the address comes from, for errors.
+    :param transport: an httpx transport to use instead of the network (tests).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        origin: str = "--api-url",
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = _checked(base_url, origin)
+        self.origin = origin
+        self._token = token
+        arguments: dict[str, Any] = {"transport": transport} if transport else {"verify": _trust()}
+        self._client = httpx.Client(timeout=PATIENCE, **arguments)
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> AirflowApi:
+        """The API that the arguments, the environment and Airflow's configuration name.
+
+        :raises CommandError: a user name was given and Airflow does not take it and its password.
+        """
+        base_url, origin = _base_url(args.api_url)
+        token = args.token or os.environ.get("AIRFLOW_API_TOKEN")
+        api = cls(base_url, token=token, origin=origin)
+        user = args.user or (None if token else os.environ.get("AIRFLOW_API_USER"))
+        if user:
+            if args.token:
+                raise UsageError("Give --token or --user, not both.")
+            api.log_in(user, _password(args, user))
+        return api
+
+    def __enter__(self) -> AirflowApi:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.close()
+
+    def log_in(self, user: str, password: str) -> None:
+        """Get a token for a user name and a password.
+
+        :raises CommandError: Airflow does not take them.
+        """
+        response = self._send("POST", "/auth/token", json={"username": user, "password": password})
+        if response.status_code in (400, 401, 403, 422):
+            raise CommandError(f"Airflow at {self.base_url} does not take this user name and password.")
+        self._token = self._token_of(response)
+
+    def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON behind a path below ``/api/v2``.
+
+        :raises NotFoundError: there is no such thing.
+        :raises CommandError: Airflow refused, or cannot be reached.
+        """
+        return self._json(self.request("GET", path, params=params))
+
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> httpx.Response:
+        """One request below ``/api/v2``; see :meth:`get`."""
+        response = self._send(method, f"/api/v2{path}", params=params, json=json, token=self._token)
+        if response.status_code == 401 and self._token is None:
+            self._token = self._token_without_credentials()
+            response = self._send(method, f"/api/v2{path}", params=params, json=json, token=self._token)
+        if response.is_success:
+            return response
+        raise self._refusal(method, path, response)
+
+    def rows(
+        self, path: str, key: str, *, params: Mapping[str, Any] | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """All rows of a list, page by page.
+
+        :param key: the list's name in the answer.
+        :param limit: at most this many.
+        """
+        offset = 0
+        while True:
+            page = self.get(path, params={**(params or {}), "limit": PAGE, "offset": offset})
+            rows = page.get(key) if isinstance(page, dict) else None
+            if not isinstance(rows, list):
+                raise CommandError(f"Airflow's answer to {path} has no list {key!r}.")
+            for row in rows:
+                yield row
+                offset += 1
+                if limit is not None and offset >= limit:
+                    return
+            if not rows or offset >= int(page.get("total_entries") or 0):
+                return
+
+    def _send(
+        self, method: str, path: str, *, token: str | None = None, params: Any = None, json: Any = None
+    ) -> httpx.Response:
+        headers = {"Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            return self._client.request(
+                method, self.base_url + path, params=params, json=json, headers=headers
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as e:
+            raise CommandError(
+                f"Airflow's API at {self.base_url} ({self.origin}) cannot be reached: {str(e) or type(e).__name__}. "
+                "Give its address with --api-url or [api] base_url."
+            ) from e
+
+    def _token_without_credentials(self) -> str:
+        response = self._send("GET", "/auth/token")
+        if not response.is_success:
+            raise CommandError(
+                f"Airflow at {self.base_url} wants a token: give --token (or AIRFLOW_API_TOKEN), or --user."
+            )
+        return self._token_of(response)
+
+    def _token_of(self, response: httpx.Response) -> str:
+        if response.is_success:
+            try:
+                token = response.json()["access_token"]
+            except (ValueError, KeyError, TypeError):
+                token = None
+            if isinstance(token, str) and token:
+                return token
+        raise CommandError(
+            f"{self.base_url}/auth/token gives no token (HTTP {response.status_code}). If this is Airflow, its auth "
+            "manager may give tokens elsewhere: get one there and pass it with --token."
+        )
+
+    def _json(self, response: httpx.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            raise CommandError(
+                f"What answers at {self.base_url} is not Airflow's API: the answer is not JSON. Check --api-url."
+            ) from None
+
+    def _refusal(self, method: str, path: str, response: httpx.Response) -> CommandError:
+        status, detail = response.status_code, _detail(response)
+        if status == 401 or (status == 403 and _BAD_TOKEN.search(detail)):
+            return CommandError(
+                f"Airflow at {self.base_url} does not take the token (it may have expired). Get a new one and pass it "
+                "with --token or AIRFLOW_API_TOKEN, or use --user."
+            )
+        if status == 403:
+            what = "read" if method == "GET" else "change"
+            return CommandError(
+                f"The user of this token may not {what} {_thing(path)} at {self.base_url} ({detail or 'forbidden'})."
+            )
+        if status == 404:
+            if detail in ("", "Not Found"):
+                return CommandError(
+                    f"{self.base_url}/api/v2{path.partition('?')[0]} does not exist there. The address must be that of "
+                    "Airflow 3.3 or newer, without /api/v2. Check --api-url."
+                )
+            return NotFoundError(f"Airflow: {detail}.", detail=detail)
+        if 300 <= status < 400:
+            where = redact(response.headers.get("location", "nowhere"))[:200]
+            return CommandError(f"{self.base_url} redirects to {where}: give that address with --api-url.")
+        return CommandError(
+            f"Airflow answered HTTP {status} to {method} {path.partition('?')[0]}: {detail or 'no detail'}."
+        )
+
+
+def segment(value: str) -> str:
+    """One part of a path: run ids hold colons and pluses, keys may hold anything."""
+    return quote(value, safe="")
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if isinstance(detail, list):
+        detail = "; ".join(
+            f"{'.'.join(str(p) for p in d.get('loc', ()))}: {d.get('msg')}"
+            for d in detail
+            if isinstance(d, dict)
+        )
+    if isinstance(detail, dict):
+        detail = detail.get("message") or detail.get("reason") or detail
+    return redact(" ".join(str(detail).split()))[:400].rstrip(".")
+
+
+def _thing(path: str) -> str:
+    if "/state-store" in path:
+        return "the state of this DAG's task instances"
+    if path.startswith("/pools"):
+        return "pools"
+    return path.strip("/").partition("/")[0]
+
+
+def _base_url(given: str | None) -> tuple[str, str]:
+    if given:
+        return given, "--api-url"
+    from airflow.configuration import conf
+
+    configured = conf.get("api", "base_url", fallback=None)
+    if configured and "://" in configured:
+        return configured, "[api] base_url"
+    path = (configured or "").strip("/")
+    url = f"http://localhost:{conf.getint('api', 'port', fallback=8080)}"
+    return f"{url}/{path}".rstrip("/"), "the default, since [api] base_url is not set"
+
+
+def _checked(base_url: str, origin: str) -> str:
+    url = base_url.strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(
+            f"Airflow's address ({origin}) is {url!r}; it looks like https://airflow.example.com."
+        )
+    if parts.username or parts.password:
+        raise UsageError(f"Airflow's address ({origin}) holds a user name or password: use --user.")
+    return url.removesuffix("/api/v2")
+
+
+def _password(args: argparse.Namespace, user: str) -> str:
+    password = args.password or os.environ.get("AIRFLOW_API_PASSWORD")
+    if password:
+        return str(password)
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Password of {user}: ")
+    raise UsageError("--user needs a password: --password, or AIRFLOW_API_PASSWORD in the environment.")
+
+
+def _trust() -> ssl.SSLContext:
+    """The system's certificates (or SSL_CERT_FILE's), and Airflow's own."""
+    from airflow.configuration import conf
+
+    context = ssl.create_default_context()
+    own = conf.get("api", "ssl_cert", fallback="")
+    if own and os.path.isfile(own):
+        context.load_verify_locations(own)
+    return context

@@ -1,0 +1,102 @@
+"""What ``ledger show`` says comes next agrees with what the decision table does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_orux.cli.instances import Instance
+from airflow_provider_orux.cli.outlook import outlook, remote_of
+from airflow_provider_orux.lifecycle.ledger import Record, Remote, State
+from airflow_provider_orux.models.job import Job, JobStatus
+
+AT = 1_000_000.0
+INTENT = Record(State.INTENT, 2, "f", "orux_default", "https://orux.top", AT - 3600, "gen-1")
+SUBMITTED = INTENT.with_state(State.SUBMITTED, job_id="task_1")
+FINISHED = SUBMITTED.with_state(State.FINISHED, result={"artifacts": []})
+SETTLED = INTENT.with_state(State.SETTLED, job_id="task_1")
+
+
+def lines(record, state, *, max_tries=2, **facts):
+    instance = Instance("d", "r", "t", facts={"state": state, "max_tries": max_tries})
+    return outlook(record, instance, at=AT, **facts)
+
+
+PAYS = "it submits a new job, which is charged"
+FREE = "it goes on with the recorded job and pays nothing"
+
+
+@pytest.mark.parametrize(
+    ("record", "state", "max_tries", "said"),
+    [
+        (
+            INTENT,
+            "failed",
+            2,
+            ["A clear: it fails and pays nothing, until the submission is settled or discarded."],
+        ),
+        (SETTLED, "failed", 2, [f"A clear: {FREE}."]),
+        (FINISHED, "success", 2, [f"A clear: {PAYS}."]),
+        (FINISHED, "up_for_retry", 2, ["Next execution: it returns the recorded result and pays nothing."]),
+        (FINISHED, None, 5, [f"Next execution (the task was cleared since): {PAYS}."]),
+        (
+            FINISHED,
+            "running",
+            2,
+            [
+                "The task is running. A retry: it returns the recorded result and pays nothing.",
+                f"A clear: {PAYS}.",
+            ],
+        ),
+    ],
+)
+def test_what_comes_next(record, state, max_tries, said):
+    assert lines(record, state, max_tries=max_tries) == said
+
+
+def test_a_submitted_job_depends_on_how_it_is():
+    (line,) = lines(SUBMITTED, "failed")
+    assert line.startswith("A clear: it asks the gateway: ")
+    assert f"if the job runs or succeeded, {FREE}" in line
+    assert (
+        f"if the job failed and a retry may help or failed and a retry cannot help or expired, {PAYS}" in line
+    )
+    assert "if the gateway does not tell, it fails and pays nothing" in line
+    assert lines(SUBMITTED, "failed", remote=Remote.ALIVE) == [f"A clear: {FREE}."]
+    assert lines(SUBMITTED, "up_for_retry", remote=Remote.FAILED_FINALLY) == [
+        "Next execution: it fails and pays nothing."
+    ]
+
+
+def test_a_synchronous_generation_has_nobody_to_ask():
+    links = replace(SUBMITTED, synchronous=True, result={"artifacts": []})
+    assert lines(links, "failed") == [f"A clear: {FREE}."]
+    assert lines(replace(links, result=None), "up_for_retry") == [
+        "Next execution: it fails and pays nothing."
+    ]
+
+
+def test_a_gateway_with_idempotency_keys_is_asked_again():
+    (line,) = lines(INTENT, "failed", idempotency_seconds=86_400.0)
+    assert line == (
+        "A clear: it sends the same submission again under its idempotency key, which is not charged twice."
+    )
+
+
+def test_no_record_means_a_submission():
+    assert lines(None, None) == ["Next execution: it submits a job, which is charged."]
+
+
+@pytest.mark.parametrize(
+    ("job", "remote"),
+    [
+        (Job("j", JobStatus.RUNNING, "orux"), Remote.ALIVE),
+        (Job("j", JobStatus.SUCCEEDED, "orux"), Remote.ALIVE),
+        (Job("j", JobStatus.FAILED, "orux"), Remote.FAILED),
+        (Job("j", JobStatus.FAILED, "orux", retry_helps=False), Remote.FAILED_FINALLY),
+        (Job("j", JobStatus.EXPIRED, "orux"), Remote.EXPIRED),
+    ],
+)
+def test_a_polled_job_is_read_as_the_operators_do(job, remote):
+    assert remote_of(job) is remote
