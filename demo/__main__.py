@@ -109,9 +109,8 @@ def tell_charges() -> None:
         return
     charges = _server.charges()
     for charge in charges:
-        say(
-            f"  charged: {charge['credits']:g} Credits for {charge['model']} {charge.get('action') or ''} {charge['job_id']}"
-        )
+        what = f"{charge['model']} {charge.get('action') or ''}"
+        say(f"  charged: {charge['credits']:g} Credits for {what} {charge['job_id']}")
     say(
         f"Charged in all: {sum(c['credits'] for c in charges):g} Credits for {len(charges)} submissions (play money)."
     )

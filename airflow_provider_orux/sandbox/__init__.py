@@ -1,4 +1,4 @@
-"""The sandbox: a gateway that runs on the user's own machine, with accounts and real pictures.
+"""The sandbox: gateways that run on the user's own machine, with accounts and real pictures.
 
 It is a house of its own. Nothing in it imports another part of this package: it is written from the
 gateways' documents alone, so that a client tested against it is tested against a second reading of them.
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from airflow_provider_orux.sandbox.server import SandboxServer
     from airflow_provider_orux.sandbox.settings import Settings
 
-__all__ = ["SANDBOX_KEY", "SandboxServer", "Settings"]
+__all__ = ["RELAY_KEY", "SANDBOX_KEY", "YESCALE_KEY", "SandboxServer", "Settings"]
 
 #: The key of the account that every sandbox opens with. It has the documented shape of a key,
 #: ``sk-app-<prefix8>_<48 base62>`` (orux.md, Authentication), is the same everywhere, and opens nothing else.
 SANDBOX_KEY = "sk-app-sandbox0_NotARealKeyItOnlyOpensTheSandboxOnThisMachine000"
+#: The same for YEScale, whose keys are those of its gateway software: ``sk-`` and 48 letters.
+YESCALE_KEY = "sk-NotARealKeyItOnlyOpensTheYEScaleSandboxOnThisPC0"
+#: The same for OpenGPU Relay: ``relay_sk_…`` (opengpu_relay.md, Host and key).
+RELAY_KEY = "relay_sk_NotARealKeyItOnlyOpensTheRelaySandboxHere0"
 
 
 def __getattr__(name: str) -> Any:

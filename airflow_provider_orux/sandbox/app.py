@@ -8,13 +8,15 @@ from starlette.exceptions import HTTPException
 from airflow_provider_orux.sandbox import control, files, start_page
 from airflow_provider_orux.sandbox.engine import Engine
 from airflow_provider_orux.sandbox.front_door import App, FrontDoor
-from airflow_provider_orux.sandbox.gateway import Answer, Gateway, Refusal, Visit
+from airflow_provider_orux.sandbox.gateway import Gateway, Refusal, Visit
 from airflow_provider_orux.sandbox.orux import Orux
+from airflow_provider_orux.sandbox.relay import Relay
+from airflow_provider_orux.sandbox.yescale import YEScale
 
 
 def gateways() -> list[Gateway]:
     """All gateways of the sandbox. A further one is added here, and nowhere else."""
-    return [Orux()]
+    return [Orux(), YEScale(), Relay()]
 
 
 def build(engine: Engine) -> App:
@@ -26,22 +28,30 @@ def build(engine: Engine) -> App:
     app.include_router(control.router(engine))
     app.include_router(start_page.router(engine))
 
+    def answered(request: Request, refusal: Refusal) -> Response:
+        visit: Visit | None = getattr(request.state, "visit", None)
+        gateway = visit.gateway if visit is not None else _owner(engine, request.url.path)
+        answer = gateway.refuse(refusal, engine, visit)
+        return Response(answer.body, answer.status, dict(answer.headers))
+
     @app.exception_handler(Refusal)
     async def refuse(request: Request, refusal: Refusal) -> Response:
-        visit: Visit = request.state.visit
-        return _response(visit.gateway.refuse(refusal, engine))
+        return answered(request, refusal)
 
     @app.exception_handler(HTTPException)
     async def lost(request: Request, error: HTTPException) -> Response:
-        # "Every endpoint" has the error envelope; so has an address that is none. With several gateways the
-        # first one answers for addresses that belong to nobody.
+        # "Every endpoint" has the error envelope; so has an address that is none.
         if error.status_code in (404, 405):
-            refusal = Refusal("unknown_path", f"There is no {request.method} {request.url.path} here.")
-            return _response(engine.gateways[0].refuse(refusal, engine))
+            message = f"There is no {request.method} {request.url.path} here."
+            return answered(request, Refusal("unknown_path", message))
         return Response(error.detail, error.status_code)
 
     return FrontDoor(app, engine)
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers))
+def _owner(engine: Engine, path: str) -> Gateway:
+    """Whose address this would be; the first gateway answers for those that belong to nobody."""
+    for gateway in engine.gateways:
+        if any(f"{path}/".startswith(f"{own}/") for own in gateway.paths):
+            return gateway
+    return engine.gateways[0]

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grid", choices=("one", "four"), help="a Midjourney grid is one picture or four (one)"
     )
     parser.add_argument("--max-concurrency", type=int, help="requests in flight per user (3); 0: no limit")
-    parser.add_argument("--credits", type=float, help="balance that a new account starts with (20000)")
+    parser.add_argument("--credits", type=float, help="balance that a new Orux account starts with (20000)")
     parser.add_argument(
         "--set",
         action="append",
@@ -91,22 +91,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _announce(url: str, key: str, connection: str) -> None:
-    print(
-        f"The sandbox listens on {url}\n"
-        f"  start page   {url}/\n"
-        f"  key          {key}\n"
-        f"  connection   export AIRFLOW_CONN_ORUX_DEFAULT='{connection}'\n"
-        "Stop it with Ctrl-C.",
-        flush=True,
-    )
+def _announce(url: str, gateways: Sequence[dict[str, Any]]) -> None:
+    lines = [f"The sandbox listens on {url}", f"  start page   {url}/"]
+    for one in gateways:
+        lines += [
+            f"{one['title']}",
+            f"  key          {one['key']}",
+            f"  connection   export {one['variable']}='{json.dumps(one['connection'])}'",
+        ]
+    print("\n".join([*lines, "Stop it with Ctrl-C."]), flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m airflow_provider_orux.sandbox``."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_orux.sandbox",
-        description="A gateway on your own machine: Orux's wire, accounts in play money, real pictures.",
+        description="Gateways on your own machine: the wires of Orux, YEScale and OpenGPU Relay,"
+        " accounts in play money, real pictures.",
     )
     add_arguments(parser)
     return run(parser.parse_args(argv))

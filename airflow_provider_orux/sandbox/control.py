@@ -62,10 +62,15 @@ def router(engine: Engine) -> APIRouter:
     async def health() -> dict[str, Any]:
         return {"status": "ok", "gateways": [gateway.name for gateway in engine.gateways]}
 
+    @routes.get("/gateways")
+    async def gateways(request: Request) -> dict[str, Any]:
+        return {"gateways": engine.overview(str(request.base_url).rstrip("/"))}
+
     @routes.get("/charges")
     async def charges(job_id: str | None = None) -> dict[str, Any]:
         listed = engine.charges(job_id)
-        return {"charges": listed, "total": sum(c["credits"] for c in listed if not c["refunded"])}
+        totals = engine.totals(listed)
+        return {"charges": listed, "total": totals.get("Credits", 0), "totals": totals}
 
     @routes.get("/jobs")
     async def jobs(request: Request, limit: int = 1000) -> dict[str, Any]:

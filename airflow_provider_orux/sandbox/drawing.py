@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from airflow_provider_orux.sandbox.collage import over
 from airflow_provider_orux.sandbox.palettes import look_of
 from airflow_provider_orux.sandbox.scenery import Canvas, Scene
+
+#: Gives the bytes of a picture that was sent in, by its name.
+Inputs = Callable[[str], bytes]
 
 #: Above this many pixels a scene is drawn without oversampling: time matters more than the edge of a hill.
 _OVERSAMPLED = 1_700_000
@@ -39,11 +44,23 @@ def scene_recipe(
     flat: bool = False,
     stamp: str | None = None,
     look: Mapping[str, Any] | None = None,
+    sources: Sequence[str] = (),
+    mask: str | None = None,
+    share: float | None = None,
 ) -> dict[str, Any]:
-    """Everything that decides how one scene looks, as JSON. ``look`` is given where a picture is varied."""
+    """Everything that decides how one scene looks, as JSON. ``look`` is given where a picture is varied.
+
+    ``sources`` and ``mask`` are names of pictures that were sent in: see ``collage``.
+    """
     if look is None:
         look = look_of(prompt, seed, panel=panel, chaos=chaos, stylize=stylize, weird=weird)
+    collage: dict[str, Any] = {}
+    if sources:
+        collage = {"sources": list(sources), "mask": mask, "turn": panel}
+        if share is not None:
+            collage["share"] = share
     return {
+        **collage,
         "seed": f"{seed}/{panel}",
         "look": dict(look),
         "prompt": prompt,
@@ -71,8 +88,10 @@ def varied_recipes(parent: Mapping[str, Any], *, seed: str) -> list[dict[str, An
     return [{**parent, "seed": f"{seed}/{panel}"} for panel in range(4)]
 
 
-def draw_scene(recipe: Mapping[str, Any], width: int, height: int, *, caption: bool = True) -> Image.Image:
-    """One scene with its prompt."""
+def draw_scene(
+    recipe: Mapping[str, Any], width: int, height: int, *, caption: bool = True, inputs: Inputs | None = None
+) -> Image.Image:
+    """One scene with its prompt; ``inputs`` gives the pictures that it is made from."""
     shrink = min(1.0, (_LARGEST / (width * height)) ** 0.5)
     inner = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     tile = bool(recipe.get("tile"))
@@ -86,11 +105,18 @@ def draw_scene(recipe: Mapping[str, Any], width: int, height: int, *, caption: b
         image = _mirrored(image)
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
+    if inputs is not None and recipe.get("sources"):
+        mask = _opened(inputs(recipe["mask"])) if recipe.get("mask") else None
+        image = over(image, [_opened(inputs(name)) for name in recipe["sources"]], recipe, mask)
     if caption:
         _caption(image, str(recipe["prompt"]), str(recipe["model"]))
     if recipe.get("stamp"):
         _stamp(image, str(recipe["stamp"]))
     return image
+
+
+def _opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
 
 
 def _mirrored(image: Image.Image) -> Image.Image:
@@ -105,12 +131,14 @@ def _mirrored(image: Image.Image) -> Image.Image:
     return whole
 
 
-def draw_grid(recipes: Sequence[Mapping[str, Any]], width: int, height: int) -> Image.Image:
+def draw_grid(
+    recipes: Sequence[Mapping[str, Any]], width: int, height: int, *, inputs: Inputs | None = None
+) -> Image.Image:
     """Four scenes, two by two, each with its number. Each panel is exactly a quarter."""
     half = (width // 2, height // 2)
     grid = Image.new("RGB", (half[0] * 2, half[1] * 2))
     for panel, recipe in enumerate(recipes):
-        picture = draw_scene(recipe, *half)
+        picture = draw_scene(recipe, *half, inputs=inputs)
         number(picture, panel + 1)
         grid.paste(picture, (panel % 2 * half[0], panel // 2 * half[1]))
     pen = ImageDraw.Draw(grid)
@@ -127,12 +155,39 @@ def png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    """JPEG bytes."""
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def webp(image: Image.Image, quality: int) -> bytes:
+    """WebP bytes, packed quickly."""
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=quality, method=0)
+    return out.getvalue()
+
+
+def grained(image: Image.Image, seed: str) -> Image.Image:
+    """A picture with film grain: a little brighter here and there, the same for the same seed."""
+    # Not secret; `randbytes` is as stable as `random()`, both being the generator's own bits.
+    noise = random.Random(seed).randbytes(image.width * image.height)  # noqa: S311
+    grain = Image.frombytes("L", image.size, noise).point([v & 7 for v in range(256)])
+    return ImageChops.add(image, Image.merge("RGB", (grain, grain, grain)))
+
+
+def blurred(image: Image.Image) -> Image.Image:
+    """How a picture looks before it is finished."""
+    return image.filter(ImageFilter.GaussianBlur(max(2, min(image.size) / 30)))
+
+
 # Lettering
 
 
 @lru_cache(maxsize=64)
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=size)
+    return ImageFont.load_default(size=max(1.0, size))  # FreeType knows nothing smaller
 
 
 #: The font is ASCII and little more; what does not decompose into ASCII is written so.

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from airflow_provider_orux.sandbox.clock import Clock, iso
 from airflow_provider_orux.sandbox.faults import Faults
 from airflow_provider_orux.sandbox.gateway import Gateway, Refusal, Visit
 from airflow_provider_orux.sandbox.settings import Settings
-from airflow_provider_orux.sandbox.store import Account, BalanceTooLow, Job, Key, Store
+from airflow_provider_orux.sandbox.store import Account, BalanceTooLow, Job, Key, Replay, Status, Store
 from airflow_provider_orux.sandbox.studio import Studio
 
 #: How many requests the log remembers.
@@ -27,9 +27,11 @@ class Draft:
     """What a gateway asks the engine to accept, once it has checked the body."""
 
     job_id: str
-    kind: Literal["image", "audio", "video"]
+    kind: Literal["image", "audio", "video", "text"]
     model: str
     action: str
+    #: In the gateway's currency; for one image where several can be asked for.
+    price: float
     prompt: str
     request: dict[str, Any]
     artifacts: list[dict[str, Any]]
@@ -39,6 +41,13 @@ class Draft:
     parent_id: str | None = None
     parent_index: int | None = None
     webhook_url: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    #: How long the links live after the end; None: as set.
+    link_seconds: float | None = None
+    #: Bound to fail, with this code and message: the upstream will not take what the gateway let through.
+    doomed: tuple[str, str] | None = None
+    #: The caller's idempotency key and a digest of its body.
+    replay: tuple[str, str] | None = None
 
 
 class Engine:
@@ -53,19 +62,37 @@ class Engine:
         self.store = Store(data_dir)
         self.clock = Clock(offset=float(self.store.note("clock_offset", "0")))
         self.faults = Faults()
-        self.studio = Studio()
+        self.studio = Studio(self.store.input)
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
         self.leaks: list[dict[str, Any]] = []
         self._in_flight: Counter[str] = Counter()
+        #: What a gateway keeps in memory: keys in use, requests of the last minute.
+        self.memory: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._open_default_accounts()
 
     def _open_default_accounts(self) -> None:
         for gateway in self.gateways:
             if self.store.key(gateway.default_key) is None:
-                account = Account(id=gateway.name, gateway=gateway.name, balance=self.settings.credits)
+                account = Account(
+                    id=gateway.name, gateway=gateway.name, balance=self._opening_balance(gateway)
+                )
                 self.store.save_account(account)
                 self.store.save_key(Key(key=gateway.default_key, account=account.id))
+
+    def _opening_balance(self, gateway: Gateway) -> float:
+        return self.settings.credits if gateway.currency == "Credits" else self.settings.usd
+
+    def gateway(self, name: str) -> Gateway:
+        """A gateway by its name.
+
+        :raises ValueError: there is none of this name.
+        """
+        found = next((one for one in self.gateways if one.name == name), None)
+        if found is None:
+            known = ", ".join(one.name for one in self.gateways)
+            raise ValueError(f"there is no gateway {name!r} here; there are {known}")
+        return found
 
     # Who may come in
 
@@ -80,6 +107,9 @@ class Engine:
         if sent is None:
             if visit.endpoint.key == "optional":
                 return
+            if visit.endpoint.key == "guest" and visit.gateway.guests(self.settings):
+                visit.account = self._guest(visit.gateway)
+                return
             raise Refusal("missing_key", "No API key was sent.")
         key = self.store.key(sent)
         account = None if key is None else self.store.account(key.account)
@@ -92,6 +122,15 @@ class Engine:
         if key.ips and not _inside(visit.client, key.ips):
             raise Refusal("ip", f"{visit.client} is not in the allow-list of this API key.")
         visit.account = account
+
+    def _guest(self, gateway: Gateway) -> Account:
+        """The account of everybody who comes without a key."""
+        name = f"{gateway.name}-guest"
+        account = self.store.account(name)
+        if account is None:
+            account = Account(id=name, gateway=gateway.name, balance=self._opening_balance(gateway))
+            self.store.save_account(account)
+        return account
 
     def enter(self, visit: Visit) -> bool:
         """Take one of the user's slots; whether one was taken (and must be given back with ``leave``).
@@ -144,24 +183,35 @@ class Engine:
             submitted_at=now,
             starts_at=starts_at,
             ends_at=now + sync if draft.synchronous else starts_at + run,
-            credits=settings.price(draft.model, draft.action) * draft.images,
+            credits=round(draft.price * draft.images, 6),
+            currency=visit.gateway.currency,
+            charged_on=visit.gateway.charges_on,
             token=secrets.token_urlsafe(18),
             parent_id=draft.parent_id,
             parent_index=draft.parent_index,
             artifacts=draft.artifacts,
             scenes=list(draft.scenes),
+            facts=draft.facts,
+            link_seconds=draft.link_seconds,
             webhook_url=draft.webhook_url,
         )
+        if draft.doomed is not None:
+            job = replace(
+                job, outcome="failed", error_code=draft.doomed[0], error_message=draft.doomed[1], artifacts=[]
+            )
         job = self._with_fate(job, visit)
+        replay = None
+        if draft.replay is not None:
+            replay = Replay(key=draft.replay[0], body=draft.replay[1], job_id=job.id, at=now)
         try:
-            self.store.accept(job)
+            self.store.accept(job, replay)
         except BalanceTooLow:
             self.settle()
             try:
-                self.store.accept(job)
+                self.store.accept(job, replay)
             except BalanceTooLow:
                 raise Refusal(
-                    "balance", f"This costs {job.credits:g} Credits, which the account does not have."
+                    "balance", f"This costs {job.credits:g} {job.currency}, which the account does not have."
                 ) from None
         visit.accepted = True
         return job
@@ -173,6 +223,16 @@ class Engine:
             ends_at = job.ends_at if ordered.after is None else job.submitted_at + ordered.after
             if ordered.job == "never_finish":
                 job = replace(job, ends_at=ttl, outcome="expired")
+            elif ordered.job == "modal":
+                job = replace(job, ends_at=ttl, outcome="expired", facts={**job.facts, "modal": True})
+            elif ordered.job == "cancel":
+                job = replace(
+                    job,
+                    ends_at=ends_at,
+                    outcome="cancelled",
+                    error_code="cancelled",
+                    error_message=ordered.error_message or "The job was cancelled.",
+                )
             elif ordered.job == "expire":
                 job = replace(job, ends_at=ends_at, outcome="expired")
             elif ordered.job == "fail":
@@ -180,7 +240,7 @@ class Engine:
                     job,
                     ends_at=ends_at,
                     outcome="failed",
-                    error_code=ordered.error_code or "upstream_error",
+                    error_code=ordered.error_code or visit.gateway.failed_code,
                     error_message=ordered.error_message or "The sandbox was told to let this job fail.",
                 )
             else:
@@ -198,7 +258,7 @@ class Engine:
 
     # Looking
 
-    def status(self, job: Job) -> Literal["queued", "running", "succeeded", "failed", "expired"]:
+    def status(self, job: Job) -> Status:
         """Where a job is now."""
         now = self.clock.now()
         if self.settings.finished_jobs_expire and now >= job.submitted_at + self.settings.job_ttl_seconds:
@@ -224,12 +284,17 @@ class Engine:
         """Whether the links of a job work now."""
         if self.status(job) != "succeeded":
             return False
-        return self.clock.now() < job.ends_at + self.settings.link_seconds
+        lives = self.settings.link_seconds if job.link_seconds is None else job.link_seconds
+        return self.clock.now() < job.ends_at + lives
+
+    def job_of_file(self, token: str) -> Job | None:
+        """The job to which the address of a file belongs: its token, and perhaps the number of a file."""
+        return self.store.job_of_token(token.partition(".")[0])
 
     def settle(self) -> None:
-        """Refund what is to be refunded. Called wherever a balance or a charge is looked at."""
-        if self.settings.refund_failed:
-            self.store.refund_ended(self.clock.now())
+        """Charge and refund what is due. Called wherever a balance or a charge is looked at."""
+        refunding = [gateway.name for gateway in self.gateways if gateway.refunds(self.settings)]
+        self.store.settle(self.clock.now(), refunding)
 
     # Reports
 
@@ -237,6 +302,38 @@ class Engine:
         """All charges, oldest first."""
         self.settle()
         return [{**charge, "at": iso(charge["at"])} for charge in self.store.charges(job_id=job_id)]
+
+    def totals(self, charges: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """What was charged and not refunded, by currency. What is pending is not counted."""
+        totals: dict[str, float] = {}
+        for charge in charges:
+            if charge["state"] == "charged":
+                totals[charge["currency"]] = round(totals.get(charge["currency"], 0) + charge["amount"], 6)
+        return totals
+
+    def overview(self, base_url: str) -> list[dict[str, Any]]:
+        """The gateways: where they are, with which key, and the connection that Airflow wants."""
+        return [
+            {
+                "gateway": gateway.name,
+                "title": gateway.title,
+                "url": base_url,
+                "key": gateway.default_key,
+                "currency": gateway.currency,
+                "paths": list(gateway.paths),
+                "variable": f"AIRFLOW_CONN_{gateway.name.upper()}_DEFAULT",
+                "connection": {
+                    "conn_type": gateway.name,
+                    "host": base_url,
+                    "password": gateway.default_key,
+                    "extra": {"allow_private_hosts": True, **gateway.connection_extra(self.settings)},
+                },
+                "endpoints": [
+                    {"name": one.name, "method": one.method, "path": one.path} for one in gateway.endpoints
+                ],
+            }
+            for gateway in self.gateways
+        ]
 
     def jobs(self, *, limit: int = 1000, base_url: str = "") -> list[dict[str, Any]]:
         """Jobs as the sandbox sees them, newest first."""
@@ -261,6 +358,8 @@ class Engine:
                     "ends_at": iso(job.ends_at),
                     "error_code": job.error_code if status in ("failed", "expired") else None,
                     "credits": job.credits,
+                    "amount": job.credits,
+                    "currency": job.currency,
                     "webhook_done": job.webhook_done,
                     "urls": self.links(base_url, job) if status == "succeeded" else [],
                 }
@@ -270,7 +369,7 @@ class Engine:
     def requests(self, *, endpoint: str | None = None) -> list[dict[str, Any]]:
         """The latest requests to the gateways and to files, oldest first; a hanging one has no status."""
         shown = [{k: v for k, v in line.items() if not k.startswith("_")} for line in list(self.log)]
-        return [line for line in shown if endpoint in (None, line["endpoint"])]
+        return [line for line in shown if endpoint is None or _is_named(line, endpoint)]
 
     def accounts(self) -> list[dict[str, Any]]:
         """Accounts with their keys: this is the user's own machine, and they need them."""
@@ -280,6 +379,7 @@ class Engine:
                 "account": account.id,
                 "gateway": account.gateway,
                 "balance": account.balance,
+                "currency": self.gateway(account.gateway).currency,
                 "in_flight": self.in_flight(account.id),
                 "keys": [
                     {"key": key.key, "state": key.state, "ips": list(key.ips)}
@@ -322,9 +422,7 @@ class Engine:
 
         :raises ValueError: an unknown gateway, or an address range that is none.
         """
-        vendor = next((one for one in self.gateways if one.name == gateway), None)
-        if vendor is None:
-            raise ValueError(f"there is no gateway {gateway!r} here")
+        vendor = self.gateway(gateway)
         for network in ips or ():
             ipaddress.ip_network(network)
         known = None if key is None else self.store.key(key)
@@ -332,7 +430,7 @@ class Engine:
             raise ValueError("this key belongs to another account")
         name = known.account if known is not None else account or f"user-{secrets.token_hex(3)}"
         before = self.store.account(name)
-        start = self.settings.credits if before is None else before.balance
+        start = self._opening_balance(vendor) if before is None else before.balance
         self.store.save_account(
             Account(
                 id=name,
@@ -353,7 +451,9 @@ class Engine:
             known = replace(known, state=state, ips=known.ips if ips is None else tuple(ips))
             self.store.save_key(known)
         shown = next(one for one in self.accounts() if one["account"] == name)
-        return {**shown, "key": known.key if known is not None else shown["keys"][0]["key"]}
+        if known is None:
+            known = next(iter(self.store.keys(name)), None)  # a guest has none
+        return {**shown, "key": None if known is None else known.key}
 
     def reset(self) -> None:
         """Back to how the sandbox was started: no jobs, no charges, no faults, the first settings."""
@@ -363,12 +463,18 @@ class Engine:
             self.faults.remove()
             self.log.clear()
             self.leaks.clear()
+            self.memory.clear()
             self.store.clear()
             self._open_default_accounts()
 
     def close(self) -> None:
         """Close the database."""
         self.store.close()
+
+
+def _is_named(line: Mapping[str, Any], endpoint: str) -> bool:
+    name = str(line["endpoint"])
+    return name == endpoint or name.startswith(f"{endpoint}.")
 
 
 def _inside(address: str, networks: Sequence[str]) -> bool:

@@ -6,11 +6,28 @@ import itertools
 import threading
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_MAIN = ("status", "cut", "malformed", "answer", "merge", "job", "truncate", "content", "redirect", "big_mib")
+if TYPE_CHECKING:
+    from airflow_provider_orux.sandbox.gateway import Endpoint
+
+_MAIN = (
+    "status",
+    "cut",
+    "malformed",
+    "answer",
+    "merge",
+    "job",
+    "submit_code",
+    "truncate",
+    "content",
+    "redirect",
+    "big_mib",
+)
+#: Fates that only jobs of Midjourney's upstream protocol know.
+_MIDJOURNEY_FATES = ("modal", "cancel")
 
 
 class Then(BaseModel):
@@ -23,7 +40,9 @@ class Then(BaseModel):
     - ``malformed``: a 200 (or ``status``) whose body is not what was promised.
     - ``answer``: ``{"status", "body", "headers"}``, as you write it; a body that is no string becomes JSON.
     - ``merge``: the real JSON answer with these fields laid over it; null removes a field.
-    - ``job``: the fate of the job that the request submits.
+    - ``job``: the fate of the job that the request submits ("modal" and "cancel": Midjourney at YEScale).
+    - ``submit_code``: Midjourney at YEScale answers with this code: 1 and 22 accept, 21 names a job that
+      exists already (with ``after_accepting``: the one just made), all others refuse.
     - files: ``truncate`` (true: less than Content-Length says; "quietly": a shorter file, honest about its
       length), ``content``, ``redirect``, ``big_mib``.
     - ``delay``: seconds, ``when`` before or after the acceptance. Who hangs up during a delay ``before``
@@ -54,7 +73,8 @@ class Then(BaseModel):
     answer: dict[str, Any] | None = None
     merge: dict[str, Any] | None = None
 
-    job: Literal["never_finish", "fail", "expire", "fewer"] | None = None
+    job: Literal["never_finish", "fail", "expire", "fewer", "modal", "cancel"] | None = None
+    submit_code: int | None = None
     error_code: str | None = None
     error_message: str | None = None
     after: float | None = Field(default=None, ge=0)
@@ -94,6 +114,16 @@ class Fault(BaseModel):
     hits: int = 0
 
 
+def named(pattern: str, name: str, gateway: str) -> bool:
+    """Whether an order for ``pattern`` is one for the endpoint ``name``.
+
+    ``*`` and ``tasks.*`` are patterns; ``yescale.mj.submit`` is also every ``yescale.mj.submit.…``, and
+    ``orux.tasks.submit`` is Orux's ``tasks.submit``.
+    """
+    names = (name, f"{gateway}.{name}")
+    return any(fnmatchcase(one, pattern) or one.startswith(f"{pattern}.") for one in names)
+
+
 class Faults:
     """The book of orders. The oldest order that fits a request strikes it."""
 
@@ -126,19 +156,20 @@ class Faults:
             self._orders.append(fault)
         return fault.id
 
-    def take(self, *, endpoint: str, submits: bool, model: str | None, job_id: str | None) -> Fault | None:
-        """The order that strikes this request, counted as a hit.
-
-        ``endpoint`` of an order may be a pattern: ``*``, ``tasks.*``. The fate of a job is for requests that
-        may submit one.
-        """
+    def take(
+        self, *, endpoint: Endpoint, gateway: str, model: str | None, job_id: str | None
+    ) -> Fault | None:
+        """The order that strikes this request, counted as a hit. The fate of a job is for a submission."""
         with self._lock:
             for fault in self._orders:
-                if not fnmatchcase(endpoint, fault.endpoint):
+                if not named(fault.endpoint, endpoint.name, gateway):
                     continue
                 if fault.for_model not in (None, model) or fault.for_job not in (None, job_id):
                     continue
-                if fault.then.job is not None and not submits:
+                if fault.then.job is not None and not endpoint.submits:
+                    continue
+                special = fault.then.submit_code is not None or fault.then.job in _MIDJOURNEY_FATES
+                if special and not endpoint.midjourney:
                     continue
                 if fault.times and fault.hits >= fault.times:
                     continue

@@ -1,15 +1,21 @@
-"""GET and HEAD /files/{token}/{name}: what the jobs made, for whoever has the link, while it lives."""
+"""GET and HEAD /files/{token}/{name}: what the jobs made, for whoever has the link, while it lives.
+
+The Relay's addresses are ``/content/{token}`` (opengpu_relay.md, Host and key): the token says which file.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import re
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from airflow_provider_orux.sandbox import studio
 from airflow_provider_orux.sandbox.engine import Engine
+from airflow_provider_orux.sandbox.store import Job
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -18,16 +24,33 @@ def router(engine: Engine) -> APIRouter:
     """The file routes."""
     routes = APIRouter()
 
-    @routes.api_route("/files/{token}/{name}", methods=["GET", "HEAD"])
-    async def file(request: Request, token: str, name: str) -> Response:
-        job = engine.store.job_of_token(token)
-        artifact = next((one for one in job.artifacts if one["name"] == name), None) if job else None
-        if job is None or artifact is None or engine.status(job) in ("queued", "running", "failed"):
+    async def serve(request: Request, job: Job | None, artifact: dict[str, Any] | None) -> Response:
+        if job is None or artifact is None:
             return PlainTextResponse("There is no such file.\n", 404)
-        if not engine.link_lives(job):
+        status = engine.status(job)
+        if artifact.get("blurred"):
+            if status != "running":
+                return PlainTextResponse("This preview is gone.\n", 404)
+        elif status in ("queued", "running", "failed", "cancelled"):
+            return PlainTextResponse("There is no such file.\n", 404)
+        elif not engine.link_lives(job):
             return PlainTextResponse("This link has expired.\n", engine.settings.dead_link_status)
         content = await asyncio.to_thread(engine.studio.make, artifact, scale=engine.settings.picture_scale)
         return _served(request, content, artifact["media_type"])
+
+    @routes.api_route("/files/{token}/{name}", methods=["GET", "HEAD"])
+    async def file(request: Request, token: str, name: str) -> Response:
+        job = engine.job_of_file(token)
+        artifact = next((one for one in job.artifacts if one["name"] == name), None) if job else None
+        if job is not None and name == "preview.png" and job.facts.get("preview") and job.artifacts:
+            artifact = studio.preview(job.artifacts[0])
+        return await serve(request, job, artifact)
+
+    @routes.api_route("/content/{token}", methods=["GET", "HEAD"])
+    async def content(request: Request, token: str) -> Response:
+        job, number = engine.job_of_file(token), token.partition(".")[2]
+        known = job is not None and number.isdecimal() and int(number) < len(job.artifacts)
+        return await serve(request, job, job.artifacts[int(number)] if job is not None and known else None)
 
     return routes
 

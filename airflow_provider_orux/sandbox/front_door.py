@@ -11,10 +11,10 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from airflow_provider_orux.sandbox import nonsense
+from airflow_provider_orux.sandbox import multipart, nonsense
 from airflow_provider_orux.sandbox.clock import iso
 from airflow_provider_orux.sandbox.engine import Engine
 from airflow_provider_orux.sandbox.faults import Fault, Then
@@ -31,7 +31,11 @@ MAX_BODY = 64 << 20
 #: Only so much of a body is shown in the log.
 MAX_LOGGED = 20_000
 _KEY_HEADERS = ("authorization", "x-api-key")
-FILES = Endpoint(name="files", method="GET", path="/files/{token}/{name}", key="none", counted=False)
+#: What the jobs made, under one name for faults; the Relay has addresses of its own kind.
+FILES = (
+    Endpoint(name="files", method="GET", path="/files/{token}/{name}", key="none", counted=False),
+    Endpoint(name="files", method="GET", path="/content/{token}", key="none", counted=False),
+)
 
 
 class _GoneError(Exception):
@@ -49,7 +53,7 @@ class FrontDoor:
             for gateway in engine.gateways
             for endpoint in gateway.endpoints
         ]
-        self._files = FILES.pattern
+        self._files = [(endpoint.pattern, endpoint) for endpoint in FILES]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -76,10 +80,12 @@ class FrontDoor:
         for pattern, endpoint, gateway in self._routes:
             found = pattern.match(scope["path"]) if endpoint.method == method else None
             if found:
-                return Visit(endpoint, gateway, base_url, client, found.groupdict())
-        found = self._files.match(scope["path"]) if method == "GET" else None
-        if found:
-            return Visit(FILES, self._engine.gateways[0], base_url, client, found.groupdict())
+                return Visit(endpoint, gateway, base_url, client, found.groupdict(), headers)
+        for pattern, endpoint in self._files if method == "GET" else ():
+            found = pattern.match(scope["path"])
+            if found:
+                owner = self._engine.gateways[0]
+                return Visit(endpoint, owner, base_url, client, found.groupdict(), headers)
         return None
 
     def _log(self, scope: Scope, visit: Visit | None) -> dict[str, Any]:
@@ -146,15 +152,13 @@ class _Passage:
         if visit is None:
             await self._app(self._scope, self._receive, self._send)
             return
-        visit.body = _parsed(self._body)
-        if self._scope["method"] == "POST":
-            self._line["body"] = visit.body if len(self._body) <= MAX_LOGGED else f"({len(self._body)} bytes)"
+        self._read(visit)
         try:
             self._engine.admit(visit, self._headers)
             self._line["account"] = visit.account.id if visit.account else None
             self._holds_slot = self._engine.enter(visit)
         except Refusal as refusal:
-            await self._send_answer(visit.gateway.refuse(refusal, self._engine))
+            await self._send_answer(visit.gateway.refuse(refusal, self._engine, visit))
             return
         self._scope.setdefault("state", {})["visit"] = visit
         fault = self._struck_by(visit)
@@ -180,6 +184,18 @@ class _Passage:
                 self._body = b"".join(pieces)
                 return True
 
+    def _read(self, visit: Visit) -> None:
+        content_type = self._headers.get("content-type", "")
+        if content_type.lower().startswith("multipart/form-data"):
+            visit.parts = multipart.parts(content_type, self._body)
+            visit.body = multipart.summary(visit.parts)
+            shown = visit.body
+        else:
+            visit.body = _parsed(self._body)
+            shown = visit.body if len(self._body) <= MAX_LOGGED else f"({len(self._body)} bytes)"
+        if self._scope["method"] == "POST":
+            self._line["body"] = shown
+
     async def _receive(self) -> Message:
         if not self._body_given:
             self._body_given = True
@@ -188,7 +204,7 @@ class _Passage:
 
     def _note_leak(self) -> None:
         sent = [name for name in _KEY_HEADERS if name in self._headers]
-        outside = self._visit is None or self._visit.endpoint is FILES
+        outside = self._visit is None or self._visit.endpoint in FILES
         if sent and outside:
             self._engine.leaks.append(
                 {
@@ -202,19 +218,18 @@ class _Passage:
     def _struck_by(self, visit: Visit) -> Fault | None:
         if not self._engine.faults:
             return None
-        job_id, model = visit.path_values.get("job_id"), None
-        if isinstance(visit.body, dict):
-            parent, model = visit.body.get("parent_task_id"), visit.body.get("model")
-            job_id = job_id or (parent if isinstance(parent, str) else None)
-        if visit.endpoint is FILES:
-            job = self._engine.store.job_of_token(visit.path_values["token"])
+        job_id: str | None
+        model: str | None = None
+        if visit.endpoint in FILES:
+            job = self._engine.job_of_file(visit.path_values["token"])
             job_id = job.id if job else None
         else:
+            job_id, model = visit.gateway.aims_at(visit)
             job = self._engine.store.job(job_id) if job_id and model is None else None
         if model is None and job is not None:
             model = job.model
         return self._engine.faults.take(
-            endpoint=visit.endpoint.name, submits=visit.endpoint.submits, model=model, job_id=job_id
+            endpoint=visit.endpoint, gateway=visit.gateway.name, model=model, job_id=job_id
         )
 
     # Faults
@@ -225,14 +240,14 @@ class _Passage:
             await self._pause(then.delay)
         if then.cut == "before":
             await self._hang_up(then)
-        if then.job is not None:
+        if then.job is not None or then.submit_code is not None:
             visit.fate = then
         first = self._without_accepting(then, visit)
         if first is not None:
             await self._send_answer(first, slow=then.slow)
             return
         real = await self._real_answer()
-        if visit.endpoint.submits and not visit.accepted:
+        if visit.endpoint.submits and not visit.accepted and not visit.refused_as_ordered:
             # Refused for a reason of its own: an order about accepted submissions waits for one.
             self._engine.faults.give_back(fault)
             self._line["fault"] = None
@@ -257,7 +272,7 @@ class _Passage:
         if then.malformed is not None and visit.endpoint.submits:
             return nonsense.broken(then, None)
         if then.status is not None and then.malformed is None:
-            return visit.gateway.ordered_error(then)
+            return visit.gateway.ordered_error(then, visit)
         if then.answer is not None:
             return _written(then.answer)
         if then.redirect is not None:
@@ -295,18 +310,29 @@ class _Passage:
     # Out
 
     def _leave(self) -> None:
-        if self._holds_slot and self._visit is not None:
+        if self._visit is None:
+            return
+        if self._holds_slot:
             self._holds_slot = False
             self._engine.leave(self._visit)
+        while self._visit.afterwards:
+            self._visit.afterwards.pop()()
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._line["status"] = message["status"]
+            message = {**message, "headers": self._with_own_headers(message["headers"])}
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             # The slot is free before the caller can know that the answer is complete: else its next
             # request, sent at once, would meet its own shadow.
             self._leave()
         await self._outer_send(message)
+
+    def _with_own_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        own = self._visit.gateway.headers(self._visit) if self._visit is not None else {}
+        there = {name.lower() for name, _ in headers}
+        added = [(name.encode(), value.encode()) for name, value in own.items() if name.encode() not in there]
+        return [*headers, *added]
 
     async def _real_answer(self) -> Answer:
         status, headers, pieces = 500, {}, []
@@ -394,7 +420,7 @@ def _shaped(then: Then, real: Answer, visit: Visit) -> Answer:
     if then.malformed is not None:
         return nonsense.broken(then, real)
     if then.status is not None:
-        return visit.gateway.ordered_error(then)
+        return visit.gateway.ordered_error(then, visit)
     if then.answer is not None:
         return _written(then.answer)
     if then.redirect is not None:

@@ -13,7 +13,7 @@ import json
 import secrets
 import string
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -36,7 +36,9 @@ from airflow_provider_orux.sandbox.orux_bodies import (
     read_generation,
     read_object,
 )
+from airflow_provider_orux.sandbox.settings import Settings
 from airflow_provider_orux.sandbox.store import Job
+from airflow_provider_orux.sandbox.waiting import until_ended
 
 _BASE62 = string.ascii_letters + string.digits
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -91,7 +93,13 @@ class Orux:
     """Orux AI."""
 
     name = "orux"
+    title = "Orux AI"
     default_key = SANDBOX_KEY
+    paths: Sequence[str] = ("/api",)
+    currency: Literal["Credits", "USD"] = "Credits"
+    charges_on: Literal["acceptance", "completion"] = "acceptance"
+    failed_code = "upstream_error"
+    webhook_attempts = 1
     endpoints: Sequence[Endpoint] = (
         Endpoint("images.generate", "POST", "/api/v1/images/generations", submits=True),
         Endpoint("tasks.submit", "POST", "/api/v1/tasks", submits=True),
@@ -110,7 +118,31 @@ class Orux:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
-    def refuse(self, refusal: Refusal, engine: Engine) -> Answer:
+    def guests(self, settings: Settings) -> bool:
+        """Every endpoint needs a key."""
+        return False
+
+    def refunds(self, settings: Settings) -> bool:
+        """Undocumented, so a setting."""
+        return settings.refund_failed
+
+    def connection_extra(self, settings: Settings) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
+    def headers(self, visit: Visit) -> Mapping[str, str]:
+        """None are documented."""
+        return {}
+
+    def aims_at(self, visit: Visit) -> tuple[str | None, str | None]:
+        """The path names a job, the body a model, or a parent."""
+        job_id, model = visit.path_values.get("job_id"), None
+        if isinstance(visit.body, dict):
+            parent, model = visit.body.get("parent_task_id"), visit.body.get("model")
+            job_id = job_id or (parent if isinstance(parent, str) else None)
+        return job_id, model if isinstance(model, str) else None
+
+    def refuse(self, refusal: Refusal, engine: Engine, visit: Visit | None) -> Answer:
         """The documented envelope."""
         code: str
         if refusal.reason == "balance":
@@ -126,7 +158,7 @@ class Orux:
             status, _envelope(kind, code, refusal.message, param=refusal.param, channel=channel)
         )
 
-    def ordered_error(self, then: Then) -> Answer:
+    def ordered_error(self, then: Then, visit: Visit) -> Answer:
         """An ordered status in the documented envelope."""
         status = then.status or 500
         default_kind = "api_error" if status >= 500 else "invalid_request_error"
@@ -222,6 +254,7 @@ class _Desk:
     def _draft_generation(self, model: str, fields: dict[str, Any], *, synchronous: bool) -> Draft:
         now = self._engine.clock.now()
         prompt, kind = str(fields["prompt"]), MODELS[model].kind
+        action = "imagine" if model == "midjourney-v7" else "generate"
         options = {k: v for k, v in fields.items() if k not in ("webhook_url", "response_format", "n")}
         seed = drawing.seed_of(model, options)
         count = int(fields.get("n", 1)) if kind == "image" else 1
@@ -260,7 +293,8 @@ class _Desk:
             job_id=f"img_{secrets.token_hex(12)}" if synchronous else new_task_id(now),
             kind=kind,
             model=model,
-            action="imagine" if model == "midjourney-v7" else "generate",
+            action=action,
+            price=self._engine.settings.price(model, action),
             prompt=prompt,
             request=fields,
             artifacts=artifacts,
@@ -336,6 +370,7 @@ class _Desk:
             kind="image",
             model=parent.model,
             action=action,
+            price=settings.price(parent.model, action),
             prompt=parent.prompt,
             # The options of the grid stay with its descendants, so that a reroll of a variation knows them.
             request={**options, **fields},
@@ -348,11 +383,7 @@ class _Desk:
 
     async def finish(self, request: Request, visit: Visit, job: Job) -> dict[str, Any]:
         """Wait for a synchronous call and say what came of it: ``created`` and ``data``."""
-        while (left := job.ends_at - self._engine.clock.now()) > 0:
-            # Short naps: somebody may advance the clock, or the caller may leave.
-            await asyncio.sleep(min(left, 0.05))
-            if left > 1 and await request.is_disconnected():
-                break
+        await until_ended(self._engine, job, request)
         if job.outcome != "succeeded":
             raise Refusal("failed", job.error_message or "The job failed.", code=job.error_code)
         data: list[dict[str, Any]] = []

@@ -90,11 +90,11 @@ class SandboxServer:
         while not server.started and self._thread.is_alive():
             waiter.wait(0.005)
 
-    def serve(self, *, announce: Callable[[str, str, str], None]) -> None:
-        """Serve in this thread until a signal says stop. ``announce`` gets URL, key and connection."""
+    def serve(self, *, announce: Callable[[str, list[dict[str, Any]]], None]) -> None:
+        """Serve in this thread until a signal says stop. ``announce`` gets the URL and the gateways."""
         server, listener = self._prepare()
         try:
-            announce(self.url, self.key, self.connection())
+            announce(self.url, self.gateways())
             server.run(sockets=[listener])
         finally:
             self._close()
@@ -171,12 +171,36 @@ class SandboxServer:
 
     @property
     def key(self) -> str:
-        """The key of the account that every sandbox opens with."""
+        """The key of the Orux account that every sandbox opens with."""
         return SANDBOX_KEY
 
-    def connection(self) -> str:
-        """An Airflow connection to this sandbox, as JSON for ``AIRFLOW_CONN_…``."""
-        return connection_json(self.url)
+    def gateways(self) -> list[dict[str, Any]]:
+        """The gateways: name, address, key, paths, endpoints, connection."""
+        return self.engine.overview(self.url)
+
+    def _gateway(self, name: str) -> dict[str, Any]:
+        return next(one for one in self.gateways() if one["gateway"] == self.engine.gateway(name).name)
+
+    def url_of(self, gateway: str) -> str:
+        """The base URL of ``orux``, ``yescale`` or ``opengpu_relay``: what a connection's host is.
+
+        :raises ValueError: there is no such gateway.
+        """
+        return str(self._gateway(gateway)["url"])
+
+    def key_of(self, gateway: str) -> str:
+        """The key of the account that every sandbox opens with.
+
+        :raises ValueError: there is no such gateway.
+        """
+        return str(self._gateway(gateway)["key"])
+
+    def connection(self, gateway: str = "orux") -> str:
+        """An Airflow connection to one gateway, as JSON for ``AIRFLOW_CONN_…``.
+
+        :raises ValueError: there is no such gateway.
+        """
+        return json.dumps(self._gateway(gateway)["connection"])
 
     # What it has seen
 
@@ -227,7 +251,10 @@ class SandboxServer:
         self.engine.configure(settings)
 
     def save_account(self, **wanted: Any) -> dict[str, Any]:
-        """Create or change an account and a key: ``account, key, balance, disabled, expired, ips``."""
+        """Create or change an account and a key.
+
+        ``account, gateway, key, balance, disabled, expired, ips``.
+        """
         return self.engine.save_account(**wanted)
 
     def advance_clock(self, seconds: float) -> None:
@@ -237,15 +264,3 @@ class SandboxServer:
     def reset(self) -> None:
         """Back to how it was started."""
         self.engine.reset()
-
-
-def connection_json(url: str) -> str:
-    """The value of ``AIRFLOW_CONN_ORUX_DEFAULT`` for a sandbox at ``url``."""
-    return json.dumps(
-        {
-            "conn_type": "orux",
-            "host": url,
-            "password": SANDBOX_KEY,
-            "extra": {"allow_private_hosts": True},
-        }
-    )

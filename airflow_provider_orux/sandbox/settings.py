@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from airflow_provider_orux.sandbox.relay_settings import RelaySettings
+from airflow_provider_orux.sandbox.yescale_settings import YEScaleSettings
+
 #: Credits for one accepted submission (an image call: for one image). MADE UP for the sandbox: the vendor's
 #: prices are not documented (orux.md, Money). ``model:action`` wins over ``model``.
 SANDBOX_PRICES: Mapping[str, float] = {
@@ -46,8 +49,15 @@ class Seconds(BaseModel):
     sync: float | None = Field(default=None, ge=0)
 
 
-class Settings(BaseModel):
-    """All settings with their defaults. Immutable: a change makes a new one."""
+#: Settings that are tables: a change is merged into them.
+_TABLES = ("prices", "yescale_prices", "relay_prices", "model_seconds")
+
+
+class Settings(YEScaleSettings, RelaySettings):
+    """All settings with their defaults. Immutable: a change makes a new one.
+
+    Those without a prefix are Orux's, or everybody's.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -105,7 +115,10 @@ class Settings(BaseModel):
     )
 
     # Money
-    credits: float = Field(default=20000.0, ge=0, description="balance a new account starts with")
+    credits: float = Field(default=20000.0, ge=0, description="balance a new Orux account starts with")
+    usd: float = Field(
+        default=100.0, ge=0, description="balance a new account of the other gateways starts with"
+    )
     prices: dict[str, float] = Field(
         default_factory=lambda: dict(SANDBOX_PRICES),
         description="made-up prices; a patch is merged into them",
@@ -120,6 +133,9 @@ class Settings(BaseModel):
     webhook_secret: str = Field(
         default="whsec-of-the-sandbox", min_length=1, description="key of the sandbox's own HMAC-SHA256"
     )
+    webhook_retry_seconds: float = Field(
+        default=1.0, ge=0, description="wait before the second try of a webhook; doubled for each further one"
+    )
     picture_scale: float = Field(
         default=1.0, gt=0, le=1, description="below 1: smaller pictures than asked for, for fast tests"
     )
@@ -128,13 +144,13 @@ class Settings(BaseModel):
     )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """These settings with ``changes``. ``prices`` and ``model_seconds`` are merged, the others replaced.
+        """These settings with ``changes``. Tables (prices, ``model_seconds``) are merged, the others replaced.
 
         :raises ValueError: a name or value that does not exist.
         """
         merged = self.model_dump()
         for name, value in changes.items():
-            if name in ("prices", "model_seconds") and isinstance(value, Mapping):
+            if name in _TABLES and isinstance(value, Mapping):
                 merged[name] = {**merged[name], **value}
             else:
                 merged[name] = value

@@ -48,7 +48,7 @@ article:target { outline: 2px solid var(--accent) }
 .tag { display: inline-block; border-radius: 99px; padding: 1px 10px; font-size: 12px; font-weight: 600 }
 .succeeded { background: #d9f2e1; color: #17663a }
 .running, .queued { background: #dfe6ff; color: #2c3fae }
-.failed, .expired { background: #fde0de; color: #9b2119 }
+.failed, .expired, .cancelled { background: #fde0de; color: #9b2119 }
 .empty { color: var(--soft) }
 """
 
@@ -74,11 +74,11 @@ def router(engine: Engine) -> APIRouter:
         if job is None or not 0 <= number < len(job.artifacts) or not engine.link_lives(job):
             return PlainTextResponse("There is no such picture.\n", 404)
         artifact = job.artifacts[number]
-        if artifact["media_type"] != "image/png":
+        if not artifact["media_type"].startswith("image/"):
             return PlainTextResponse("This is no picture.\n", 404)
         scale = min(1.0, _THUMB_SIDE / min(artifact["width"], artifact["height"]))
         content = await asyncio.to_thread(engine.studio.make, artifact, scale=scale)
-        return Response(content, media_type="image/png", headers={"Cache-Control": "max-age=3600"})
+        return Response(content, media_type=artifact["media_type"], headers={"Cache-Control": "max-age=3600"})
 
     return routes
 
@@ -86,10 +86,13 @@ def router(engine: Engine) -> APIRouter:
 def render(engine: Engine) -> str:
     """The whole page."""
     accounts = "".join(_account(account) for account in engine.accounts())
+    gateways = "".join(_gateway(one) for one in engine.overview(""))
     listed = engine.store.jobs(limit=LISTED)
     jobs = "".join(_job(engine, job) for job in listed)
-    charges = [charge for charge in engine.charges() if not charge["refunded"]]
-    total = sum(charge["credits"] for charge in charges)
+    charges = engine.charges()
+    totals = engine.totals(charges)
+    charged = sum(charge["state"] == "charged" for charge in charges)
+    pending = sum(charge["state"] == "pending" for charge in charges)
     waiting = any(engine.status(job) in ("queued", "running") for job in listed)
     refresh = '<meta http-equiv="refresh" content="2">' if waiting else ""
     if not jobs:
@@ -99,16 +102,29 @@ def render(engine: Engine) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><main>"
         "<h1>The sandbox</h1>"
-        '<p class="lead">A gateway on your own machine. Every accepted submission is charged, in play money: '
-        f"{len(charges)} charges, {total:g} Credits.</p>"
+        '<p class="lead">Paid gateways on your own machine. Every accepted submission is charged, in play money: '
+        f"{charged} charges{_sums(totals)}{f'; {pending} to come' if pending else ''}.</p>"
+        f'<h2>Gateways</h2><div class="cards">{gateways}</div>'
         f'<h2>Accounts</h2><div class="cards">{accounts}</div>'
         f"<h2>Jobs, newest first</h2>{jobs}"
         '<h2>Look inside</h2><p class="meta">'
         + " · ".join(
             f'<a href="/_sandbox/{name}">{name}</a>'
-            for name in ("charges", "jobs", "requests", "faults", "settings", "accounts", "leaks")
+            for name in ("gateways", "charges", "jobs", "requests", "faults", "settings", "accounts", "leaks")
         )
         + "</p></main></body></html>"
+    )
+
+
+def _sums(totals: dict[str, float]) -> str:
+    return "".join(f", {amount:g} {currency}" for currency, amount in totals.items())
+
+
+def _gateway(one: dict[str, Any]) -> str:
+    paths = ", ".join(f"<code>{escape(path)}/…</code>" for path in one["paths"])
+    return (
+        f'<div class="card"><span>{escape(one["gateway"])}</span><b>{escape(one["title"])}</b>'
+        f"<span>{paths}<br>in {one['currency']}; key <code>{escape(one['key'])}</code></span></div>"
     )
 
 
@@ -117,26 +133,28 @@ def _account(account: dict[str, Any]) -> str:
         f"<br><code>{escape(key['key'])}</code>" + ("" if key["state"] == "active" else f" ({key['state']})")
         for key in account["keys"]
     )
+    digits = 2 if account["currency"] == "USD" else 0
     return (
         f'<div class="card"><span>{escape(account["account"])} · {escape(account["gateway"])}</span>'
-        f"<b>{account['balance']:,.0f} Credits</b><span>{account['in_flight']} in flight{keys}</span></div>"
+        f"<b>{account['balance']:,.{digits}f} {account['currency']}</b>"
+        f"<span>{account['in_flight']} in flight{keys}</span></div>"
     )
 
 
 def _job(engine: Engine, job: Job) -> str:
     status = engine.status(job)
     lives = engine.link_lives(job)
-    facts = [f"<code>{escape(job.id)}</code>", f"{job.credits:g} Credits"]
+    facts = [f"<code>{escape(job.id)}</code>", f"{job.credits:g} {job.currency}"]
     if job.parent_id:
         which = f", panel {job.parent_index}" if job.parent_index else ""
         facts.append(f'of <a href="#{escape(job.parent_id)}">{escape(job.parent_id)}</a>{which}')
-    if status in ("failed", "expired") and job.error_code:
+    if status in ("failed", "expired", "cancelled") and job.error_code:
         facts.append(f"{escape(job.error_code)}: {escape(job.error_message or '')}")
     if status == "succeeded" and not lives:
         facts.append("the links have expired")
     return (
         f'<article id="{escape(job.id)}"><div class="text"><span class="tag {status}">{status}</span> '
-        f"<b>{escape(job.model)}</b> {escape(job.action)}<q>{escape(job.prompt)}</q>"
+        f"<b>{escape(job.model)}</b> {escape(job.action)} · {escape(job.gateway)}<q>{escape(job.prompt)}</q>"
         f'<div class="meta">{" · ".join(facts)}</div></div>{_thumbs(job) if lives else ""}</article>'
     )
 
@@ -145,7 +163,7 @@ def _thumbs(job: Job) -> str:
     shown = []
     for number, artifact in enumerate(job.artifacts):
         address = f"/files/{escape(job.token)}/{escape(artifact['name'])}"
-        if artifact["media_type"] == "image/png":
+        if artifact["media_type"].startswith("image/"):
             small = f"/_sandbox/thumbs/{escape(job.token)}/{number}"
             shown.append(
                 f'<a href="{address}"><img loading="lazy" alt="{escape(artifact["name"])}" src="{small}"></a>'

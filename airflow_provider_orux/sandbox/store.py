@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import threading
@@ -11,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Outcome = Literal["succeeded", "failed", "expired"]
+Outcome = Literal["succeeded", "failed", "expired", "cancelled"]
+Status = Literal["queued", "running", "succeeded", "failed", "expired", "cancelled"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -30,17 +32,27 @@ CREATE TABLE IF NOT EXISTS jobs (
     parent_id TEXT, parent_index INTEGER,
     submitted_at REAL NOT NULL, starts_at REAL NOT NULL, ends_at REAL NOT NULL,
     outcome TEXT NOT NULL, error_code TEXT, error_message TEXT,
-    credits REAL NOT NULL, token TEXT NOT NULL UNIQUE, artifacts TEXT NOT NULL, scenes TEXT NOT NULL,
-    webhook_url TEXT, webhook_done INTEGER NOT NULL DEFAULT 0
+    credits REAL NOT NULL, currency TEXT NOT NULL, charged_on TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE, artifacts TEXT NOT NULL, scenes TEXT NOT NULL,
+    facts TEXT NOT NULL, link_seconds REAL,
+    webhook_url TEXT, webhook_done INTEGER NOT NULL DEFAULT 0,
+    webhook_tries INTEGER NOT NULL DEFAULT 0, webhook_next REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (account, ends_at);
 CREATE INDEX IF NOT EXISTS jobs_by_parent ON jobs (parent_id);
 CREATE TABLE IF NOT EXISTS charges (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, account TEXT NOT NULL, gateway TEXT NOT NULL,
     endpoint TEXT NOT NULL, model TEXT NOT NULL, action TEXT NOT NULL, job_id TEXT NOT NULL,
-    credits REAL NOT NULL, refunded INTEGER NOT NULL DEFAULT 0, prompt TEXT NOT NULL
+    credits REAL NOT NULL, refunded INTEGER NOT NULL DEFAULT 0, prompt TEXT NOT NULL,
+    currency TEXT NOT NULL, state TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS charges_by_job ON charges (job_id);
+CREATE INDEX IF NOT EXISTS charges_by_state ON charges (state);
+CREATE TABLE IF NOT EXISTS replays (
+    account TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, job_id TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (account, key)
+);
+CREATE TABLE IF NOT EXISTS inputs (name TEXT PRIMARY KEY, content BLOB NOT NULL);
 """
 
 
@@ -68,14 +80,15 @@ class Job:
     """One accepted submission. All of its future is decided here: its state is a question to the clock.
 
     ``artifacts`` are recipes for files, drawn when they are first fetched; ``scenes`` are the four panels
-    of a grid, from which a follow-up takes one.
+    of a grid, from which a follow-up takes one. ``credits`` is the price in ``currency``, whatever that is
+    called; ``facts`` is what a gateway wants to remember.
     """
 
     id: str
     gateway: str
     endpoint: str
     account: str
-    kind: Literal["image", "audio", "video"]
+    kind: Literal["image", "audio", "video", "text"]
     model: str
     action: str
     prompt: str
@@ -85,6 +98,8 @@ class Job:
     ends_at: float
     credits: float
     token: str
+    currency: str = "Credits"
+    charged_on: Literal["acceptance", "completion"] = "acceptance"
     outcome: Outcome = "succeeded"
     error_code: str | None = None
     error_message: str | None = None
@@ -92,10 +107,15 @@ class Job:
     parent_index: int | None = None
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     scenes: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    #: How long the links live after the end, if it is not the common setting.
+    link_seconds: float | None = None
     webhook_url: str | None = None
     webhook_done: bool = False
+    webhook_tries: int = 0
+    webhook_next: float = 0.0
 
-    def status(self, now: float) -> Literal["queued", "running", "succeeded", "failed", "expired"]:
+    def status(self, now: float) -> Status:
         """Where the job is at ``now``."""
         if now < self.starts_at and now < self.ends_at:
             return "queued"
@@ -103,7 +123,7 @@ class Job:
 
 
 _JOB_COLUMNS = tuple(Job.__dataclass_fields__)
-_JSON_COLUMNS = ("request", "artifacts", "scenes")
+_JSON_COLUMNS = ("request", "artifacts", "scenes", "facts")
 
 
 def _job(row: sqlite3.Row) -> Job:
@@ -112,6 +132,16 @@ def _job(row: sqlite3.Row) -> Job:
         values[name] = json.loads(values[name])
     values["webhook_done"] = bool(values["webhook_done"])
     return Job(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """An idempotency key that was used: with which body, for which job."""
+
+    key: str
+    body: str
+    job_id: str
+    at: float
 
 
 class BalanceTooLow(Exception):  # noqa: N818 an answer, not a defect
@@ -205,31 +235,67 @@ class Store:
 
     # Jobs and charges
 
-    def accept(self, job: Job) -> None:
-        """Write the job, its charge and the new balance: all three, durably, or none.
+    def accept(self, job: Job, replay: Replay | None = None) -> None:
+        """Write the job, its charge, the new balance and its idempotency key: all of it, durably, or nothing.
+
+        A job that is charged on completion has its price held back, so that nobody spends it twice.
 
         :raises BalanceTooLow: and nothing is written.
         """
-        values = asdict(job)
+        values: dict[str, Any] = asdict(job)
         for name in _JSON_COLUMNS:
             values[name] = json.dumps(values[name])
         names = ", ".join(_JOB_COLUMNS)
         slots = ", ".join(f":{name}" for name in _JOB_COLUMNS)
+        values["state"] = "charged" if job.charged_on == "acceptance" else "pending"
         with self._transaction() as db:
-            paid = db.execute(
-                "UPDATE accounts SET balance = balance - :credits"
-                " WHERE id = :account AND balance >= :credits",
-                {"credits": job.credits, "account": job.account},
-            )
-            if paid.rowcount != 1:
+            affordable = db.execute(
+                "SELECT 1 FROM accounts WHERE id = :account AND balance - coalesce((SELECT sum(credits)"
+                " FROM charges WHERE account = :account AND state = 'pending'), 0) >= :credits",
+                values,
+            ).fetchone()
+            if affordable is None:
                 raise BalanceTooLow
+            if values["state"] == "charged":
+                db.execute(
+                    "UPDATE accounts SET balance = balance - :credits WHERE id = :account",
+                    {"credits": job.credits, "account": job.account},
+                )
             db.execute(f"INSERT INTO jobs ({names}) VALUES ({slots})", values)  # noqa: S608 names of a dataclass
             db.execute(
-                "INSERT INTO charges (at, account, gateway, endpoint, model, action, job_id, credits, prompt)"
-                " VALUES (:submitted_at, :account, :gateway, :endpoint, :model, :action, :id, :credits,"
-                " :prompt)",
+                "INSERT INTO charges (at, account, gateway, endpoint, model, action, job_id, credits, prompt,"
+                " currency, state) VALUES (:submitted_at, :account, :gateway, :endpoint, :model, :action, :id,"
+                " :credits, :prompt, :currency, :state)",
                 values,
             )
+            if replay is not None:
+                db.execute(
+                    "INSERT OR REPLACE INTO replays VALUES (?, ?, ?, ?, ?)",
+                    (job.account, replay.key, replay.body, replay.job_id, replay.at),
+                )
+
+    def replay(self, account: str, key: str, since: float) -> Replay | None:
+        """What an idempotency key was used for, if that is not too long ago."""
+        found = self._rows(
+            "SELECT key, body, job_id, at FROM replays WHERE account=? AND key=? AND at>?",
+            account,
+            key,
+            since,
+        )
+        return Replay(**dict(found[0])) if found else None
+
+    # Pictures that were sent in
+
+    def keep_input(self, content: bytes) -> str:
+        """Keep a picture that somebody sent; its name."""
+        name = hashlib.sha256(content).hexdigest()[:24]
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (name, content))
+        return name
+
+    def input(self, name: str) -> bytes:
+        """A picture that was kept."""
+        return bytes(self._rows("SELECT content FROM inputs WHERE name=?", name)[0]["content"])
 
     def job(self, job_id: str) -> Job | None:
         """One job."""
@@ -246,6 +312,25 @@ class Store:
         found = self._rows("SELECT * FROM jobs ORDER BY number DESC LIMIT ? OFFSET ?", limit, offset)
         return [_job(row) for row in found]
 
+    def followup(self, parent_id: str, action: str, index: int) -> Job | None:
+        """The latest follow-up of one kind on one panel of a job."""
+        found = self._rows(
+            "SELECT * FROM jobs WHERE parent_id=? AND action=? AND parent_index=? ORDER BY number DESC LIMIT 1",
+            parent_id,
+            action,
+            index,
+        )
+        return _job(found[0]) if found else None
+
+    def latest(self, account: str, endpoint: str) -> Job | None:
+        """The newest job of an account on one endpoint."""
+        found = self._rows(
+            "SELECT * FROM jobs WHERE account=? AND endpoint=? ORDER BY number DESC LIMIT 1",
+            account,
+            endpoint,
+        )
+        return _job(found[0]) if found else None
+
     def followups(self, parent_id: str, action: str) -> int:
         """How many follow-ups of one kind a job has had."""
         found = self._rows("SELECT count(*) AS n FROM jobs WHERE parent_id=? AND action=?", parent_id, action)
@@ -257,9 +342,9 @@ class Store:
         return int(found[0]["n"])
 
     def spent(self, account: str, since: float) -> float:
-        """Credits charged and not refunded since a moment."""
+        """What was charged and not refunded since a moment."""
         found = self._rows(
-            "SELECT coalesce(sum(credits), 0) AS n FROM charges WHERE account=? AND at>=? AND refunded=0",
+            "SELECT coalesce(sum(credits), 0) AS n FROM charges WHERE account=? AND at>=? AND state='charged'",
             account,
             since,
         )
@@ -271,39 +356,68 @@ class Store:
             found = self._rows("SELECT * FROM charges ORDER BY id")
         else:
             found = self._rows("SELECT * FROM charges WHERE job_id=? ORDER BY id", job_id)
-        return [{**dict(row), "refunded": bool(row["refunded"])} for row in found]
+        return [{**dict(row), "amount": row["credits"], "refunded": bool(row["refunded"])} for row in found]
 
-    def refund_ended(self, now: float) -> None:
-        """Give back what was charged for jobs that have ended without success."""
+    def settle(self, now: float, refunding: Sequence[str]) -> None:
+        """Take what is charged on completion, let go what never will be, and refund what is refunded.
+
+        A job that is charged on completion and ends badly costs nothing: its row stays, with the amount 0.
+
+        :param refunding: the gateways that refund jobs which ended badly.
+        """
         with self._transaction() as db:
-            due: Sequence[sqlite3.Row] = db.execute(
-                "SELECT charges.id, charges.account, charges.credits"
-                " FROM charges JOIN jobs ON jobs.id = job_id"
-                " WHERE refunded=0 AND outcome<>'succeeded' AND ends_at<=?",
+            db.execute(
+                "UPDATE charges SET state='not_charged', credits=0 WHERE state='pending' AND EXISTS (SELECT 1"
+                " FROM jobs WHERE jobs.id = job_id AND outcome<>'succeeded' AND ends_at<=?)",
                 (now,),
-            ).fetchall()
-            for row in due:
-                db.execute("UPDATE charges SET refunded=1 WHERE id=?", (row["id"],))
+            )
+            for row in self._ended(db, "state='pending' AND outcome='succeeded'", now):
+                db.execute("UPDATE charges SET state='charged' WHERE id=?", (row["id"],))
                 db.execute(
-                    "UPDATE accounts SET balance = balance + ? WHERE id=?", (row["credits"], row["account"])
+                    "UPDATE accounts SET balance = balance - ? WHERE id=?", (row["credits"], row["account"])
                 )
+            for row in self._ended(db, "state='charged' AND outcome<>'succeeded'", now):
+                if row["gateway"] in refunding:
+                    db.execute("UPDATE charges SET state='refunded', refunded=1 WHERE id=?", (row["id"],))
+                    db.execute(
+                        "UPDATE accounts SET balance = balance + ? WHERE id=?",
+                        (row["credits"], row["account"]),
+                    )
+
+    def _ended(self, db: sqlite3.Connection, which: str, now: float) -> Sequence[sqlite3.Row]:
+        query = (
+            "SELECT charges.id, charges.account, charges.credits, charges.gateway"  # noqa: S608 our own words
+            f" FROM charges JOIN jobs ON jobs.id = job_id WHERE {which} AND ends_at<=?"
+        )
+        return db.execute(query, (now,)).fetchall()
 
     def webhooks_due(self, now: float) -> list[Job]:
-        """Ended jobs whose webhook was not tried yet."""
+        """Ended jobs whose webhook is to be tried now."""
         found = self._rows(
-            "SELECT * FROM jobs WHERE webhook_url IS NOT NULL AND webhook_done=0 AND ends_at<=?", now
+            "SELECT * FROM jobs WHERE webhook_url IS NOT NULL AND webhook_done=0 AND ends_at<=?"
+            " AND webhook_next<=?",
+            now,
+            now,
         )
         return [_job(row) for row in found]
 
+    def webhook_tried(self, job_id: str, *, done: bool, again_at: float = 0.0) -> None:
+        """Remember a try to deliver a webhook, and whether it was the last."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE jobs SET webhook_done=?, webhook_next=?, webhook_tries=webhook_tries+1 WHERE id=?",
+                (int(done), again_at, job_id),
+            )
+
     def webhook_done(self, job_id: str) -> None:
-        """Remember that the one webhook of a job went out."""
+        """Remember that a webhook has arrived."""
         with self._transaction() as db:
             db.execute("UPDATE jobs SET webhook_done=1 WHERE id=?", (job_id,))
 
     def clear(self) -> None:
         """Forget everything."""
         with self._transaction() as db:
-            for table in ("charges", "jobs", "keys", "accounts", "notes"):
+            for table in ("replays", "inputs", "charges", "jobs", "keys", "accounts", "notes"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 our own names
 
 

@@ -5,20 +5,40 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+#: Gives the bytes of a picture that was sent in, by its name.
+Inputs = Callable[[str], bytes]
 
 #: So much of what was drawn is kept; the rest is drawn again when it is asked for again.
 CACHE_BYTES = 48 << 20
 
+#: From so many pixels on (4K) a picture gets the grain that real ones have: smooth ones pack far too well.
+_HEAVY = 6_000_000
+
 
 def picture(
-    scene: Mapping[str, Any], width: int, height: int, *, name: str, number: int | None = None
+    scene: Mapping[str, Any],
+    width: int,
+    height: int,
+    *,
+    name: str,
+    number: int | None = None,
+    media_type: str = "image/png",
+    quality: int = 90,
+    grain: bool = False,
 ) -> dict[str, Any]:
-    """An artifact: one scene as PNG; with a number if it is one panel of a grid."""
+    """An artifact: one scene, as PNG by default; with a number if it is one panel of a grid.
+
+    ``quality`` is how much is left of it in the formats that lose something. ``grain`` makes a large picture
+    as heavy as one by a real model.
+    """
     return {
+        "grain": grain,
         "name": name,
-        "media_type": "image/png",
+        "media_type": media_type,
+        "quality": quality,
         "draw": "scene",
         "scene": scene,
         "width": width,
@@ -34,6 +54,23 @@ def grid(scenes: Sequence[Mapping[str, Any]], width: int, height: int, *, name: 
         "media_type": "image/png",
         "draw": "grid",
         "scenes": list(scenes),
+        "width": width,
+        "height": height,
+    }
+
+
+def preview(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    """How an artifact looks before it is finished."""
+    return {**artifact, "name": "preview.png", "media_type": "image/png", "blurred": True}
+
+
+def sent_in(source: str, width: int, height: int, *, name: str) -> dict[str, Any]:
+    """An artifact: a picture that the caller sent, as it was kept."""
+    return {
+        "name": name,
+        "media_type": "image/png",
+        "draw": "source",
+        "source": source,
         "width": width,
         "height": height,
     }
@@ -56,28 +93,40 @@ def film(scene: Mapping[str, Any], width: int, height: int, *, name: str) -> dic
     }
 
 
-def made(artifact: Mapping[str, Any], scale: float) -> bytes:
+def made(artifact: Mapping[str, Any], scale: float, inputs: Inputs | None = None) -> bytes:
     """The bytes of an artifact. ``scale`` below 1 makes a smaller picture of the same scene."""
     # Late: the first picture may take a moment longer, but a sandbox that only counts never loads Pillow.
     from airflow_provider_orux.sandbox import drawing, recordings
 
     if artifact["draw"] == "song":
         return recordings.tune(artifact["seed"], artifact["seconds"])
+    if artifact["draw"] == "source" and inputs is not None:
+        return inputs(artifact["source"])
     width, height = (max(16, round(artifact[side] * scale)) for side in ("width", "height"))
     if artifact["draw"] == "film":
         return recordings.clip(artifact["scene"], width, height)
     if artifact["draw"] == "grid":
-        return drawing.png(drawing.draw_grid(artifact["scenes"], width, height))
-    image = drawing.draw_scene(artifact["scene"], width, height)
-    if artifact["number"] is not None:
-        drawing.number(image, artifact["number"])
+        image = drawing.draw_grid(artifact["scenes"], width, height, inputs=inputs)
+    else:
+        image = drawing.draw_scene(artifact["scene"], width, height, inputs=inputs)
+        if artifact["number"] is not None:
+            drawing.number(image, artifact["number"])
+        if artifact.get("grain") and width * height >= _HEAVY:
+            image = drawing.grained(image, str(artifact["scene"]["seed"]))
+    if artifact.get("blurred"):
+        image = drawing.blurred(image)
+    if artifact["media_type"] == "image/jpeg":
+        return drawing.jpeg(image, artifact["quality"])
+    if artifact["media_type"] == "image/webp":
+        return drawing.webp(image, artifact["quality"])
     return drawing.png(image)
 
 
 class Studio:
     """Draws, and remembers what it drew lately."""
 
-    def __init__(self, *, keep_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, inputs: Inputs | None = None, *, keep_bytes: int = CACHE_BYTES) -> None:
+        self._inputs = inputs
         self._keep_bytes = keep_bytes
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
@@ -91,7 +140,7 @@ class Studio:
         with self._easel:
             kept = self.kept(name)
             if kept is None:
-                kept = made(artifact, scale)
+                kept = made(artifact, scale, self._inputs)
                 self._keep(name, kept)
         return kept
 

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from airflow_provider_orux.sandbox import SandboxServer
 
 #: Jobs are done as soon as they are accepted, and pictures are small, unless a test says otherwise.
-QUICK = {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "picture_scale": 0.25}
+QUICK = {
+    "queue_seconds": 0,
+    "run_seconds": 0,
+    "sync_seconds": 0,
+    "picture_scale": 0.25,
+    "yescale_sync_seconds": 0,
+}
+
+
+def picture(colour: str = "orange", size: tuple[int, int] = (300, 200), form: str = "PNG") -> bytes:
+    """A picture of one colour, as somebody might send it in."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, form)
+    return out.getvalue()
+
+
+def base64_of(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def data_url(colour: str = "orange", size: tuple[int, int] = (300, 200)) -> str:
+    return "data:image/png;base64," + base64_of(picture(colour, size))
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +63,24 @@ def api(sandbox: SandboxServer) -> Iterator[httpx.Client]:
 def anyone(sandbox: SandboxServer) -> Iterator[httpx.Client]:
     """A client without a key."""
     with httpx.Client(base_url=sandbox.url, timeout=10, trust_env=False, verify=False) as client:
+        yield client
+
+
+@pytest.fixture
+def yescale(sandbox: SandboxServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {sandbox.key_of('yescale')}"}
+    with httpx.Client(
+        base_url=sandbox.url_of("yescale"), headers=headers, timeout=10, trust_env=False, verify=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def relay(sandbox: SandboxServer) -> Iterator[httpx.Client]:
+    headers = {"X-API-Key": sandbox.key_of("opengpu_relay")}
+    with httpx.Client(
+        base_url=sandbox.url_of("opengpu_relay"), headers=headers, timeout=10, trust_env=False, verify=False
+    ) as client:
         yield client
 
 

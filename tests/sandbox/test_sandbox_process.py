@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 import airflow_provider_orux.sandbox as package
-from airflow_provider_orux.sandbox import SANDBOX_KEY, SandboxServer, cli
+from airflow_provider_orux.sandbox import RELAY_KEY, SANDBOX_KEY, YESCALE_KEY, SandboxServer, cli
 
 TASKS = "/api/v1/tasks"
 FOX = {"model": "recraft-v3", "prompt": "a fox"}
@@ -84,6 +84,12 @@ def test_killed_and_started_again_it_knows_every_job_and_charge(tmp_path):
             "password": SANDBOX_KEY,
             "extra": {"allow_private_hosts": True},
         }
+        for variable, kind, key in (
+            ("YESCALE", "yescale", YESCALE_KEY),
+            ("OPENGPU_RELAY", "opengpu_relay", RELAY_KEY),
+        ):
+            told = json.loads(said.split(f"AIRFLOW_CONN_{variable}_DEFAULT='")[1].split("'")[0])
+            assert (told["conn_type"], told["host"], told["password"]) == (kind, url, key)
         httpx.post(f"{url}/_sandbox/clock", json={"advance": 5000})
         ids = [httpx.post(url + TASKS, json=FOX, headers=HEADERS).json()["task_id"] for _ in range(3)]
         before = httpx.get(f"{url}/_sandbox/charges").json()
