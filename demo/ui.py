@@ -33,7 +33,10 @@ def main(argv: list[str] | None = None) -> int:
         env = environment(
             home / "airflow",
             bundles={"examples": ROOT / "example_dags"},
-            AIRFLOW_CONN_ORUX_DEFAULT=server.connection(),
+            AIRFLOW_CONN_ORUX_DEFAULT=server.connection("orux"),
+            AIRFLOW_CONN_YESCALE_DEFAULT=server.connection("yescale"),
+            AIRFLOW_CONN_OPENGPU_RELAY_DEFAULT=server.connection("opengpu_relay"),
+            AIRFLOW_VAR_ORUX_CONTENT_DB=f"{home}/content.sqlite",
             AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{home}/pictures",
             AIRFLOW__API__HOST="127.0.0.1",
             AIRFLOW__API__PORT=str(options.port),

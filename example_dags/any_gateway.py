@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pendulum
 from airflow.sdk import DAG, Param
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 
+# A pool with as many slots as the account runs at once; see the page "Pools".
+POOL = os.environ.get("ORUX_POOL", "default_pool")
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
 
 with DAG(
@@ -15,6 +19,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     catchup=False,
+    default_args={"pool": POOL},
     params={
         "conn_id": Param("orux_default", type="string", description="a connection of any of the three types"),
         "prompt": Param("a red fox in the snow, watercolour", type="string", minLength=1),

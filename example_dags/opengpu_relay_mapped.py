@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pendulum
@@ -10,6 +11,8 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 
+# A pool with as many slots as the account runs at once; see the page "Pools".
+POOL = os.environ.get("ORUX_POOL", "default_pool")
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
 TABLE = Path(__file__).parent / "data" / "products.csv"
 
@@ -19,6 +22,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     catchup=False,
+    default_args={"pool": POOL},
     tags=["orux", "opengpu-relay"],
 ) as dag:
     # [START howto_relay_mapped]

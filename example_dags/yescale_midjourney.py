@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pendulum
 from airflow.sdk import DAG
 
@@ -12,6 +14,8 @@ from airflow_provider_orux.operators.midjourney import (
     OruxUpscaleOperator,
 )
 
+# A pool with as many slots as the account runs at once; see the page "Pools".
+POOL = os.environ.get("ORUX_POOL", "default_pool")
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
 
 with DAG(
@@ -20,7 +24,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     catchup=False,
-    default_args={"conn_id": "yescale_default"},
+    default_args={"conn_id": "yescale_default", "pool": POOL},
     tags=["orux", "yescale", "midjourney"],
 ) as dag:
     # [START howto_yescale_chain]

@@ -24,8 +24,11 @@ Seed = Annotated[
     int, Field(description="Best effort: the same seed, prompt and model usually give the same picture.")
 ]
 Count = Annotated[int, Field(ge=1, le=4, description="How many images.")]
-_SHAPE = Field(description="Shape of the picture, width:height.")
-FluxRatio = Annotated[Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"], _SHAPE]
+FluxRatio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
+
+SHAPE = "Shape of the picture, width:height."
+# A description beside the default and not in an Annotated: typing takes two Literals of the same values for one, and
+# would give both models the order of the first.
 
 
 class OruxRequest(GenerationRequest):
@@ -58,7 +61,9 @@ class Gemini3ProImage(OruxRequest):
 
     model: ClassVar[str] = "gemini-3-pro-image"
     prompt: Prompt
-    aspect_ratio: Annotated[Literal["1:1", "16:9", "9:16", "4:3", "3:4", "21:9"], _SHAPE] = "1:1"
+    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4", "21:9"] = Field(
+        default="1:1", description=SHAPE
+    )
     n: Count = 1
     seed: Seed | None = None
     webhook_url: Webhook | None = None
@@ -69,7 +74,7 @@ class FluxKontextPro(OruxRequest):
 
     model: ClassVar[str] = "flux-kontext-pro"
     prompt: Prompt
-    aspect_ratio: FluxRatio = "1:1"
+    aspect_ratio: FluxRatio = Field(default="1:1", description=SHAPE)
     prompt_upsampling: Annotated[
         bool, Field(description="Whether the upstream rewrites the prompt for higher quality.")
     ] = False
@@ -85,7 +90,7 @@ class FluxKontextMax(OruxRequest):
 
     model: ClassVar[str] = "flux-kontext-max"
     prompt: Prompt
-    aspect_ratio: FluxRatio = "1:1"
+    aspect_ratio: FluxRatio = Field(default="1:1", description=SHAPE)
     reference_image_url: Annotated[HttpsUrl, Field(description="Reference image to condition on.")] | None = (
         None
     )
@@ -98,7 +103,7 @@ class RunwayGen4Image(OruxRequest):
 
     model: ClassVar[str] = "runway-gen4-image"
     prompt: Prompt
-    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1", "4:3", "3:4"], _SHAPE] = "16:9"
+    aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = Field(default="16:9", description=SHAPE)
     reference_images: (
         Annotated[list[HttpsUrl], Field(max_length=3, description="Up to 3 reference image URLs.")] | None
     ) = None
@@ -126,7 +131,7 @@ class Seedream4(OruxRequest):
     model: ClassVar[str] = "seedream-4-0"
     prompt: Prompt
     size: Annotated[Literal["1K", "2K", "4K"], Field(description="Resolution tier.")] = "2K"
-    aspect_ratio: Annotated[Literal["1:1", "16:9", "9:16", "4:3", "3:4"], _SHAPE] = "1:1"
+    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4"] = Field(default="1:1", description=SHAPE)
     watermark: Annotated[bool, Field(description="Whether the upstream stamps a watermark.")] = False
     webhook_url: Webhook | None = None
 

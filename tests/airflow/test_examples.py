@@ -374,6 +374,7 @@ Path(report).write_text(json.dumps({
 
 
 @pytest.mark.postgres
+@pytest.mark.timeout(600)
 def test_the_mapped_chain_on_postgresql(sandbox, postgres, tmp_path):
     prompts = ["a lighthouse at dawn, " + "with a long description " * 40, "a paper boat in the rain"]
     env = os.environ | {
