@@ -53,10 +53,14 @@ docs: venv  ## build the documentation into docs/_build/html
 ui: venv  ## a standalone Airflow with the example DAGs and the sandbox, on loopback
 	@$(BIN)/python -m demo.ui $(ARGS)
 
-bench: venv  ## short benchmarks
+$(VENV)/.bench: $(VENV)/.complete
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+bench: $(VENV)/.bench  ## short benchmarks
 	$(BIN)/python -m benchmarks
 
-bench-full: venv  ## all benchmarks, five repeats
+bench-full: $(VENV)/.bench  ## all benchmarks, five repeats
 	$(BIN)/python -m benchmarks --full
 
 clean:  ## remove what was built (not .venv)
