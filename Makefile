@@ -15,7 +15,7 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-lowest crash chaos distributed lint format docs ui bench bench-full clean
+.PHONY: demo test test-lowest crash chaos backfill distributed lint format docs ui bench bench-full clean
 demo: venv  ## run the main job on the embedded sandbox and leave pictures to look at
 	@$(BIN)/python -m demo
 
@@ -33,6 +33,9 @@ crash: venv  ## kill every process at every boundary of a real Airflow; writes d
 
 chaos: venv  ## 200 seeded random fault schedules
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+backfill: venv  ## thirty days of the content pipeline, twice: the second time costs nothing
+	ORUX_BACKFILL_DAYS=30 $(BIN)/python -m pytest -q -s tests/airflow/test_backfill.py
 
 distributed: venv  ## the chain on CeleryExecutor with Redis and PostgreSQL
 	$(BIN)/python -m tests.distributed $(ARGS)
