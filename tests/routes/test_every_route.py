@@ -1,0 +1,185 @@
+"""Every typed request of every gateway, through our client over HTTP to the sandbox and back: made, paid, there.
+
+The sandbox was written from the documents alone and shares no code with the client, so each test compares two
+readings of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.sync import GatewayClient
+from airflow_provider_orux.gateways.registry import gateway_for
+from airflow_provider_orux.models.catalogue import requests_of
+from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.orux import VIDEO_MODELS
+from airflow_provider_orux.models.pictures import picture_fields
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+from airflow_provider_orux.sandbox.server import SandboxServer
+
+FAST = {
+    "queue_seconds": 0.02,
+    "run_seconds": 0.05,
+    "sync_seconds": 0.01,
+    "yescale_sync_seconds": 0.01,
+    "picture_scale": 0.25,
+    "max_concurrency": 0,
+    "relay_rate_limit": 0,
+    "usd": 1000,
+    "credits": 100_000,
+}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with SandboxServer(FAST) as running:
+        yield running
+
+
+def data_url(colour: str) -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (96, 96), colour).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def client_for(server: Any, name: str, **options: Any) -> GatewayClient:
+    settings = ClientSettings(base_url=server.url_of(name), key=server.key_of(name), backoff_base=0.01)
+    return GatewayClient(gateway_for(name, options), settings)
+
+
+def finish(client: GatewayClient, job: Job, server: Any) -> Job:
+    end = time.monotonic() + 30
+    while not job.status.is_terminal and time.monotonic() < end:
+        time.sleep(0.03)
+        job = client.poll(job.job_id)
+    return job
+
+
+def make(client: GatewayClient, request: GenerationRequest, server: Any, way: str | None = None) -> Job:
+    if client.gateway.route(request, wanted=way) == "sync":  # type: ignore[arg-type]
+        return client.generate(request, local_id="local")
+    return finish(client, client.submit(request, idempotency_key=f"key-{time.monotonic_ns()}"), server)
+
+
+def sample(cls: type[GenerationRequest], client: GatewayClient, server: Any) -> GenerationRequest:
+    """The request with its required fields, and the smallest pictures."""
+    fields: dict[str, Any] = {}
+    pictures = picture_fields(cls)
+    for name, field in cls.model_fields.items():
+        if name in pictures:
+            if not field.is_required():
+                continue
+            many = "list" in str(field.annotation)
+            fields[name] = [data_url("#c33"), data_url("#36c")] if many else data_url("#c33")
+        elif not field.is_required():
+            continue
+        elif name == "parent_job_id":
+            imagine = next(c for c in client.gateway.requests if c.verb == "imagine")
+            parent = make(client, imagine(prompt="a fox"), server)
+            assert parent.status is JobStatus.SUCCEEDED
+            fields[name] = parent.job_id
+        elif name == "index":
+            fields[name] = 2
+        elif name == "image_url":
+            fields[name] = "https://example.com/fox.png"
+        elif name == "size":
+            fields[name] = "1K"
+        else:
+            fields[name] = "a fox in the snow"
+    if "prompt" in cls.model_fields and cls.verb == "generate":
+        fields["prompt"] = "a fox in the snow"
+    return cls(**fields)
+
+
+def check(job: Job, cls_kind: str, server: Any) -> None:
+    assert job.status is JobStatus.SUCCEEDED, job
+    if cls_kind == "text":
+        assert job.text or job.artifacts
+        return
+    assert job.artifacts
+    for artifact in job.artifacts:
+        if artifact.inline is not None:
+            text = artifact.inline.partition("base64,")[2] or artifact.inline
+            content = base64.b64decode(text)
+        else:
+            answer = httpx.get(str(artifact.url))
+            assert answer.status_code == 200
+            content = answer.content
+        if cls_kind == "image":
+            with Image.open(io.BytesIO(content)) as picture:
+                picture.load()
+        else:
+            assert len(content) > 100
+
+
+def ids(cls: type[GenerationRequest]) -> str:
+    return f"{cls.model}-{cls.verb}"
+
+
+@pytest.mark.parametrize("cls", requests_of("orux"), ids=ids)
+def test_orux(server, cls):
+    with client_for(server, "orux") as client:
+        check(make(client, sample(cls, client, server), server), cls.kind, server)
+
+
+ORUX_IMAGES = [c for c in requests_of("orux") if c.kind == "image" and c.verb == "generate"]
+
+
+@pytest.mark.parametrize("cls", ORUX_IMAGES, ids=ids)
+def test_orux_images_as_tasks(server, cls):
+    with client_for(server, "orux", route="tasks") as client:
+        check(make(client, sample(cls, client, server), server), cls.kind, server)
+
+
+@pytest.mark.parametrize("model", VIDEO_MODELS)
+def test_orux_video(server, model):
+    with client_for(server, "orux") as client:
+        request = CustomRequest(name=model, body={"prompt": "waves"})
+        check(make(client, request, server, "tasks"), "video", server)
+
+
+@pytest.mark.parametrize("cls", requests_of("yescale"), ids=ids)
+def test_yescale(server, cls):
+    with client_for(server, "yescale") as client:
+        check(make(client, sample(cls, client, server), server), cls.kind, server)
+
+
+def test_yescale_batch_fetch(server):
+    with client_for(server, "yescale", batch_fetch="on") as client:
+        imagine = next(c for c in client.gateway.requests if c.verb == "imagine")
+        jobs = [client.submit(imagine(prompt=f"fox {n}")).job_id for n in range(3)]
+        end = time.monotonic() + 20
+        found: dict[str, Job] = {}
+        while time.monotonic() < end:
+            batch = client.gateway.poll_batch(jobs)
+            found = client.run(client.calls.read(batch, lambda r: client.gateway.read_batch(jobs, r)))
+            if all(j in found and found[j].status.is_terminal for j in jobs):
+                break
+            time.sleep(0.05)
+        assert {found[j].status for j in jobs} == {JobStatus.SUCCEEDED}
+
+
+RELAY = [
+    pytest.param(generation, cls, id=f"{generation}-{cls.model}")
+    for generation in (1, 2)
+    for cls in gateway_for("opengpu_relay", {"generation": generation}).requests
+]
+
+
+@pytest.mark.parametrize("way", ["sync", "tasks"])
+@pytest.mark.parametrize(("generation", "cls"), RELAY)
+def test_relay(server, generation, cls, way):
+    server.configure(relay_generation=generation)
+    try:
+        with client_for(server, "opengpu_relay", generation=generation) as client:
+            check(make(client, sample(cls, client, server), server, way), cls.kind, server)
+    finally:
+        server.configure(relay_generation=2)
