@@ -47,11 +47,11 @@ class ClientSettings:
     max_answer_bytes: int = 512 * MIB
 
     def __post_init__(self) -> None:
-        if not _is_reachable(self.base_url, schemes=("http", "https")):
+        if not is_reachable(self.base_url, schemes=("http", "https")):
             raise ConfigurationError(
                 "The connection's host must look like https://host or http://127.0.0.1:8810", charged="no"
             )
-        if self.proxy is not None and not _is_reachable(self.proxy, schemes=PROXY_SCHEMES):
+        if self.proxy is not None and not is_reachable(self.proxy, schemes=PROXY_SCHEMES):
             raise ConfigurationError(
                 "The proxy of the connection must look like http://host:3128", param="proxy", charged="no"
             )
@@ -74,8 +74,10 @@ class ClientSettings:
         return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _is_reachable(url: str, *, schemes: tuple[str, ...]) -> bool:
+def is_reachable(url: str, *, schemes: tuple[str, ...]) -> bool:
     """Whether a URL names a host and port that a socket takes: what it does not take fails there, untyped."""
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        return False
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

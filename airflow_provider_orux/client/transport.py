@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import ssl
+import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
 
 from airflow_provider_orux.client.flow import Send, TransportFailure
-from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.settings import PROXY_SCHEMES, ClientSettings, is_reachable
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.models.errors import ConfigurationError, InvalidRequestError, redact
@@ -32,7 +33,7 @@ NEVER_SENT = (
 """Failures before the first byte of the request left: the gateway never saw it."""
 
 
-UNANSWERED = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
+UNANSWERED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
 """What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
 operating system or from the reading of an answer, and must not turn a paid request into an untyped error."""
 
@@ -77,6 +78,8 @@ def open_client(make: Callable[..., AnyClient], arguments: dict[str, Any]) -> An
 
     :raises ConfigurationError: httpx cannot be set up like this (a proxy of a kind that needs another package, say).
     """
+    if "proxy" not in arguments:
+        _check_environment()
     try:
         return make(**arguments)
     except (httpx.InvalidURL, ValueError, ImportError) as e:
@@ -86,6 +89,16 @@ def open_client(make: Callable[..., AnyClient], arguments: dict[str, Any]) -> An
             "connection's host and proxy, and at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
             charged="no",
         ) from (e if isinstance(e, ImportError) else None)
+
+
+def _check_environment() -> None:
+    for kind, proxy in urllib.request.getproxies().items():
+        url = proxy if "://" in proxy else f"http://{proxy}"
+        if kind in ("http", "https", "all") and not is_reachable(url, schemes=PROXY_SCHEMES):
+            raise ConfigurationError(
+                f"The environment variable {kind.upper()}_PROXY holds no URL of a proxy, like http://host:3128",
+                charged="no",
+            )
 
 
 def build_request(
@@ -161,7 +174,7 @@ class BodyReader:
         self, response: httpx.Response, *, max_bytes: int, deadline: float, key: str | None = None
     ) -> None:
         self.response = response
-        self.key = key if key and len(key) >= 4 else None
+        self.key = key
         self.max_bytes = max_bytes
         self.deadline = deadline
         self.parts: list[bytes] = []
@@ -189,7 +202,4 @@ class BodyReader:
         """The answer as a plain value."""
         headers = {k.lower(): v for k, v in self.response.headers.items()}
         body = b"".join(self.parts)
-        if self.key is not None:
-            headers = {k: v.replace(self.key, "***") for k, v in headers.items()}
-            body = body.replace(self.key.encode(), b"***")
-        return HttpResponse(self.response.status_code, headers, body, self.truncated)
+        return HttpResponse(self.response.status_code, headers, body, self.truncated).without(self.key)

@@ -26,7 +26,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 Route = Literal["sync", "tasks"]
 
 NOTHING_ACCEPTED = frozenset(
-    {400, 401, 402, 403, 404, 405, 406, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 451}
+    {400, 401, 402, 403, 404, 405, 406, 407, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 451}
 )
 """HTTP statuses that by their meaning (RFC 9110) say that the request was refused and not carried out."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
@@ -57,6 +57,16 @@ class HttpResponse:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     truncated: bool = False
+
+    def without(self, secret: str | None) -> HttpResponse:
+        """The same answer, this secret blanked out of it: a gateway or proxy may repeat the key that it was sent."""
+        if not secret or len(secret) < 4:
+            return self
+        raw = secret.encode()
+        if raw not in self.body and not any(secret in value for value in self.headers.values()):
+            return self
+        headers = {name: value.replace(secret, "***") for name, value in self.headers.items()}
+        return replace(self, headers=headers, body=self.body.replace(raw, b"***"))
 
     def quote(self, limit: int = 200) -> str:
         """The first part of the body on one line, without anything that looks like a key."""

@@ -331,6 +331,10 @@ def _decide_submitted(
             job_id=record.job_id,
             charged="yes" if record.synchronous else "unknown",
             retry_helps=False,
+            next_step="With on_clear='reattach' neither a retry nor a clear pays for a new job. To give this one up, "
+            "run `airflow orux ledger discard` for this task instance and clear the task."
+            if policy.on_clear == "reattach"
+            else None,
         )
     )
 

@@ -24,6 +24,8 @@ class OruxJobTrigger(BaseTrigger):
     :param poll_interval: seconds between polls; None: the schedule decides.
     :param started: epoch seconds when the job was accepted; None: when the trigger starts.
     :param auth_grace: seconds for which a refused key does not end the waiting.
+    :param kind: what kind of job it is (``midjourney-v7:upscale``): jobs of one kind take about the same time, and
+        are first asked for when the first of them can be done. None: not known, the connection's jobs are looked at.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class OruxJobTrigger(BaseTrigger):
         poll_interval: float | None = None,
         started: float | None = None,
         auth_grace: float = AUTH_GRACE,
+        kind: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
@@ -42,6 +45,7 @@ class OruxJobTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.started = started
         self.auth_grace = auth_grace
+        self.kind = kind
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that rebuild the trigger in another process."""
@@ -54,6 +58,7 @@ class OruxJobTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "started": self.started,
                 "auth_grace": self.auth_grace,
+                **({} if self.kind is None else {"kind": self.kind}),
             },
         )
 
@@ -65,8 +70,9 @@ class OruxJobTrigger(BaseTrigger):
             poll_interval=self.poll_interval,
             started=self.started if self.started is not None else time.time(),
             auth_grace=self.auth_grace,
+            kind=self.kind,
         )
-        yield TriggerEvent(outcome.model_dump(mode="json", exclude_none=True))  # type: ignore[no-untyped-call]
+        yield TriggerEvent(outcome.model_dump(mode="json", exclude_none=True))
 
     async def on_kill(self) -> None:
         """Say the truth: no gateway of ours documents a way to cancel a job.

@@ -1,0 +1,666 @@
+"""The poller with many jobs, against a scripted gateway on a socket: limits, groups, held requests, storms."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import re
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from airflow_provider_orux.client.settings import POLL_LIMIT
+from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection
+from airflow_provider_orux.lifecycle.outcome import Outcome
+from airflow_provider_orux.triggers import hub as hub_module
+from airflow_provider_orux.triggers.hub import PollHub
+
+Answer = tuple[int, Any, dict[str, str]]
+
+
+class Server:
+    """An HTTP/1.1 server; ``script`` says what to answer: (status, JSON or bytes, headers), or None to cut."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[float, str, str, bytes, str]] = []
+        self.connections = self.in_flight = self.most_in_flight = 0
+        self.script: Callable[[str, str, bytes], Awaitable[Answer | None]] = self.nothing
+        self.port = 0
+
+    async def nothing(self, method: str, target: str, body: bytes) -> Answer | None:
+        return 404, {"error": {"code": "x", "type": "invalid_request_error", "message": "?"}}, {}
+
+    def count(self, target: str) -> int:
+        return sum(1 for request in self.requests if target in request[2])
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                method, target, _ = head.split(" ", 2)
+                length = re.search(r"content-length: *(\d+)", head, re.IGNORECASE)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                key = re.search(r"authorization: *(.+)\r", head, re.IGNORECASE)
+                self.requests.append((time.monotonic(), method, target, body, key[1] if key else ""))
+                self.in_flight += 1
+                self.most_in_flight = max(self.most_in_flight, self.in_flight)
+                try:
+                    answer = await self.script(method, target, body)
+                finally:
+                    self.in_flight -= 1
+                if answer is None:
+                    return
+                status, value, headers = answer
+                payload = value if isinstance(value, bytes) else json.dumps(value).encode()
+                extra = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{extra}"
+                    f"Content-Length: {len(payload)}\r\n\r\n".encode()
+                    + payload
+                )
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def scripted() -> AsyncIterator[Server]:
+    server = Server()
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=1024)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+
+
+def connection(server: Server, conn_type: str = "orux", key: str = "k-1", **extra: Any) -> GatewayConnection:
+    return read_connection(
+        conn_id="c", conn_type=conn_type, host=f"http://127.0.0.1:{server.port}", port=None, schema=None,
+        password=key, extra={"max_in_flight_polls": 8, **extra},
+    )  # fmt: skip
+
+
+def hub_of(found: GatewayConnection | Callable[[], GatewayConnection]) -> PollHub:
+    async def lookup(conn_id: str) -> GatewayConnection:
+        return found() if callable(found) else found
+
+    return PollHub("c", lookup=lookup)
+
+
+def running(job: str) -> dict[str, Any]:
+    return {"task_id": job, "status": "RUNNING"}
+
+
+def done(job: str) -> dict[str, Any]:
+    return {"task_id": job, "status": "SUCCESS", "result_urls": [f"https://cdn.example/{job}.png"]}
+
+
+def orux_job(target: str) -> str:
+    return target.rpartition("/")[2]
+
+
+async def wait(
+    hub: PollHub, job: str, interval: float | None = 0.05, seconds: float = 60.0, **more: Any
+) -> Outcome:
+    return await hub.wait(job, deadline=time.time() + seconds, poll_interval=interval, **more)
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    """A story, after which nothing may be left on the loop."""
+
+    async def whole() -> None:
+        await asyncio.wait_for(story(), 60)
+        for _ in range(20):
+            if not hub_module._closing:
+                break
+            await asyncio.sleep(0.05)
+        assert not hub_module._closing
+
+    asyncio.run(whole())
+
+
+# -- limits -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("slots", [1, 8])
+def test_polls_under_way_and_connections_are_bounded(slots):
+    async def story() -> None:
+        async with scripted() as server:
+            seen: dict[str, int] = {}
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                await asyncio.sleep(0.005)
+                job = orux_job(target)
+                seen[job] = seen.get(job, 0) + 1
+                return 200, (done(job) if seen[job] >= 3 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server, max_in_flight_polls=slots))
+            outcomes = await asyncio.gather(*(wait(hub, f"j{i}") for i in range(100)))
+            assert [o.job_id for o in outcomes] == [f"j{i}" for i in range(100)]
+            assert {o.kind for o in outcomes} == {"job"}
+            assert server.most_in_flight == slots
+            assert server.connections == slots
+            assert len(server.requests) == 300
+
+    run(story)
+
+
+def test_with_one_slot_jobs_take_turns_and_none_starves():
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                await asyncio.sleep(0.01)
+                return 200, running(orux_job(target)), {}
+
+            server.script = script
+            hub = hub_of(connection(server, max_in_flight_polls=1))
+            waits = [asyncio.create_task(wait(hub, f"j{i}")) for i in range(20)]
+            await asyncio.sleep(1.5)
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+            counts = [len([r for r in server.requests if orux_job(r[2]) == f"j{i}"]) for i in range(20)]
+            assert sum(counts) > 60
+            assert max(counts) - min(counts) <= 1
+
+    run(story)
+
+
+def test_cancelled_jobs_leave_nothing_behind_and_disturb_no_other():
+    async def story() -> None:
+        async with scripted() as server:
+            ended = False
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                await asyncio.sleep(0.02)
+                job = orux_job(target)
+                return 200, (done(job) if ended else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server))
+            before = asyncio.all_tasks()
+            kept = asyncio.create_task(wait(hub, "kept"))
+            others = [asyncio.create_task(wait(hub, f"j{i}")) for i in range(200)]
+            await asyncio.sleep(0.5)
+            for task in others:
+                task.cancel()
+            assert all(
+                isinstance(r, asyncio.CancelledError)
+                for r in await asyncio.gather(*others, return_exceptions=True)
+            )
+            await asyncio.sleep(0.1)
+            asked = sum(server.count(f"/j{i}") for i in range(200))
+            await asyncio.sleep(0.3)
+            assert sum(server.count(f"/j{i}") for i in range(200)) == asked, "a cancelled job is still polled"
+            assert len(hub._waiters) == 1
+            assert hub._queue.entries <= 65
+            ended = True
+            assert (await kept).kind == "job"
+            await asyncio.sleep(0.05)
+            left = asyncio.all_tasks() - before - {t for t in asyncio.all_tasks() if "serve" in repr(t)}
+            assert left == set()
+            assert (hub._timer, len(hub._queue), len(hub._asking)) == (None, 0, 0)
+
+    run(story)
+
+
+def test_a_thousand_waiting_jobs_cost_little_memory_each():
+    async def story() -> None:
+        async with scripted() as server:
+            hub = hub_of(connection(server))
+            first = asyncio.create_task(wait(hub, "first", interval=30.0))
+            await asyncio.sleep(0.2)
+            gc.collect()
+            tracemalloc.start()
+            waits = [asyncio.create_task(wait(hub, f"j{i}", interval=30.0)) for i in range(1000)]
+            await asyncio.sleep(0.2)
+            gc.collect()
+            used, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            for task in (first, *waits):
+                task.cancel()
+            await asyncio.gather(first, *waits, return_exceptions=True)
+            assert used / 1000 < 8 * 1024
+
+    run(story)
+
+
+def test_no_log_line_per_poll(caplog):
+    async def story() -> None:
+        async with scripted() as server:
+            seen: dict[str, int] = {}
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                job = orux_job(target)
+                seen[job] = seen.get(job, 0) + 1
+                return 200, (done(job) if seen[job] >= 5 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server))
+            await asyncio.gather(*(wait(hub, f"j{i}", 0.02) for i in range(50)))
+
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_orux")
+    run(story)
+    assert [r for r in caplog.records if r.name.startswith("airflow_provider_orux")] == []
+
+
+# -- groups -------------------------------------------------------------------------------------------------
+def task(job: str, ended: bool) -> dict[str, Any]:
+    value: dict[str, Any] = {"id": job, "action": "IMAGINE", "status": "SUCCESS" if ended else "IN_PROGRESS"}
+    if ended:
+        value["imageUrl"] = f"https://cdn.example/{job}.png"
+    return value
+
+
+def test_what_is_due_is_asked_for_in_groups():
+    async def story() -> None:
+        async with scripted() as server:
+            began = time.monotonic()
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                assert target.endswith("list-by-condition"), target
+                ids = json.loads(body)["ids"]
+                assert 1 < len(ids) <= 50
+                return 200, [task(i, time.monotonic() - began > 0.5) for i in ids], {}
+
+            server.script = script
+            hub = hub_of(connection(server, "yescale", batch_fetch="on", max_in_flight_polls=1))
+            outcomes = await asyncio.gather(*(wait(hub, f"mj:{i}", 0.2) for i in range(200)))
+            assert [o.job_id for o in outcomes] == [f"mj:{i}" for i in range(200)]
+            assert len(server.requests) <= 4 * 6
+
+    run(story)
+
+
+def test_a_job_that_is_missing_in_the_group_is_asked_for_by_itself():
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                if target.endswith("list-by-condition"):
+                    return 200, [task(i, False) for i in json.loads(body)["ids"] if i != "2"], {}
+                return 200, task("2", True), {}
+
+            server.script = script
+            hub = hub_of(connection(server, "yescale", batch_fetch="on"))
+            waits = {i: asyncio.create_task(wait(hub, f"mj:{i}", 0.1)) for i in range(4)}
+            outcome = await waits[2]
+            assert outcome.kind == "job"
+            assert not any(waits[i].done() for i in (0, 1, 3))
+            for pending in waits.values():
+                pending.cancel()
+            await asyncio.gather(*waits.values(), return_exceptions=True)
+
+    run(story)
+
+
+def test_a_gateway_without_the_group_poll_is_asked_one_by_one(caplog):
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                if target.endswith("list-by-condition"):
+                    return 404, {"error": {"message": "Invalid URL", "code": "not_found"}}, {}
+                return 200, task(target.split("/")[-2], server.count("fetch") > 20), {}
+
+            server.script = script
+            hub = hub_of(connection(server, "yescale", batch_fetch="on", max_in_flight_polls=1))
+            outcomes = await asyncio.gather(*(wait(hub, f"mj:{i}", 0.05) for i in range(10)))
+            assert {o.kind for o in outcomes} == {"job"}
+            assert server.count("list-by-condition") == 1
+
+    run(story)
+    assert len([r for r in caplog.records if "one by one" in r.getMessage()]) == 1
+
+
+def test_one_long_answer_in_a_group_costs_the_others_nothing():
+    """A job with its pictures inside makes the group's answer too long; alone it is fetched by the worker."""
+
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                fat = json.dumps({**task("3", True), "x": "A" * POLL_LIMIT}).encode()
+                if target.endswith("list-by-condition"):
+                    tasks = [task(i, True) for i in json.loads(body)["ids"]]
+                    return 200, json.dumps(tasks).encode() + (fat if '"3"' in body.decode() else b""), {}
+                job = target.split("/")[-2]
+                return 200, (fat if job == "3" else task(job, True)), {}
+
+            server.script = script
+            hub = hub_of(connection(server, "yescale", batch_fetch="on"))
+            outcomes = await asyncio.gather(*(wait(hub, f"mj:{i}", 0.05) for i in range(6)))
+            assert [o.kind for o in outcomes] == ["job", "job", "job", "fetch", "job", "job"]
+
+    run(story)
+
+
+# -- held requests ------------------------------------------------------------------------------------------
+def relay(job: str, ended: bool) -> dict[str, Any]:
+    value: dict[str, Any] = {"task_id": job, "status": "completed" if ended else "running"}
+    return {**value, "result": {"urls": ["https://cdn.example/x.png"]}} if ended else value
+
+
+def test_few_jobs_are_held_and_seen_at_once():
+    async def story() -> None:
+        async with scripted() as server:
+            began = time.monotonic()
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                assert "wait=" in target
+                await asyncio.sleep(0.4)
+                return 200, relay(target, True), {}
+
+            server.script = script
+            hub = hub_of(connection(server, "opengpu_relay", max_in_flight_polls=4))
+            await asyncio.gather(*(wait(hub, f"direct:{i}", None) for i in range(4)))
+            assert time.monotonic() - began < 1.0, "the schedule's first pause would be 5 s"
+            assert len(server.requests) == 4
+
+    run(story)
+
+
+def test_more_jobs_than_slots_are_not_held_and_the_held_ones_make_room():
+    async def story() -> None:
+        async with scripted() as server:
+            ended: set[str] = set()
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                job = target.rpartition("/")[2].partition("?")[0]
+                if "wait=" in target:
+                    await asyncio.sleep(30)
+                return 200, relay(job, job in ended), {}
+
+            server.script = script
+            hub = hub_of(connection(server, "opengpu_relay", max_in_flight_polls=1))
+            held = asyncio.create_task(wait(hub, "direct:a", None))
+            await asyncio.sleep(0.3)
+            assert server.count("wait=") == 1
+            ended.update(("direct:b", "direct:a"))
+            began = time.monotonic()
+            assert (await wait(hub, "direct:b", 0.2)).kind == "job"
+            assert time.monotonic() - began < 2.0, "it waited for the held request"
+            assert (await held).kind == "job"
+
+    run(story)
+
+
+def test_a_gateway_that_answers_a_held_request_at_once_is_not_hammered():
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                return 200, relay("x", False), {}
+
+            server.script = script
+            hub = hub_of(connection(server, "opengpu_relay"))
+            waiting = asyncio.create_task(wait(hub, "direct:a", None))
+            await asyncio.sleep(1.5)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            assert len(server.requests) == 1
+
+    run(story)
+
+
+# -- storms -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["429", "500", "cut", "401"])
+def test_a_storm_costs_few_requests_and_no_job(kind, caplog):
+    async def story() -> None:
+        async with scripted() as server:
+            began = time.monotonic()
+
+            async def script(method: str, target: str, body: bytes) -> Answer | None:
+                age = time.monotonic() - began
+                job = orux_job(target)
+                if 0.5 < age < 2.5:
+                    if kind == "cut":
+                        return None
+                    return int(kind), {"error": {"type": "api_error", "code": "x", "message": "storm"}}, {}
+                return 200, (done(job) if age > 2.5 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server))
+            outcomes = await asyncio.gather(*(wait(hub, f"j{i}", 0.2) for i in range(200)))
+            assert {o.kind for o in outcomes} == {"job"}
+            stormy = [r for r in server.requests if 0.55 < r[0] - began < 2.5]
+            assert len(stormy) <= 30, "200 jobs every 0.2 s would have asked 2000 times"
+            assert time.monotonic() - began < 8.0, "it did not recover by itself"
+
+    caplog.set_level(logging.WARNING)
+    run(story)
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_orux")]
+    # One for the change, one for its end, and one for each poll that was under way and its recovery.
+    assert len([m for m in ours if "slows down" in m]) == 1
+    assert len(ours) <= 2 + 2 * 20
+    assert not any("k-1" in m for m in ours)
+
+
+def test_retry_after_stops_all_polls_for_that_long():
+    async def story() -> None:
+        async with scripted() as server:
+            refused: list[float] = []
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                now = time.monotonic()
+                if not refused and len(server.requests) > 30:
+                    refused.append(now)
+                    error = {"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": "slow"}
+                    return 429, {"error": error}, {"Retry-After": "1"}
+                job = orux_job(target)
+                return 200, (done(job) if refused and now - refused[0] > 1 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server, max_in_flight_polls=4))
+            outcomes = await asyncio.gather(*(wait(hub, f"j{i}", 0.1) for i in range(40)))
+            assert {o.kind for o in outcomes} == {"job"}
+            quiet = [r for r in server.requests if refused[0] + 0.05 < r[0] < refused[0] + 0.95]
+            assert quiet == []
+
+    run(story)
+
+
+def test_one_poisoned_job_slows_down_no_other():
+    async def story() -> None:
+        async with scripted() as server:
+            seen: dict[str, int] = {}
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                job = orux_job(target)
+                if job == "bad":
+                    return 500, {"error": {"type": "api_error", "code": "x", "message": "broken row"}}, {}
+                seen[job] = seen.get(job, 0) + 1
+                return 200, (done(job) if seen[job] >= 10 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server))
+            bad = asyncio.create_task(wait(hub, "bad", 0.05))
+            began = time.monotonic()
+            await asyncio.gather(*(wait(hub, f"j{i}", 0.1) for i in range(20)))
+            assert time.monotonic() - began < 4.0
+            assert server.count("/bad") < 15
+            assert not bad.done()
+            bad.cancel()
+            await asyncio.gather(bad, return_exceptions=True)
+
+    run(story)
+
+
+def test_an_unknown_job_and_a_handle_of_another_gateway_end_only_themselves():
+    async def story() -> None:
+        async with scripted() as server:
+            seen: dict[str, int] = {}
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                job = orux_job(target)
+                if job.startswith("lost"):
+                    return (
+                        404,
+                        {
+                            "error": {
+                                "type": "invalid_request_error",
+                                "code": "task_not_found",
+                                "message": "?",
+                            }
+                        },
+                        {},
+                    )
+                seen[job] = seen.get(job, 0) + 1
+                return 200, (done(job) if seen[job] >= 5 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server))
+            outcomes = await asyncio.gather(
+                *(wait(hub, job, 0.05) for job in ("a", "lost1", "lost2", "lost3", "lost4", "no/handle", "b"))
+            )
+            kinds = [(o.kind, (o.error or {}).get("type")) for o in outcomes]
+            unknown = ("error", "JobNotFoundError")
+            assert kinds == [("job", None), *[unknown] * 4, ("error", "InvalidRequestError"), ("job", None)]
+            assert server.count("lost") == 4
+
+    run(story)
+
+
+def test_a_gateway_that_is_away_for_good_ends_all_jobs_alike():
+    """Jobs that were not asked for while the breaker was open give up with those that were."""
+
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                return 503, {"error": {"type": "api_error", "code": "x", "message": "down"}}, {}
+
+            server.script = script
+            hub = hub_of(connection(server, max_in_flight_polls=2))
+            waits = [asyncio.create_task(wait(hub, f"j{i}", 0.05)) for i in range(30)]
+            await asyncio.sleep(0.01)
+            for waiter in hub._waiters:
+                waiter.tracker.max_failures = 4
+            outcomes = await asyncio.gather(*waits)
+            assert {(o.kind, (o.error or {}).get("type")) for o in outcomes} == {
+                ("error", "GatewayUnavailableError")
+            }
+            assert all("a retry" in str((o.error or {}).get("next_step", "")).lower() for o in outcomes)
+            assert len(server.requests) < 40
+
+    run(story)
+
+
+def test_the_deadline_holds_while_the_gateway_is_away(monkeypatch):
+    monkeypatch.setattr(hub_module, "LAST_LOOK", 0.5)
+
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                return 503, {"error": {"type": "api_error", "code": "x", "message": "down"}}, {}
+
+            server.script = script
+            hub = hub_of(connection(server, max_in_flight_polls=1))
+            began = time.monotonic()
+            outcomes = await asyncio.gather(*(wait(hub, f"j{i}", 0.3, seconds=1.5) for i in range(30)))
+            assert {(o.error or {}).get("type") for o in outcomes} == {"JobTimeoutError"}
+            assert time.monotonic() - began < 4.0
+
+    run(story)
+
+
+# -- the connection -----------------------------------------------------------------------------------------
+def test_a_rotated_key_is_picked_up_for_all(monkeypatch):
+    monkeypatch.setattr(hub_module, "RELOAD_PAUSE", 0.2)
+
+    async def story() -> None:
+        async with scripted() as server:
+            keys = {"now": "k-old"}
+            lookups: list[float] = []
+
+            def found() -> GatewayConnection:
+                lookups.append(time.monotonic())
+                return connection(server, key=keys["now"])
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                job = orux_job(target)
+                if server.requests[-1][4] != f"Bearer {keys['now']}":
+                    return (
+                        401,
+                        {"error": {"type": "auth_error", "code": "invalid_api_key", "message": "no"}},
+                        {},
+                    )
+                return 200, (done(job) if keys["now"] == "k-new" else running(job)), {}
+
+            server.script = script
+            hub = hub_of(found)
+            waits = [asyncio.create_task(wait(hub, f"j{i}", 0.1)) for i in range(50)]
+            await asyncio.sleep(0.5)
+            keys["now"] = "k-new"
+            began = time.monotonic()
+            outcomes = await asyncio.gather(*waits)
+            assert {o.kind for o in outcomes} == {"job"}
+            assert time.monotonic() - began < 5.0
+            assert len(lookups) <= 4
+
+    run(story)
+
+
+def test_one_lookup_for_many_jobs_and_a_database_that_is_away_ends_none():
+    async def story() -> None:
+        async with scripted() as server:
+            lookups = 0
+
+            def found() -> GatewayConnection:
+                nonlocal lookups
+                lookups += 1
+                if lookups < 4:
+                    raise RuntimeError("the database is away")
+                return connection(server)
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                return 200, done(orux_job(target)), {}
+
+            server.script = script
+            outcomes = await asyncio.gather(
+                *(wait(hub, f"j{i}", 0.05) for hub in [hub_of(found)] for i in range(100))
+            )
+            assert {o.kind for o in outcomes} == {"job"}
+            assert lookups == 4
+
+    run(story)
+
+
+def test_what_was_learned_moves_the_first_poll():
+    """40 jobs of 2 s teach; the next one is asked for once, when it can be done."""
+
+    async def story() -> None:
+        async with scripted() as server:
+            starts: dict[str, float] = {}
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                job = orux_job(target)
+                return 200, (done(job) if time.time() - starts[job] > 2.0 else running(job)), {}
+
+            server.script = script
+            hub = hub_of(connection(server))
+            for i in range(40):
+                starts[f"j{i}"] = time.time() - 1.9
+            await asyncio.gather(
+                *(wait(hub, job, None, started=at, kind="k") for job, at in list(starts.items()))
+            )
+            learned = hub._book.of("kind k").earliest_end(0.0)
+            assert learned is not None
+            assert learned < 5.0
+            starts["next"] = time.time() - 1.9
+            began = time.monotonic()
+            await wait(hub, "next", None, started=starts["next"], kind="k")
+            assert time.monotonic() - began < 3.0, "unlearned, the first poll comes at an age of 4.8 s"
+
+    run(story)
