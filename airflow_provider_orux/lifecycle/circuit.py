@@ -8,10 +8,10 @@ from typing import Literal
 
 FAILURES_TO_OPEN = 3
 """Failures in a row after which the gateway, and not one job, is thought to be the reason."""
-LONGEST_PROBE_PAUSE = 15.0
+LONGEST_PROBE_PAUSE = 10.0
 """Seconds between two single requests that look whether the gateway is back."""
 LONGEST_RETRY_AFTER = 600.0
-SLOWEST = 0.2
+SLOWEST = 1.0
 """Requests a second below which the rate is never reduced."""
 RATE_WINDOW = 5.0
 """Seconds over which the rate is measured that a gateway found too high."""

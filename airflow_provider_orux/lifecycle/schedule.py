@@ -30,9 +30,9 @@ class PollSchedule:
     :param sure: whether ``durations`` holds jobs of the same kind only.
     """
 
-    first: float = 4.8
+    first: float = 5.0
     growth: float = 0.05
-    shortest: float = 4.8
+    shortest: float = 5.0
     longest: float = 30.0
     fixed: float | None = None
     jitter: float = 0.05

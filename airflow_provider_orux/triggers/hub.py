@@ -122,6 +122,7 @@ class PollHub:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._expire_at = 0.0
+        self._worked_at = -LAST_LOOK
         self._no_batch_until = 0.0
         self._connection: GatewayConnection | None = None
         self._exchange: Exchange | None = None
@@ -165,7 +166,8 @@ class PollHub:
             if self._connection is not None:
                 self._introduce(waiter, self._connection)
             now = time.monotonic()
-            self._queue.put(waiter, now if self._may_hold(waiter) else waiter.first_due(now))
+            due = waiter.first_due(now)
+            self._queue.put(waiter, now if self._may_hold(waiter) else self._together(due, due - now))
             self._turn()
             return await waiter.outcome(log)
         finally:
@@ -263,9 +265,15 @@ class PollHub:
             self._break_off(min(held, key=lambda a: a.began))
 
     def _expire(self, now: float) -> None:
-        """End the jobs whose deadline passed without a last look being possible."""
+        """End the jobs whose deadline passed without a last look being possible.
+
+        After an outage of the triggerer many are overdue at once: while polls are answered, each gets its look.
+        """
         self._expire_at = now + LAST_LOOK / 2
+        answered = now - self._worked_at < LAST_LOOK
         for waiter in list(self._waiters):
+            if answered and waiter.tracker.polls == 0:
+                continue
             if waiter.place >= 0 and now > waiter.deadline_at + LAST_LOOK:
                 error = timed_out(waiter.job_id, waiter.tracker.gateway)
                 self._finish(waiter, Outcome.of_error(error, job_id=waiter.job_id))
@@ -486,13 +494,14 @@ class PollHub:
         self._queue.put(waiter, self._together(now + pause, pause))
 
     def _together(self, due: float, pause: float) -> float:
-        """A moment not long after, at which other jobs are due as well: polls in a row cost less than scattered ones."""
+        """A moment soon after, at which other jobs are due as well: polls in a row cost less than scattered ones."""
         if len(self._waiters) < MANY or pause < 10 * TOGETHER:
             return due
         return min(math.ceil(due / TOGETHER) * TOGETHER, due + TOGETHER)
 
     # -- failures -----------------------------------------------------------------------------------------
     def _worked(self, asking: Asking) -> None:
+        self._worked_at = time.monotonic()
         if self._circuit.worked(began=asking.began) == "closed":
             now = time.monotonic()
             log.warning(

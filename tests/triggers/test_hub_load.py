@@ -661,6 +661,6 @@ def test_what_was_learned_moves_the_first_poll():
             starts["next"] = time.time() - 1.9
             began = time.monotonic()
             await wait(hub, "next", None, started=starts["next"], kind="k")
-            assert time.monotonic() - began < 3.0, "unlearned, the first poll comes at an age of 4.8 s"
+            assert time.monotonic() - began < 3.0, "unlearned, the first poll comes at an age of 5 s"
 
     run(story)
