@@ -27,7 +27,13 @@ def manifest_of(value):
 def test_the_midjourney_chain_on_yescale(gateways, example_dag, run):
     result = run(example_dag("yescale_midjourney"))
     assert result.state == "success", result.states()
-    assert sorted(c["action"].lower() for c in gateways.charges()) == ["blend", "describe", "imagine", "upscale", "upscale"]
+    assert sorted(c["action"].lower() for c in gateways.charges()) == [
+        "blend",
+        "describe",
+        "imagine",
+        "upscale",
+        "upscale",
+    ]
     assert all(c["gateway"] == "yescale" for c in gateways.charges())
     assert result.xcom("imagine", "job_id").startswith("mj:")
     assert result.xcom("describe", "text").strip()

@@ -49,8 +49,15 @@ def test_synchronous_generation_is_saved_with_its_manifest(sandbox, dag_of, run,
     result = run(dag)
     value = result.xcom("picture")
     assert result.state == "success"
-    assert (value["status"], value["charged"], value["requested"], value["returned"]) == ("succeeded", "yes", 2, 2)
-    assert [(a["width"], a["height"], a["media_type"]) for a in value["artifacts"]] == [(1536, 1024, "image/png")] * 2
+    assert (value["status"], value["charged"], value["requested"], value["returned"]) == (
+        "succeeded",
+        "yes",
+        2,
+        2,
+    )
+    assert [(a["width"], a["height"], a["media_type"]) for a in value["artifacts"]] == [
+        (1536, 1024, "image/png")
+    ] * 2
     manifest = json.loads(Path(value["manifest"].removeprefix("file://")).read_text())
     assert manifest["prompt"].startswith("a fox, 20")
     assert manifest["parameters"] == {"size": "1536x1024", "n": 2}
@@ -246,7 +253,10 @@ def test_fewer_than_asked_for_is_a_result_with_a_warning(sandbox, dag_of, run, t
             'OruxGenerateImageOperator(task_id="t", model="gpt-image-2", prompt="{{ ds }}", options={"sise": 1})',
             "did you mean `size`?",
         ),
-        ('OruxGenerateImageOperator(task_id="t", model="gpt-imag-2", prompt="x")', "did you mean `gpt-image-2`?"),
+        (
+            'OruxGenerateImageOperator(task_id="t", model="gpt-imag-2", prompt="x")',
+            "did you mean `gpt-image-2`?",
+        ),
         ('OruxImagineOperator(task_id="t", prompt="x", on_clear="never")', "auto, resubmit, reattach"),
         ('OruxImagineOperator(task_id="t", prompt="x", timeout=0)', "positive"),
         ('OruxImagineOperator(task_id="t", prompt="x", reuse="always")', "save_to"),

@@ -41,7 +41,11 @@ def test_a_failed_job_is_paid_again_by_a_retry(sandbox, load_dag, run):
 
 def test_a_rejected_prompt_is_not_tried_again(sandbox, load_dag, run):
     sandbox.order_fault(
-        {"endpoint": "tasks.submit", "times": 0, "then": {"job": "fail", "error_code": "content_policy_violation"}}
+        {
+            "endpoint": "tasks.submit",
+            "times": 0,
+            "then": {"job": "fail", "error_code": "content_policy_violation"},
+        }
     )
     result = run(imagine(load_dag))
     assert result.states() == {"imagine": "failed"}
@@ -102,7 +106,9 @@ CHANGING = """
         ("fingerprint_exclude=('prompt',)", "success", 1),
     ],
 )
-def test_a_request_that_changes_between_two_tries(sandbox, load_dag, run, tmp_path, more, state, charges, capfd):
+def test_a_request_that_changes_between_two_tries(
+    sandbox, load_dag, run, tmp_path, more, state, charges, capfd
+):
     sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
     result = run(load_dag(CHANGING % {"out": f"{tmp_path}/out", "more": more}))
     assert result.states() == {"imagine": state}
@@ -159,7 +165,9 @@ def test_a_synchronous_result_survives_a_failed_save(sandbox, load_dag, run, tmp
 
 def test_a_base64_answer_that_cannot_be_saved_at_once(sandbox, load_dag, run, tmp_path):
     result = run(
-        load_dag(SYNC % {"more": f"save_to='file://{tmp_path}/out', options={{'response_format': 'b64_json'}}"})
+        load_dag(
+            SYNC % {"more": f"save_to='file://{tmp_path}/out', options={{'response_format': 'b64_json'}}"}
+        )
     )
     assert result.states() == {"picture": "success"}
     assert len(sandbox.charges()) == 1
@@ -175,7 +183,9 @@ def test_no_money_is_final_and_costs_nothing(sandbox, load_dag, run, capfd):
 
 
 def test_a_refused_key_before_paying_is_final(sandbox, load_dag, run):
-    sandbox.order_fault({"endpoint": "tasks.submit", "times": 0, "then": {"status": 401, "code": "sk_disabled"}})
+    sandbox.order_fault(
+        {"endpoint": "tasks.submit", "times": 0, "then": {"status": 401, "code": "sk_disabled"}}
+    )
     result = run(imagine(load_dag))
     assert result.states() == {"imagine": "failed"}
     assert len(sandbox.requests("tasks.submit")) == 1
