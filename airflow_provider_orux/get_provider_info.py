@@ -22,6 +22,13 @@ def get_provider_info() -> dict[str, object]:
             default=256,
             minimum=1,
         ),
+        "max_inline_mib": field(
+            "Largest answer (MiB)",
+            "A longer answer (a finished job with its pictures inside) is not read to its end.",
+            type=["number", "null"],
+            default=256,
+            minimum=1,
+        ),
         "max_pixels": field(
             "Largest picture (pixels)",
             "A picture with more pixels is refused before it is decoded.",

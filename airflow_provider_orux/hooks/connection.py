@@ -21,6 +21,7 @@ class Extra(BaseModel):
 
     :param allow_private_hosts: whether artifacts may be fetched from private addresses (the sandbox's are).
     :param max_artifact_mib: MiB; a larger artifact is refused.
+    :param max_inline_mib: MiB; a longer answer (a finished job with its pictures inside) is not read to its end.
     :param max_pixels: a picture with more pixels is refused before it is decoded.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
@@ -36,6 +37,7 @@ class Extra(BaseModel):
 
     allow_private_hosts: bool = False
     max_artifact_mib: float = Field(default=256, gt=0, le=65536)
+    max_inline_mib: float = Field(default=256, gt=0, le=4096)
     max_pixels: int = Field(default=200_000_000, ge=1)
     connect_timeout: float = Field(default=10, gt=0, le=600)
     read_timeout: float = Field(default=30, gt=0, le=3600)
@@ -115,7 +117,7 @@ def read_connection(
             generate_timeout=parsed.generate_timeout,
             proxy=parsed.proxy,
             ca_path=parsed.ca_path,
-            max_answer_bytes=int((8 * parsed.max_artifact_mib + 16) * 1024 * 1024),
+            max_answer_bytes=int(parsed.max_inline_mib * 1024 * 1024),
         )
     except ConfigurationError as e:
         e.message = f"Connection {conn_id!r}: {e.message}"

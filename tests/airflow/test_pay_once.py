@@ -257,3 +257,35 @@ def test_the_price_of_the_installations_table_stands_in_result_and_manifest(
     value = result.xcom("picture")
     assert (value["price"], value["currency"]) == (16.0, "credits")
     assert '"price": 16.0' in next((tmp_path / "out").rglob("manifest.json")).read_text()
+
+
+def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
+    sandbox.order_fault(
+        {"endpoint": "tasks.submit", "times": 0, "then": {"status": 429, "code": "concurrency_exceeded"}}
+    )
+    result = run(imagine(load_dag, "capacity_timeout=0.5"))
+    assert result.states() == {"imagine": "failed"}
+    assert sandbox.charges() == []
+    out = "".join(capfd.readouterr())
+    assert "capacity_timeout" in out
+    assert "pool with include_deferred=True" in out
+
+
+def test_what_was_done_is_counted(sandbox, load_dag, run, tmp_path, monkeypatch):
+    from airflow.sdk._shared.observability.metrics import stats
+    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+
+    counted: dict[str, int] = {}
+
+    class Recorder(NoStatsLogger):
+        @classmethod
+        def incr(cls, stat, count=1, rate=1, *, tags=None):
+            counted[stat] = counted.get(stat, 0) + (count or 1)
+
+    monkeypatch.setattr(stats, "_backend", Recorder())
+    sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
+    result = run(imagine(load_dag, f"save_to='file://{tmp_path}/out'"))
+    assert result.states() == {"imagine": "success"}
+    assert counted["orux.submissions"] == 1
+    assert counted["orux.reattached"] == 1
+    assert counted["orux.saved_bytes"] > 1000

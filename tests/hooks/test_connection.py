@@ -123,7 +123,7 @@ def test_defaults():
     assert (client.proxy, client.ca_path) == (None, None)
     assert connection.extra.allow_private_hosts is False
     assert connection.extra.max_artifact_mib == 256
-    assert client.max_answer_bytes == (8 * 256 + 16) * 2**20
+    assert client.max_answer_bytes == 256 * 2**20
     assert connection.max_in_flight_polls == 1, "Orux: a poll counts against the account's concurrency"
     assert connection.unknown == ()
 
@@ -146,13 +146,15 @@ def test_the_form_sends_texts_and_empty_texts():
     filled = of(
         {
             "max_artifact_mib": "32",
+            "max_inline_mib": "64",
             "read_timeout": "5",
             "max_in_flight_polls": "2",
             "allow_private_hosts": "true",
         }
     )
     assert filled.client.read_timeout == 5
-    assert filled.client.max_answer_bytes == (8 * 32 + 16) * 2**20
+    assert filled.client.max_answer_bytes == 64 * 2**20
+    assert filled.extra.max_artifact_mib == 32
     assert filled.max_in_flight_polls == 2
     assert filled.extra.allow_private_hosts is True
     assert of({"allow_private_hosts": "false"}).extra.allow_private_hosts is False

@@ -1,0 +1,65 @@
+"""The default retry policy chooses delays; whether there is a retry is decided by the exception."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from airflow.sdk import DAG
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+from airflow_provider_orux.exceptions import OruxTaskRetryException
+from airflow_provider_orux.models.errors import ArtifactError, GatewayUnavailableError, RateLimitedError
+from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+from airflow_provider_orux.policies.retry import OruxRetryPolicy
+from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+
+
+def delay(error: Exception, try_number: int = 1) -> float:
+    decision = OruxRetryPolicy().evaluate(error, try_number, 5)
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay is not None
+    return decision.retry_delay.total_seconds()
+
+
+def test_a_failed_save_is_tried_again_soon():
+    assert 12 <= delay(OruxTaskRetryException(ArtifactError("cut"))) <= 18
+
+
+def test_a_gateway_that_is_away_is_asked_ever_less_often_up_to_a_cap():
+    away = OruxTaskRetryException(GatewayUnavailableError("away"))
+    assert 24 <= delay(away) <= 36
+    assert 96 <= delay(away, 3) <= 144
+    assert delay(away, 20) <= 720
+
+
+def test_the_gateways_own_pause_is_kept():
+    assert delay(OruxTaskRetryException(RateLimitedError("full", retry_after=300))) >= 240
+
+
+def test_other_errors_are_airflows():
+    assert OruxRetryPolicy().evaluate(ValueError("x"), 1, 5).action is RetryAction.DEFAULT
+
+
+def test_it_is_the_default_only_where_the_author_chose_nothing():
+    with DAG("d", schedule=None):
+        mine = OruxImagineOperator(task_id="a", prompt="x")
+        delayed = OruxImagineOperator(task_id="b", prompt="x", retry_delay=timedelta(seconds=7))
+        own = OruxImagineOperator(task_id="c", prompt="x", retry_policy=OruxRetryPolicy(first_delay=1))
+    assert isinstance(mine.retry_policy, OruxRetryPolicy)
+    assert delayed.retry_policy is None
+    assert own.retry_policy.first_delay == 1
+
+
+def test_it_survives_being_stored():
+    policy = OruxRetryPolicy(save_delay=1, first_delay=2, longest_delay=3)
+    assert vars(OruxRetryPolicy.deserialize(policy.serialize())) == vars(policy)
+
+
+def test_on_kill_tells_the_truth(capfd):
+    trigger = OruxJobTrigger("orux_default", "task_1", 0.0)
+    with structlog.testing.capture_logs() as seen:
+        asyncio.run(trigger.on_kill())
+    said = str(seen) + "".join(capfd.readouterr())
+    assert "goes on at the gateway and will be charged" in said
