@@ -81,7 +81,7 @@ class HttpResponse:
         """
         if self.truncated:
             raise UnexpectedResponseError(
-                f"The answer is longer than the {len(self.body)} bytes that are read (max_inline_mib of the connection)",
+                f"The answer is longer than the {len(self.body)} bytes that are read (max_inline_mib)",
                 gateway=gateway,
                 http_status=self.status,
             )
