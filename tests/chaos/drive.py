@@ -1,0 +1,472 @@
+"""Carries one schedule out with the real operator, trigger, client and storage against the real sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    TaskDeferred,
+)
+
+from airflow_provider_orux.exceptions import OruxTaskFailedException, OruxTaskRetryException
+from airflow_provider_orux.lifecycle.ledger import Record, State
+from airflow_provider_orux.models.errors import AmbiguousSubmitError
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
+from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+from airflow_provider_orux.sandbox.server import SandboxServer
+from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+from tests.chaos.airflow_model import Killed, Store, TaskInstance, context_of, note_reschedule
+from tests.chaos.checker import Checker
+from tests.chaos.schedule import BLIND, Step, Task
+from tests.crash import points
+
+SETTINGS = {
+    "queue_seconds": 0.02,
+    "run_seconds": 0.1,
+    "sync_seconds": 0.02,
+    "picture_scale": 0.1,
+    "job_ttl_seconds": 3600.0,
+    "link_seconds": 864000.0,
+    "max_concurrency": 0,
+    "credits": 1e9,
+}
+WAIT = 3.0
+"""The ``timeout`` of the tasks, seconds: a job that never ends is to be met."""
+ROUNDS = 8
+"""How often, at the end, a person may do what an error says before the result must be there."""
+
+_here = threading.local()
+
+
+@dataclass
+class Plan:
+    """What befalls the execution of this thread."""
+
+    die_at: str | None = None
+    hold_at: str | None = None
+    away: tuple[str, int] | None = None
+    store: Store | None = None
+    checker: Checker | None = None
+    passed: list[str] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, point: str) -> None:
+        self.passed.append(point)
+        if self.checker is not None and point in (self.die_at, self.hold_at) and point in BLIND:
+            self.checker.excuses.add("a death or a freeze between intent and id")
+        if self.away is not None and self.store is not None and self.away[0] == point:
+            self.store.away, self.away = self.away[1], None
+        if point == self.hold_at:
+            self.hold_at = None
+            self.held.set()
+            self.go.wait(60)
+        if point == self.die_at:
+            self.die_at = None
+            raise Killed(point)
+
+
+def _tell(point: str) -> None:
+    plan = getattr(_here, "plan", None)
+    if plan is not None:
+        plan.tell(point)
+
+
+def prepare() -> None:
+    """Once a process: the named places, and shorter patience."""
+    from airflow_provider_orux.client import flow
+    from airflow_provider_orux.operators import ledger_store
+
+    points.arm(_tell)
+    ledger_store.WRITE_PATIENCE = 2.0
+    long_pause = flow.backoff
+    flow.backoff = lambda *args, **kwargs: long_pause(*args, **kwargs) / 20
+    logging.getLogger("airflow").setLevel(logging.CRITICAL)
+    logging.getLogger().setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def gateway() -> Any:
+    """The sandbox of this process, as an Airflow connection to each of its gateways."""
+    with SandboxServer(SETTINGS) as server:
+        for name in ("orux", "opengpu_relay"):
+            connection = json.loads(server.connection(name))
+            connection["extra"] = {**connection["extra"], "read_timeout": 0.6, "generate_timeout": 0.8}
+            os.environ[f"AIRFLOW_CONN_CHAOS_{name.upper()}"] = json.dumps(connection)
+        yield server
+
+
+@dataclass
+class Execution:
+    """One run of ``execute`` or ``resume_execution`` in a thread of its own."""
+
+    plan: Plan
+    thread: threading.Thread
+    ti_id: Any
+    ending: tuple[str, Any] = ("", None)
+
+
+class Drive:
+    """One schedule.
+
+    :param say: told what happens, step by step.
+    """
+
+    def __init__(self, seed: int, server: SandboxServer, say: Callable[[str], object]) -> None:
+        self.dice = random.Random(seed)
+        self.server = server
+        self.say = say
+        self.out = Path(tempfile.mkdtemp(prefix="orux-chaos-"))
+        self.task = Task.of(self.dice)
+        self.ti = TaskInstance(retries=self.task.retries, run_id=f"seed_{seed}")
+        self.store = Store(self.ti)
+        self.prompt = "a lighthouse"
+        self.stale: list[Execution] = []
+        self.last_error: BaseException | None = None
+        self.never_finish = False
+        self.checker = Checker(self.task, server, self.out, say)
+
+    # -- the whole -----------------------------------------------------------------------------------------
+    def run(self) -> list[str]:
+        """Carry it out; the violations."""
+        self.server.reset()
+        self.server.configure(grid="four" if self.task.four else "one")
+        self.say(str(self.task))
+        try:
+            self._storm()
+            self._calm()
+            self.checker.end(self.ti, self.store, self.prompt)
+        except Exception as e:
+            self.checker.wrong(f"the schedule could not be carried out: {type(e).__name__}: {e}")
+            raise
+        finally:
+            for execution in self.stale:
+                execution.plan.go.set()
+            shutil.rmtree(self.out, ignore_errors=True)
+        return self.checker.violations
+
+    def _storm(self) -> None:
+        clears = self.dice.choice((0, 1, 1, 2, 3))
+        relay = self.task.gateway == "opengpu_relay"
+        for _ in range(24):
+            if self.ti.state in ("success", "failed"):
+                if not clears:
+                    break
+                clears -= 1
+                if self.dice.random() < 0.15:
+                    self._change_request()
+                self._clear(running=False)
+            self._step(Step.of(self.dice, resuming=self.ti.next_method is not None, relay=relay))
+        self._let_stale_go()
+
+    def _calm(self) -> None:
+        """All faults end; a person does what the errors say, until the result is there."""
+        self.server.clear_faults()
+        self.store.away = self.store.hidden = 0
+        self._let_stale_go()
+        for _ in range(ROUNDS):
+            while self.ti.state not in ("success", "failed"):
+                self._step(Step())
+            if self.ti.state == "success":
+                return
+            if self.never_finish:
+                self.say("a person: time passes, the job that never ended expires")
+                self.server.advance_clock(4000)
+                self.never_finish = False
+            self._settle_if_asked()
+            self._clear(running=False)
+        self.checker.wrong(f"no success after {ROUNDS} rounds of a person's help: {self.last_error}")
+
+    # -- what a person does ----------------------------------------------------------------------------------
+    def _clear(self, *, running: bool) -> None:
+        self.checker.cleared(self.store.record(), self.ti, changed=self._changed())
+        self.ti.clear(running=running, counts=self.dice.random() < 0.5)
+        self.say(f"cleared{' while running' if running else ''}: max_tries {self.ti.max_tries}")
+
+    def _changed(self) -> bool:
+        return self.prompt != self.checker.last_prompt()
+
+    def _change_request(self) -> None:
+        self.prompt = f"a lighthouse {self.dice.randrange(10**6)}"
+        self.checker.request_changed(self.store.record(), self.ti)
+        self.say(f"the request renders otherwise from now on: {self.prompt}")
+
+    def _settle_if_asked(self) -> None:
+        """Look at the gateway, and say what is there, as ``airflow orux ledger settle|discard`` does."""
+        value = self.store.record()
+        if value is None:
+            return
+        if (
+            value["state"] == "submitted"
+            and self.task.on_clear == "reattach"
+            and "ledger discard" in str(self.last_error)
+        ):
+            self.say("the job is given up: discarded")
+            del self.store.rows["orux_ledger"]
+            self.checker.given_up(value["job_id"])
+        if value["state"] != "intent":
+            return
+        record = Record.from_json(value)
+        known = self.checker.known_jobs
+        jobs = [job_id for job_id in self.checker.paid() if job_id not in known]
+        if jobs and not record.synchronous:
+            self.say(f"settled as {jobs[-1]}")
+            settled = record.with_state(State.SETTLED, job_id=jobs[-1], at=time.time())
+            self.store.rows["orux_ledger"] = json.dumps(settled.to_json())
+            self.checker.settled(jobs)
+        elif (links := self._links(jobs)) and self.dice.random() < 0.5:
+            self.say("settled with the links of the pictures")
+            job = Job(
+                record.local_id,
+                JobStatus.SUCCEEDED,
+                self.task.gateway,
+                artifacts=tuple(Artifact(url=link) for link in links),
+                charged="yes",
+            )
+            settled = record.with_state(
+                State.SETTLED, job_id=job.job_id, result=job.to_dict(), at=time.time()
+            )
+            self.store.rows["orux_ledger"] = json.dumps(settled.to_json())
+            self.checker.settled(jobs)
+        else:
+            self.say("discarded")
+            del self.store.rows["orux_ledger"]
+            self.checker.discarded(jobs)
+
+    def _links(self, jobs: list[str]) -> list[str]:
+        """The links of a lost synchronous generation that the gateway shows."""
+        shown = {j["id"]: j["urls"] for j in self.server.jobs()}
+        return list(shown[jobs[-1]]) if jobs else []
+
+    # -- one step ----------------------------------------------------------------------------------------------
+    def _step(self, step: Step) -> None:
+        if step.request_changes:
+            self._change_request()
+        for order in step.faults:
+            endpoint = self._endpoint(order["endpoint"])
+            self.never_finish = self.never_finish or order["then"].get("job") == "never_finish"
+            self.server.order_fault({**order, "endpoint": endpoint})
+            self.checker.excuse_fault(order["endpoint"], order["then"])
+            self.say(f"fault: {endpoint} {order['then']} x{order['times']}")
+        self.store.hidden = step.hidden_reads
+        if step.store_away or step.hidden_reads:
+            self.checker.excuses.add("the store")
+        if self.ti.state == "deferred":
+            self._while_deferred(step)
+            return
+        execution = self._begin(step)
+        if step.hold_at is not None and self._is_held(execution):
+            self.say(f"frozen at {step.hold_at}, given up")
+            self.stale.append(execution)
+            if step.cleared_while_held:
+                self._clear(running=True)
+            else:
+                self.ti.failed()
+                if self.ti.state == "failed":
+                    # No try is left, so nothing fences it: until a clear it may still write and send.
+                    self.checker.excuses.add("a worker that went on after its last try was given up")
+            if not step.held_until_after:
+                execution.plan.go.set()
+            return
+        execution.thread.join(60)
+        if execution.thread.is_alive():
+            self.checker.wrong(f"an execution hangs after {execution.plan.passed}")
+            raise RuntimeError("an execution hangs")
+        self._ended(execution)
+        if self.stale and self.dice.random() < 0.6:
+            self._let_stale_go()
+
+    def _endpoint(self, name: str) -> str:
+        if self.task.gateway == "opengpu_relay":
+            return {"submit": "relay.submit", "poll": "relay.poll"}.get(name, name)
+        submit = "images.generate" if self.task.synchronous else "tasks.submit"
+        return {"submit": submit, "poll": "tasks.get"}.get(name, name)
+
+    def _is_held(self, execution: Execution) -> bool:
+        while execution.thread.is_alive():
+            if execution.plan.held.wait(0.02):
+                return True
+        return execution.plan.held.is_set()
+
+    def _begin(self, step: Step) -> Execution:
+        plan = Plan(step.die_at, step.hold_at, step.store_away, self.store, self.checker)
+        context = context_of(self.ti, self.store)
+        method = self.ti.next_method
+        self.checker.execution_begins(self.store.record())
+        operator = self._operator()
+        self.ti.state = "running"
+        self.say(
+            f"try {self.ti.try_number} of {self.ti.max_tries + 1}: {'resume' if method else 'execute'}"
+            + (f", dies at {step.die_at}" if step.die_at else "")
+            + (f", store away {step.store_away}" if step.store_away else "")
+            + (f", {step.hidden_reads} reads hidden" if step.hidden_reads else "")
+        )
+
+        def work() -> None:
+            _here.plan = plan
+            ExecutorSafeguard.tracker.set(operator)
+            try:
+                if method is None:
+                    value = operator.execute(context)
+                else:
+                    value = operator.resume_execution(method[0], method[1], context)
+                execution.ending = ("result", value)
+            except BaseException as e:
+                execution.ending = ("raised", e)
+
+        execution = Execution(plan, threading.Thread(target=work, daemon=True), self.ti.id)
+        execution.thread.start()
+        return execution
+
+    def _operator(self) -> Any:
+        common: dict[str, Any] = {
+            "task_id": "pay",
+            "conn_id": f"chaos_{self.task.gateway}",
+            "deferrable": self.task.deferrable,
+            "wait_for_completion": self.task.wait_for_completion,
+            "retries": self.task.retries,
+            "timeout": WAIT,
+            "poll_interval": 0.05,
+            "save_to": f"file://{self.out}",
+            "on_clear": self.task.on_clear,
+            "on_request_changed": self.task.on_request_changed,
+            "on_ambiguous_submit": self.task.on_ambiguous_submit,
+            "on_partial": self.task.on_partial,
+            "auth_grace": 0.3,
+            "prompt": self.prompt,
+        }
+        if self.task.synchronous:
+            options = {"n": 2} if self.task.four else {}
+            return OruxGenerateImageOperator(model="gpt-image-2", options=options, **common)
+        if self.task.gateway == "opengpu_relay":
+            return OruxSubmitJobOperator(
+                model="black-forest-labs/FLUX-2-pro", options={"width": 256, "height": 256}, **common
+            )
+        return OruxImagineOperator(**common)
+
+    def _ended(self, execution: Execution) -> None:
+        kind, value = execution.ending
+        self.checker.execution_ended(self.store.record(), value)
+        if kind == "result":
+            json.dumps(value)
+            self.say(f"result: job {value['job_id']}")
+            self.ti.xcom_value = json.loads(json.dumps(value))  # type: ignore[attr-defined]
+            self.ti.state = "success"
+            self.ti.next_method = None
+        elif isinstance(value, TaskDeferred):
+            self.say("deferred")
+            self.ti.state = "deferred"
+            path, arguments = value.trigger.serialize()
+            self.ti.next_method = (value.method_name, {"trigger": json.loads(json.dumps(arguments))})
+            if not path.endswith(".OruxJobTrigger"):
+                self.checker.wrong(f"another trigger: {path}")
+        elif isinstance(value, AirflowRescheduleException):
+            self.say("rescheduled")
+            note_reschedule(self.ti)
+        elif isinstance(value, Killed):
+            self.say(f"died at {value}")
+            self.ti.failed()
+        else:
+            self.last_error = value
+            self.say(f"{type(value).__name__}: {value}")
+            if not isinstance(value, (OruxTaskFailedException, OruxTaskRetryException)):
+                self.checker.wrong(f"an untyped end: {type(value).__name__}: {value}")
+            elif (
+                isinstance(value.error, AmbiguousSubmitError)
+                and value.error.final
+                and value.error.http_status != 422  # an idempotency key that meets another request
+            ):
+                for command in ("ledger settle chaos", "ledger discard chaos"):
+                    if command not in str(value):
+                        self.checker.wrong(f"AmbiguousSubmitError does not name `{command} …`: {value}")
+            self.checker.asked(getattr(value, "error", None))
+            if isinstance(value, AirflowFailException) or not isinstance(value, AirflowException):
+                self.ti.state = "failed"
+            else:
+                self.ti.failed()
+
+    def _while_deferred(self, step: Step) -> None:
+        assert self.ti.next_method is not None
+        method, kept = self.ti.next_method
+        if step.trigger.startswith("cleared"):
+            if step.trigger == "cleared meanwhile":
+                self._fire(kept["trigger"])  # its event is too late
+            self._clear(running=False)
+            return
+        if step.trigger == "crashes":
+            self.say("the trigger crashes")
+            self.ti.next_method = ("__fail__", {"error": "Trigger failure", "traceback": ["…"]})
+        elif step.trigger == "times out":
+            self.say("the deferral times out")
+            self.ti.next_method = ("__fail__", {"error": "Trigger timeout"})
+        else:
+            if step.trigger == "dies first":
+                self._fire(kept["trigger"], patience=0.08)
+            event = self._fire(kept["trigger"])
+            self.say(f"the trigger fires: {event.get('kind')} {(event.get('error') or {}).get('type', '')}")
+            self.ti.next_method = (method, {"event": event})
+        # The same try goes on, with what is left of this step.
+        self.ti.state = "queued"
+
+    def _fire(self, arguments: dict[str, Any], *, patience: float = 60.0) -> dict[str, Any]:
+        """Run the trigger as a triggerer does, from its stored arguments; its event after a JSON round trip."""
+
+        async def first() -> Any:
+            trigger = OruxJobTrigger(**arguments)
+            events = trigger.run()
+            try:
+                return await asyncio.wait_for(anext(events), patience)
+            finally:
+                await events.aclose()  # type: ignore[attr-defined]
+
+        try:
+            event = asyncio.run(first())
+        except asyncio.TimeoutError:
+            if patience > 1:
+                self.checker.wrong("a trigger did not fire")
+            return {}
+        return dict(json.loads(json.dumps(event.payload)))
+
+    def _let_stale_go(self) -> None:
+        for execution in self.stale:
+            execution.plan.go.set()
+            execution.thread.join(60)
+            kind, value = execution.ending
+            self.say(
+                f"the frozen execution ended: {kind} {type(value).__name__}, after {execution.plan.passed[-3:]}"
+            )
+            # With no retry left Airflow keeps the id until a clear: then the frozen one is the only one there is.
+            if execution.ti_id == self.ti.id and self.ti.state != "failed":
+                self.checker.wrong("a stale execution has the id of the new one: the model is wrong")
+            if isinstance(value, BaseException) and not isinstance(
+                value,
+                (
+                    Killed,
+                    TaskDeferred,
+                    AirflowRescheduleException,
+                    OruxTaskFailedException,
+                    OruxTaskRetryException,
+                ),
+            ):
+                self.checker.wrong(f"an untyped end of a stale execution: {type(value).__name__}: {value}")
+        self.stale = []
+        self.checker.count(self.store.record())

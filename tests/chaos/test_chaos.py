@@ -1,0 +1,40 @@
+"""Twenty random fault schedules with every test run; ``make chaos`` runs two hundred."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.run import run_seeds
+
+SEEDS = range(20)
+
+
+@pytest.mark.standalone
+def test_random_fault_schedules_break_no_promise():
+    reports = run_seeds(SEEDS, jobs=2)
+    assert {r.seed: r.violations for r in reports if r.violations} == {}
+    # The schedules must have done something, or they prove nothing.
+    assert sum(r.deaths for r in reports) >= 10
+    assert sum(r.faults for r in reports) >= 40
+    assert sum(r.charges for r in reports) >= 20
+
+
+def test_the_checker_sees_a_second_charge(tmp_path):
+    """A checker that cannot fail proves nothing: charge twice by hand, and it must say so."""
+    import httpx
+
+    from airflow_provider_orux.sandbox import SandboxServer
+    from tests.chaos.checker import Checker
+    from tests.chaos.schedule import Task
+
+    task = Task(True, True, False, False, 2, "auto", "fail", "fail", "fail")
+    with SandboxServer({"queue_seconds": 0, "run_seconds": 0}) as server:
+        checker = Checker(task, server, tmp_path, lambda text: None)
+        body = {"model": "midjourney-v7", "prompt": "a fox"}
+        headers = {"Authorization": f"Bearer {server.key}"}
+        for number in (1, 2):
+            httpx.post(f"{server.url}/api/v1/tasks", json=body, headers=headers).raise_for_status()
+            checker.count({"state": "submitted", "job_id": server.charges()[-1]["job_id"]})
+            assert bool(checker.violations) is (number == 2)
+        checker._look_for_lost()
+        assert "paid results are lost" in checker.violations[-1]

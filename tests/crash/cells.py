@@ -1,0 +1,717 @@
+"""The cells: what is done to a run at one boundary, and what must come of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.crash.stage import (
+    QUICK,
+    SLOW,
+    Stage,
+    gone,
+    kill_task,
+    kill_worker,
+    stop_worker,
+    thaw,
+)
+
+Act = Callable[[Stage], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One boundary.
+
+    :param what: what is done, for the table.
+    :param charges: that the sandbox must have counted in the end.
+    :param posts: paid requests that it must have seen.
+    :param state: of the paid task in the end.
+    :param saved: artifacts that must lie there, whole.
+    :param decidable: whether Airflow can go on by itself; otherwise a person is asked, and then it must.
+    :param alone: it kills what others need: it runs by itself.
+    """
+
+    name: str
+    part: str
+    what: str
+    act: Act
+    charges: int = 1
+    posts: int = 1
+    state: str = "success"
+    saved: int = 1
+    decidable: bool = True
+    short: bool = False
+    alone: bool = False
+    dag_id: str = "crash_deferrable"
+    settings: Mapping[str, Any] = field(default_factory=lambda: QUICK)
+    own_process: bool = False
+
+
+CELLS: list[Cell] = []
+
+
+def cell(part: str, what: str, **expected: Any) -> Callable[[Act], Act]:
+    def register(act: Act) -> Act:
+        CELLS.append(Cell(name=act.__name__, part=part, what=what, act=act, **expected))
+        return act
+
+    return register
+
+
+GRID = {**QUICK, "grid": "four"}
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "A worker dies while it submits"
+
+
+def dies_at(point: str, how: str = "kill_worker") -> Act:
+    def act(stage: Stage) -> None:
+        stage.start((point, how))
+        stage.wait_run()
+
+    return act
+
+
+@cell(PART, "before the intent is written; worker and supervisor killed")
+def before_intent(stage: Stage) -> None:
+    dies_at("before_intent")(stage)
+
+
+def ask_a_person(stage: Stage, *, charged: bool = True) -> None:
+    """The ambiguous end: a failed task with the right words, then what they say, and a clear."""
+    stage.wait_state("failed")
+    stage.wait_run()
+    if (posts := stage.gateway.posts()) != charged:
+        stage.found.problems.append(f"{posts} paid requests before a person was asked")
+    stage.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
+    if charged:
+        stage.settle()
+    else:
+        stage.settle(discard=True)
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "intent written, POST not yet sent; worker killed (nobody can know that it was not sent)",
+    decidable=False,
+)
+def after_intent(stage: Stage) -> None:
+    stage.start(("before_post", "kill"))
+    ask_a_person(stage, charged=False)
+
+
+@cell(
+    PART,
+    "POST accepted, its answer still on the way; worker and supervisor killed",
+    decidable=False,
+    short=True,
+)
+def post_accepted(stage: Stage) -> None:
+    stage.gateway.fault("tasks.submit", delay=600, when="after")
+    stage.start()
+    note = stage.wait_point("before_post")
+    stage.wait_charge()
+    kill_worker(note)
+    stage.gateway.clear_faults()
+    ask_a_person(stage)
+
+
+@cell(PART, "answer arrived, not yet read; worker killed", decidable=False)
+def answer_arrived(stage: Stage) -> None:
+    stage.start(("answer_arrived", "kill"))
+    ask_a_person(stage)
+
+
+@cell(PART, "answer read, job id not yet written; worker and supervisor killed", decidable=False)
+def before_id(stage: Stage) -> None:
+    stage.start(("before_submitted", "kill_worker"))
+    ask_a_person(stage)
+
+
+@cell(PART, "job id written, before defer; worker killed", short=True)
+def before_defer(stage: Stage) -> None:
+    dies_at("before_defer", "kill")(stage)
+
+
+@cell(PART, "job id written, before defer; worker and supervisor killed")
+def before_defer_worker(stage: Stage) -> None:
+    dies_at("after_submitted", "kill_worker")(stage)
+
+
+@cell(
+    PART,
+    "deferrable=False: while it waits in the worker; worker killed",
+    dag_id="crash_worker",
+    settings=SLOW,
+)
+def waiting_in_worker(stage: Stage) -> None:
+    stage.start()
+    note = stage.wait_point("after_submitted")
+    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    kill_task(note)
+    stage.wait_point("at_execute", nth=2)
+    stage.gateway.let_jobs_end()
+    stage.wait_run()
+
+
+@cell(PART, "the connection is cut after the gateway accepted; nobody dies", decidable=False)
+def answer_cut(stage: Stage) -> None:
+    stage.gateway.fault("tasks.submit", cut="after")
+    stage.start()
+    ask_a_person(stage)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "A worker hangs, is given up, and comes back"
+
+
+@cell(PART, "frozen before the intent; the retry does all; thawed: its write of the intent is refused")
+def frozen_before_intent(stage: Stage) -> None:
+    stage.start(("before_intent", "hold"))
+    note = stage.wait_point("before_intent")
+    stop_worker(note)
+    stage.wait_run()
+    stage.release()
+    thaw(note["pid"])
+    thaw(note["supervisor"])
+    stage.until(lambda: gone(note["pid"]), "the end of the stale task")
+    if any(n["pid"] == note["pid"] and n["point"] in ("after_intent", "before_post") for n in stage.trace()):
+        stage.found.problems.append("a stale worker got past the fence")
+
+
+@cell(
+    PART,
+    "frozen between intent and POST; given up and retried (asks a person); thawed: it sends the POST after all",
+    decidable=False,
+)
+def frozen_before_post(stage: Stage) -> None:
+    stage.start(("before_post", "hold"))
+    note = stage.wait_point("before_post")
+    stop_worker(note)
+    stage.wait_state("failed")
+    stage.release()
+    thaw(note["pid"])  # the task alone: its supervisor would stop it
+    stage.wait_charge()
+    thaw(note["supervisor"])
+    stage.until(lambda: gone(note["pid"]), "the end of the stale task")
+    ask_a_person(stage)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "While the job runs and after it"
+
+
+@cell(PART, "at the resume; worker and supervisor killed", short=True)
+def at_resume(stage: Stage) -> None:
+    dies_at("at_resume")(stage)
+
+
+@cell(PART, "while an artifact is fetched; worker killed")
+def while_fetching(stage: Stage) -> None:
+    stage.gateway.fault("files", slow=2000)
+    stage.start()
+    note = stage.wait_point("at_resume")
+    stage.until(lambda: stage.gateway.requests("files"), "a fetch")
+    kill_task(note)
+    stage.wait_run()
+
+
+@cell(PART, "before the first of four artifacts is published; worker killed", saved=4, settings=GRID)
+def before_artifact(stage: Stage) -> None:
+    dies_at("before_artifact_1", "kill")(stage)
+
+
+@cell(PART, "between two artifacts of four; worker and supervisor killed", saved=4, settings=GRID, short=True)
+def between_artifacts(stage: Stage) -> None:
+    stage.start(("after_artifact_2", "kill_worker"))
+    stage.wait_run()
+    fetched = len([r for r in stage.gateway.requests("files") if r.get("status") == 200])
+    if fetched != 4:
+        stage.found.problems.append(f"{fetched} files were fetched, not 4: those that were there are kept")
+
+
+@cell(PART, "all artifacts saved, before the manifest; worker killed", saved=4, settings=GRID)
+def before_manifest(stage: Stage) -> None:
+    dies_at("before_manifest.json", "kill")(stage)
+
+
+@cell(PART, "after the manifest, before the ledger says finished; worker killed")
+def after_manifest(stage: Stage) -> None:
+    dies_at("after_manifest.json", "kill")(stage)
+
+
+@cell(PART, "after the ledger says finished, before Airflow knows; worker and supervisor killed")
+def after_finished(stage: Stage) -> None:
+    dies_at("after_finished")(stage)
+
+
+@cell(PART, "two deaths in one run: before defer, and at the resume", saved=1)
+def two_deaths(stage: Stage) -> None:
+    stage.start(("before_defer", "kill"), ("at_resume", "kill"))
+    stage.wait_run()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "Airflow's API server does not answer the workers"
+
+
+def store_of(note: Mapping[str, Any]) -> str:
+    return f"/execution/store/ti/{note['ti']}"
+
+
+@cell(PART, "503 while the job id is to be written, for 12 refused tries; then it answers")
+def store_away_at_id(stage: Stage) -> None:
+    stage.start(("before_submitted", "hold"))
+    note = stage.wait_point("before_submitted")
+    rule = stage.house.proxy.answer(503, path=store_of(note), times=12)
+    stage.release()
+    stage.wait_run()
+    if rule.hits < 12:
+        stage.found.problems.append(f"only {rule.hits} writes were refused")
+
+
+@cell(PART, "404 while the job id is to be written, for 4 refused tries (an ingress); then it answers")
+def store_404_at_id(stage: Stage) -> None:
+    stage.start(("before_submitted", "hold"))
+    note = stage.wait_point("before_submitted")
+    stage.house.proxy.answer(404, path=store_of(note), times=4)
+    stage.release()
+    stage.wait_run()
+
+
+@cell(PART, "503 for longer than a worker waits (60 s) while the job id is to be written", decidable=False)
+def store_away_for_long(stage: Stage) -> None:
+    stage.start(("before_submitted", "hold"))
+    note = stage.wait_point("before_submitted")
+    rule = stage.house.proxy.answer(503, path=store_of(note))
+    stage.release()
+    stage.wait_state("failed")
+    stage.house.proxy.withdraw(rule)
+    stage.says("LedgerError", "is NOT lost")
+    job = stage.gateway.charges()[0]["job_id"]
+    stage.says(f"--job-id {job}")
+    stage.wait_run()
+    stage.settle()
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(PART, "503 when the intent is to be written: nothing is sent; a retry does it")
+def store_away_at_intent(stage: Stage) -> None:
+    stage.start(("before_intent", "hold"))
+    note = stage.wait_point("before_intent")
+    stage.house.proxy.answer(503, path=store_of(note), times=3)
+    stage.release()
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "404 to every read of a retry, whose record is there: 'no record' is not believed; the next try goes on",
+)
+def record_hidden(stage: Stage) -> None:
+    stage.start(("at_execute", "pass"), ("before_defer", "kill"), ("at_execute", "hold"))
+    held = stage.wait_point("at_execute", nth=2)
+    if held["ti"] == stage.wait_point("at_execute")["ti"]:
+        stage.found.problems.append("a retry kept the id of the task instance: there is no fence")
+    rule = stage.house.proxy.answer(404, path=store_of(held), method="GET")
+    stage.release(2)
+    stage.wait_run()
+    stage.says("LedgerError")
+    if not rule.hits:
+        stage.found.problems.append("no read was hidden")
+
+
+@cell(
+    PART,
+    "404 to every read of the ledger of a clear after an ambiguous end: nothing is sent",
+    decidable=False,
+)
+def record_hidden_from_clear(stage: Stage) -> None:
+    stage.gateway.fault("tasks.submit", cut="after")
+    stage.start(("at_execute", "pass"), ("at_execute", "hold"))
+    stage.wait_state("failed")
+    stage.wait_run()
+    stage.clear()
+    held = stage.wait_point("at_execute", nth=2)
+    rule = stage.house.proxy.answer(404, path=store_of(held), method="GET")
+    stage.release(1)
+    stage.wait_point("at_execute", nth=3)
+    if not rule.hits:
+        stage.found.problems.append("no read was hidden")
+    ask_a_person(stage)
+
+
+@cell(PART, "503 to the defer itself (the state is not taken); the supervisor gives up, a retry goes on")
+def defer_refused(stage: Stage) -> None:
+    stage.start(("before_defer", "hold"))
+    note = stage.wait_point("before_defer")
+    stage.house.proxy.answer(503, path=f"/task-instances/{note['ti']}/state", method="PATCH", times=3)
+    stage.release()
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "404 to a heartbeat of a task that waits in the worker ('task instance not found'): Airflow ends it, and tries again",
+    dag_id="crash_worker",
+    settings=SLOW,
+)
+def heartbeat_404(stage: Stage) -> None:
+    stage.start()
+    note = stage.wait_point("after_submitted")
+    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    words = b'{"detail": {"reason": "not_found", "message": "Task Instance not found"}}'
+    stage.house.proxy.answer(404, path=f"/task-instances/{note['ti']}/heartbeat", times=1, words=words)
+    stage.until(lambda: gone(note["pid"]), "the end of the task")
+    stage.says("goes on at the gateway and will be charged")
+    stage.wait_point("at_execute", nth=2)
+    stage.gateway.let_jobs_end()
+    stage.wait_run()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "A person clears the task"
+
+
+@cell(PART, "while it runs, before the POST")
+def cleared_before_post(stage: Stage) -> None:
+    stage.start(("before_intent", "hold"))
+    note = stage.wait_point("before_intent")
+    stage.clear()
+    stage.release()
+    stage.wait_run()
+    stage.until(lambda: gone(note["pid"]), "the end of the cleared task")
+
+
+@cell(PART, "while it runs, between intent and POST, and the POST is sent after all", decidable=False)
+def cleared_after_intent(stage: Stage) -> None:
+    stage.start(("before_post", "hold"))
+    stage.wait_point("before_post")
+    stage.clear()
+    stage.release()
+    stage.wait_charge()
+    ask_a_person(stage)
+
+
+@cell(PART, "while it runs, in the POST", decidable=False)
+def cleared_in_post(stage: Stage) -> None:
+    stage.gateway.fault("tasks.submit", delay=600, when="after")
+    stage.start()
+    stage.wait_point("before_post")
+    stage.wait_charge()
+    stage.clear()
+    stage.gateway.clear_faults()
+    ask_a_person(stage)
+
+
+@cell(PART, "while it runs, after the POST, before defer", short=True)
+def cleared_after_post(stage: Stage) -> None:
+    stage.start(("before_defer", "hold"))
+    stage.wait_point("before_defer")
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(PART, "while it waits in the triggerer", settings=SLOW)
+def cleared_deferred(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.clear()
+    stage.wait_point("at_execute", nth=2)
+    stage.gateway.let_jobs_end()
+    stage.wait_run()
+
+
+@cell(PART, "after three deaths that used up the retries: at the resume, at an artifact, before the manifest")
+def cleared_after_deaths(stage: Stage) -> None:
+    stage.start(("at_resume", "kill"), ("before_artifact_1", "kill"), ("before_manifest.json", "kill"))
+    stage.wait_state("failed")
+    stage.wait_run()
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(PART, "after a failed save (the files were no pictures)", dag_id="crash_impatient")
+def cleared_after_failed_save(stage: Stage) -> None:
+    stage.gateway.fault("files", times=0, content="html")
+    stage.start()
+    stage.wait_state("failed")
+    stage.wait_run()
+    stage.says("ArtifactRejectedError")
+    stage.gateway.clear_faults()
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "after a finished, saved run: a person asks for a new picture, and gets one",
+    charges=2,
+    posts=2,
+    saved=2,
+)
+def cleared_after_success(stage: Stage) -> None:
+    stage.start()
+    stage.wait_run()
+    stage.clear()
+    stage.wait_point("at_execute", nth=2)
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "after 401s: the key was disabled while the job ran, then set right",
+    dag_id="crash_impatient",
+    settings=SLOW,
+)
+def cleared_after_401(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.gateway.key(disabled=True)
+    stage.wait_state("failed")
+    stage.wait_run()
+    stage.says("AuthenticationError")
+    stage.gateway.key(disabled=False)
+    stage.gateway.let_jobs_end()
+    stage.clear()
+    stage.wait_run()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "The gateway dies"
+
+
+@cell(
+    PART, "killed while the job runs, started again", own_process=True, settings={**QUICK, "run_seconds": 8.0}
+)
+def gateway_killed_running(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.gateway.kill()
+    stage.gateway.start()
+    stage.wait_run()
+
+
+@cell(PART, "killed after it accepted, before it answered; started again", own_process=True, decidable=False)
+def gateway_killed_answering(stage: Stage) -> None:
+    stage.gateway.fault("tasks.submit", delay=600, when="after")
+    stage.start()
+    stage.wait_charge()
+    stage.gateway.kill()
+    stage.gateway.start()
+    stage.wait_state("failed")
+    stage.wait_run()
+    stage.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
+    stage.settle()
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(PART, "away when the POST is to be sent (refused connections); back during the tries", own_process=True)
+def gateway_away(stage: Stage) -> None:
+    stage.gateway.kill()
+    stage.start(("before_post", "hold"))
+    stage.wait_point("before_post")
+    stage.release()
+    stage.wait_point("before_post", nth=3)
+    stage.gateway.start()
+    stage.wait_run()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "Other ways to run"
+
+
+@cell(PART, "synchronous generation: killed while the picture is fetched", dag_id="crash_sync")
+def sync_saving(stage: Stage) -> None:
+    dies_at("before_artifact_1", "kill")(stage)
+
+
+def lose_synchronous_answer(stage: Stage) -> None:
+    stage.gateway.fault("images.generate", delay=600, when="after")
+    stage.start()
+    note = stage.wait_point("before_post")
+    stage.wait_charge()
+    kill_task(note)
+    stage.gateway.clear_faults()
+    stage.wait_state("failed")
+    stage.wait_run()
+    if len(stage.gateway.charges()) != 1:
+        stage.found.problems.append("charged again before a person was asked")
+    stage.says("AmbiguousSubmitError")
+
+
+@cell(
+    PART,
+    "synchronous generation: killed in the POST; the gateway shows the picture, and a person settles with its link",
+    dag_id="crash_sync",
+    decidable=False,
+)
+def sync_in_post(stage: Stage) -> None:
+    lose_synchronous_answer(stage)
+    stage.settle()
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "synchronous generation: killed in the POST; nobody has the link, so a person discards it and pays anew, knowingly",
+    dag_id="crash_sync",
+    decidable=False,
+    charges=2,
+    posts=2,
+)
+def sync_discarded(stage: Stage) -> None:
+    lose_synchronous_answer(stage)
+    stage.settle(discard=True)
+    stage.clear()
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "submit, sensor, save, upscale as tasks: the submitter dies before defer's place, the upscale at its resume",
+    dag_id="crash_chain",
+    charges=2,
+    posts=2,
+    saved=2,
+)
+def chain(stage: Stage) -> None:
+    stage.start(("after_submitted", "kill"), ("at_resume", "kill_worker"))
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "submit, sensor, save, upscale as tasks: the submitter dies after it is finished; it is not submitted again",
+    dag_id="crash_chain",
+    charges=2,
+    posts=2,
+    saved=2,
+)
+def chain_finished(stage: Stage) -> None:
+    stage.start(("after_finished", "kill"), task="pay")
+    stage.wait_run()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+PART = "A shared part of Airflow dies"
+
+
+@cell(PART, "triggerer killed while the job runs, started again", alone=True, settings=SLOW)
+def triggerer_killed(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.house.signal("triggerer", signal.SIGKILL)
+    stage.gateway.let_jobs_end()
+    stage.house.launch("triggerer")
+    stage.wait_run()
+
+
+@cell(PART, "triggerer frozen; a second one takes over; the first is thawed", alone=True, settings=SLOW)
+def taken_over(stage: Stage) -> None:
+    house = stage.house
+    stage.start()
+    stage.wait_state("deferred")
+    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    house.signal("triggerer", signal.SIGSTOP)
+    polls = len(stage.gateway.requests("tasks.get"))
+    house.launch("triggerer", name="second")
+    stage.until(
+        lambda: len(stage.gateway.requests("tasks.get")) > polls + 1, "a poll of the second triggerer"
+    )
+    house.signal("triggerer", signal.SIGCONT)
+    stage.gateway.let_jobs_end()
+    stage.wait_run()
+    house.signal("second", signal.SIGKILL)
+    if house.processes["triggerer"].poll() is not None:
+        house.launch("triggerer")
+    stage.until(lambda: house.healthy("triggerer"), "a triggerer")
+
+
+@cell(PART, "cleared while it waits and no triggerer lives; one is started later", alone=True, settings=SLOW)
+def cleared_without_triggerer(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.house.signal("triggerer", signal.SIGKILL)
+    stage.clear()
+    stage.wait_point("at_execute", nth=2)
+    stage.wait_state("deferred")
+    stage.gateway.let_jobs_end()
+    stage.house.launch("triggerer")
+    stage.wait_run()
+
+
+@cell(PART, "scheduler and all workers killed while the job runs, started again", alone=True, settings=SLOW)
+def scheduler_killed_deferred(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.house.signal("scheduler", signal.SIGKILL)
+    stage.gateway.let_jobs_end()
+    stage.house.launch("scheduler")
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "triggerer, scheduler and workers killed while the job runs, started again",
+    alone=True,
+    settings=SLOW,
+)
+def all_killed_deferred(stage: Stage) -> None:
+    stage.start()
+    stage.wait_state("deferred")
+    stage.house.signal("triggerer", signal.SIGKILL)
+    stage.house.signal("scheduler", signal.SIGKILL)
+    stage.gateway.let_jobs_end()
+    stage.house.launch("scheduler")
+    stage.house.launch("triggerer")
+    stage.wait_run()
+
+
+@cell(
+    PART,
+    "scheduler alone killed between intent and POST; the new one starts the task again while the old worker still lives "
+    "and sends the POST",
+    alone=True,
+    decidable=False,
+)
+def scheduler_killed_submitting(stage: Stage) -> None:
+    stage.start(("before_post", "hold"))
+    note = stage.wait_point("before_post")
+    os.kill(note["supervisor"], signal.SIGSTOP)  # else its next heartbeat would end the old worker
+    stage.house.signal("scheduler", signal.SIGKILL, alone=True)
+    stage.house.launch("scheduler")
+    stage.wait_state("failed")
+    stage.release()
+    stage.wait_charge()
+    thaw(note["supervisor"])
+    ask_a_person(stage)
+
+
+@cell(
+    PART,
+    "API server killed while the job id is to be written, started again (away for longer than the heartbeat timeout, a "
+    "person is asked)",
+    alone=True,
+)
+def api_server_killed(stage: Stage) -> None:
+    stage.start(("before_submitted", "hold"))
+    stage.wait_point("before_submitted")
+    stage.house.signal("api-server", signal.SIGKILL)
+    stage.release()
+    stage.house.launch("api-server")
+    stage.until(lambda: stage.house.healthy("metadatabase"), "the API server")
+    if stage.wait_run() == "failed":
+        # On a slow machine it is away for so long that the task is given up, and the retry finds the intent.
+        ask_a_person(stage)

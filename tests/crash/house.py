@@ -1,0 +1,293 @@
+"""A real Airflow, its parts as processes that can be killed, stopped and started again one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+from demo.airflow_home import ROOT, environment
+from tests.crash.proxy import Proxy
+
+T = TypeVar("T")
+DAGS = Path(__file__).parent / "dags"
+DAG_IDS = ("crash_deferrable", "crash_worker", "crash_impatient", "crash_sync", "crash_chain")
+PATIENCE = 180.0
+"""Seconds for any wait: the machine may be busy."""
+MARK = "ORUX_CRASH_HOME"
+
+SHORT_INTERVALS = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "4",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+    # A worker of these tests lives through a short absence of the API server, as with the shipped intervals.
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "3",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "0.2",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "1",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",
+    "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "2",
+}
+
+
+def until(look: Callable[[], T | None], what: str, *, patience: float = PATIENCE, pause: float = 0.3) -> T:
+    """What ``look`` gives as soon as it gives something.
+
+    :raises TimeoutError: it never did.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {patience:.0f} s for {what}")
+        time.sleep(pause)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class House:
+    """Airflow in a temporary folder, on loopback.
+
+    :param workers: processes of the LocalExecutor.
+    :param keep: leave the folder behind, to look at.
+    """
+
+    parts: tuple[str, ...] = ("api-server", "dag-processor", "scheduler", "triggerer")
+    dags: Path = DAGS
+    dag_ids: tuple[str, ...] = DAG_IDS
+
+    def __init__(self, *, workers: int = 8, keep: bool = False) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="orux-crash-"))
+        self.keep = keep
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.proxy = Proxy(self.url)
+        for folder in ("plan", "trace", "out", "log"):
+            (self.home / folder).mkdir()
+        self.env = {
+            **environment(self.home / "airflow", bundles={"tests": self.dags}),
+            **SHORT_INTERVALS,
+            MARK: str(self.home),
+            "PYTHONPATH": str(ROOT),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": str(workers),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.proxy.url}/execution/",
+            "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(24),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "600",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        }
+        self._http = httpx.Client(base_url=f"{self.url}/api/v2", timeout=60, trust_env=False, verify=False)
+        self._lock = threading.Lock()
+        self._token = ""
+        self._killed: set[str] = set()
+
+    # -- life ---------------------------------------------------------------------------------------------
+    def __enter__(self) -> House:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """The database, then all parts; returns when the DAGs can be triggered."""
+        self.prepare()
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=self.env,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"airflow db migrate: {done.stderr[-2000:]}")
+        self.proxy.start()
+        for part in self.parts:
+            self.launch(part)
+        until(self._healthy, "a healthy Airflow")
+        until(self._has_dags, "the DAGs")
+
+    def prepare(self) -> None:
+        """Start what Airflow stands on; SQLite needs nothing."""
+
+    def launch(self, part: str, *, name: str | None = None) -> None:
+        """Start a part. Log servers are left out: they would listen on all addresses."""
+        name = name or part
+        self._killed.discard(name)
+        command = [sys.executable, "-m", "airflow", *part.split()]
+        if part.startswith(("scheduler", "triggerer", "celery worker")):
+            command.append("--skip-serve-logs")
+        with (self.home / "log" / f"{name.replace(' ', '_')}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command,
+                env=self.env,
+                cwd=self.home,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def family(self, name: str) -> list[psutil.Process]:
+        """A part's process and all that come from it."""
+        try:
+            parent = psutil.Process(self.processes[name].pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal(self, name: str, sign: signal.Signals, *, alone: bool = False) -> None:
+        """Send a signal to a part and its children, or to its first process alone."""
+        members = self.family(name)
+        if sign is signal.SIGKILL:
+            self._killed.add(name)
+        for process in members[:1] if alone else members:
+            try:
+                process.send_signal(sign)
+            except psutil.NoSuchProcess:
+                continue
+        if sign is signal.SIGKILL:
+            self.processes[name].wait()
+            for process in members[1:] if not alone else ():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.wait(20)
+
+    def close(self) -> None:
+        """End every process that is this house's, however it came to be."""
+        deadline = time.monotonic() + 20
+        while (mine := self._mine()) and time.monotonic() < deadline:
+            for process in mine:
+                try:
+                    process.kill()
+                except psutil.NoSuchProcess:
+                    continue
+            for part in self.processes.values():
+                part.poll()
+            psutil.wait_procs(mine, timeout=2)
+        for part in self.processes.values():
+            part.wait()
+        self.proxy.stop()
+        self._http.close()
+        if not self.keep:
+            shutil.rmtree(self.home, ignore_errors=True)
+        if left := self._mine():
+            raise RuntimeError(f"processes are left: {left}")
+
+    def _mine(self) -> list[psutil.Process]:
+        # By the folder that they were started in: a part that sets its title overwrites its environment, and a task
+        # whose supervisor was killed is nobody's child any more.
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if Path(process.cwd()).is_relative_to(self.home):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+                continue
+        return found
+
+    # -- Airflow's REST API ----------------------------------------------------------------------------------
+    def api(self, method: str, path: str, **arguments: Any) -> Any:
+        """A call of the public REST API; its JSON, or None for "not found".
+
+        A 500 is tried again: it is SQLite's "database is locked". What was made by the first try is then there (409).
+        """
+        with self._lock:
+            if not self._token:
+                answer = self._http.get(f"{self.url}/auth/token").raise_for_status()
+                self._token = answer.json()["access_token"]
+        headers = {"Authorization": f"Bearer {self._token}"}
+        for tries in itertools.count(1):
+            # One writer at a time: SQLite has room for no more.
+            with self._lock if method != "GET" else contextlib.nullcontext():
+                answer = self._http.request(method, path, headers=headers, **arguments)
+            if answer.status_code == 500 and tries < 20:
+                time.sleep(0.2 * tries)
+                continue
+            if answer.status_code == 404 and method == "GET":
+                return None
+            if answer.is_error and not (answer.status_code == 409 and tries > 1):
+                raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:1000]}")
+            return answer.json() if answer.content else None
+        raise AssertionError
+
+    def healthy(self, *parts: str) -> bool:
+        """Whether the parts have a fresh heartbeat; False while the API server is away."""
+        try:
+            health = self._http.get("/monitor/health").raise_for_status().json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def check(self) -> None:
+        """Raise if a part ended that nobody killed: no wait would ever come to an end."""
+        for name, process in list(self.processes.items()):
+            if name not in self._killed and process.poll() is not None:
+                log = (self.home / "log" / f"{name.replace(' ', '_')}.log").read_text(errors="replace")
+                raise RuntimeError(f"{name} ended by itself:\n{log[-3000:]}")
+
+    def _healthy(self) -> bool:
+        self.check()
+        return self.healthy("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+    def _has_dags(self) -> bool:
+        if errors := (self.api("GET", "/importErrors") or {}).get("import_errors"):
+            raise RuntimeError(f"the DAG file does not load: {errors[0]['stack_trace'][-2000:]}")
+        return all(self.api("GET", f"/dags/{dag_id}") for dag_id in self.dag_ids)
+
+    def connect(self, conn_id: str, sandbox_connection: str) -> None:
+        """Make an Airflow connection from a sandbox's own JSON."""
+        spec = json.loads(sandbox_connection)
+        self.api(
+            "POST",
+            "/connections",
+            json={
+                "connection_id": conn_id,
+                "conn_type": spec["conn_type"],
+                "host": spec["host"],
+                "password": spec["password"],
+                "extra": json.dumps(spec["extra"]),
+            },
+        )

@@ -1,0 +1,104 @@
+"""The one scene: six chains, two workers, one of them killed."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.crash.stage import QUICK, Stage
+from tests.distributed.house import DistributedHouse
+
+HELD_AT = (
+    "before_intent",
+    "after_submitted",
+    "before_defer",
+    "at_resume",
+    "after_artifact_2",
+    "before_finished",
+)
+"""Where the imagine task of each run is when the worker dies. None of them is ambiguous: all must heal."""
+TASKS = ("imagine", "hero", "variation", "reroll")
+GRID = {**QUICK, "grid": "four", "max_concurrency": 0}
+PICTURES = 4 + 1 + 4 + 4
+
+
+@dataclass
+class Line:
+    """What came of one run."""
+
+    held_at: str
+    killed: bool
+    charges: int
+    posts: int
+    saved: int
+    executions: int
+    states: dict[str, str]
+    problems: list[str]
+
+
+def run_scene(house: DistributedHouse, say: Callable[[str], object] = print) -> list[Line]:
+    """Start the runs, kill, wait, look."""
+    stages = [
+        Stage(
+            house, f"run_{point.split('.')[0]}", dag_id="distributed_chain", settings=GRID, task_id="imagine"
+        )
+        for point in HELD_AT
+    ]
+    try:
+        for stage, point in zip(stages, HELD_AT, strict=True):
+            stage.start((point, "hold"), task="imagine")
+        where: dict[str, str] = {}
+        for stage, point in zip(stages, HELD_AT, strict=True):
+            note = stage.wait_point(point)
+            where[stage.name] = house.worker_of(note["pid"]) or "?"
+        say(f"held: {where}")
+        counts = Counter(where.values())
+        if set(counts) != set(house.workers):
+            raise RuntimeError(f"not both workers took tasks: {where}")
+        victim = counts.most_common(1)[0][0]
+        house.signal(victim, signal.SIGKILL)
+        say(f"killed {victim} with {counts[victim]} of {len(stages)} runs")
+        for stage in stages:
+            stage.release()
+        return [
+            _line(stage, point, where[stage.name] == victim)
+            for stage, point in zip(stages, HELD_AT, strict=True)
+        ]
+    finally:
+        for stage in stages:
+            stage.close()
+
+
+def _line(stage: Stage, point: str, killed: bool) -> Line:
+    stage.wait_run()
+    found = stage.look()
+    states = {task: str(stage.task(task).get("state")) for task in TASKS}
+    problems = found.problems
+    if set(states.values()) != {"success"}:
+        problems.append(f"states: {states}")
+    if (found.charges, found.posts, found.saved) != (len(TASKS), len(TASKS), PICTURES):
+        problems.append(f"{found.charges} charges, {found.posts} paid requests, {found.saved} pictures")
+    executions = sum(n["point"] == "at_execute" for n in stage.trace())
+    if killed and executions <= len(TASKS) and point != "at_resume":
+        problems.append("its task was killed, and nothing was executed again")
+    return Line(point, killed, found.charges, found.posts, found.saved, executions, states, problems)
+
+
+def markdown(lines: list[Line]) -> str:
+    """The section of the page."""
+    rows = [
+        f"{len(lines)} runs of four paid tasks each: {sum(line.charges for line in lines)} charges, "
+        f"{sum(line.saved for line in lines)} pictures saved and whole, "
+        f"{sum(bool(line.problems) for line in lines)} not as expected.",
+        "",
+        "| Where imagine was when a worker died | On the killed worker | Charges | Paid requests | Executions | Pictures | As expected |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    rows += [
+        f"| {line.held_at} | {'yes' if line.killed else 'no'} | {line.charges} | {line.posts} | {line.executions} | "
+        f"{line.saved} | {'**no**' if line.problems else 'yes'} |"
+        for line in lines
+    ]
+    return "\n".join(rows)
