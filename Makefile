@@ -31,14 +31,19 @@ test-lowest:  ## the pure tests and the operators with the lowest versions that 
 crash: venv  ## kill every process at every boundary of a real Airflow; writes docs/reliability.md
 	$(BIN)/python -m tests.crash $(ARGS)
 
-chaos: venv  ## 200 seeded random fault schedules
-	$(BIN)/python -m tests.chaos $(ARGS)
+chaos: venv  ## 200 seeded random fault schedules; writes docs/reliability.md
+	$(BIN)/python -m tests.chaos --publish $(ARGS)
 
 backfill: venv  ## thirty days of the content pipeline, twice: the second time costs nothing
 	ORUX_BACKFILL_DAYS=30 $(BIN)/python -m pytest -q -s tests/airflow/test_backfill.py
 
-distributed: venv  ## the chain on CeleryExecutor with Redis and PostgreSQL
-	$(BIN)/python -m tests.distributed $(ARGS)
+$(VENV)/.distributed: $(VENV)/.complete
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,distributed]'
+	@touch $@
+
+distributed: $(VENV)/.distributed  ## the chain on CeleryExecutor with Redis and PostgreSQL
+	tests/distributed/setup.sh
+	$(BIN)/python -m tests.distributed --publish $(ARGS)
 
 lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .
