@@ -1,33 +1,39 @@
-"""The client of the hot path: aiohttp where it is installed and nothing stands in the way, else the httpx client.
+"""The client of the hot path: a few kept connections, or httpx where a proxy stands in the way.
 
-A poll through httpx costs three to five times the CPU of one through aiohttp (page "Polling" of the documentation has
-the numbers), and a triggerer has one event loop for all its jobs. Everything that is paid for stays with httpx.
+A triggerer has one event loop for all its jobs, and httpx costs five to eight times the CPU of this client for one poll
+(page "Benchmarks" of the documentation). It does what a poll needs and nothing else: no redirects, no cookies, one
+answer of bounded size. Everything that is paid for, and everything that is saved, stays with httpx.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
+import ssl
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from airflow_provider_orux.client.flow import Send, TransportFailure
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
-from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models.errors import redact
 
 if TYPE_CHECKING:
-    import aiohttp
+    from airflow_provider_orux.client.polling_connection import PollConnection
 
 USER_AGENT = "airflow-provider-orux"
 KEEPALIVE_SECONDS = 75.0
 """Longer than any pause of the schedule, so that polling opens no connection but its first."""
-DNS_SECONDS = 30
 POOL = 8
 """Connections of one httpx client."""
+_PRINTABLE = re.compile(r"[!-~]+")
+_HEADER = re.compile(r"[\t -~]*")
 
 
 class PollTransport(Protocol):
@@ -44,24 +50,24 @@ class PollTransport(Protocol):
 
 
 def prepare(settings: ClientSettings) -> None:
-    """Do what takes long and needs no event loop: import the client, read the certificates. For a thread."""
+    """Do what takes long and needs no event loop: imports, certificates. For a thread."""
     from airflow_provider_orux.client.transport import tls_context
 
     tls_context(settings.ca_path)
-    if not through_proxy(settings):
-        _aiohttp()
+    _has_parser()
 
 
 def poll_transport(gateway: Gateway, settings: ClientSettings, *, connections: int) -> PollTransport:
     """The client for the polls of one connection.
 
-    A proxy, whether of the connection or of the environment, is left to httpx, so that it means the same to the
-    polls as to everything else.
+    A proxy, whether of the connection or of the environment, is left to httpx, so that it means the same to the polls
+    as to everything else. So is a host that is not plain ASCII, and all of it where ``httptools`` is missing.
 
     :param connections: how many connections it may hold open.
     """
-    if _aiohttp() is not None and not through_proxy(settings):
-        return AiohttpTransport(gateway, settings, connections=connections)
+    plain = _PRINTABLE.fullmatch(settings.base_url) is not None
+    if plain and _has_parser() and not through_proxy(settings):
+        return KeptConnections(gateway, settings)
     return HttpxTransport(gateway, settings, connections=connections)
 
 
@@ -74,6 +80,115 @@ def through_proxy(settings: ClientSettings) -> bool:
     if not (proxies.get(parts.scheme) or proxies.get("all")):
         return False
     return not urllib.request.proxy_bypass(parts.hostname or "")
+
+
+class KeptConnections:
+    """Polls over connections of its own. How many there are is bounded by how many polls are under way at once.
+
+    :param gateway: whose wire is spoken.
+    :param settings: host, key, timeouts, certificates.
+    """
+
+    def __init__(self, gateway: Gateway, settings: ClientSettings) -> None:
+        from airflow_provider_orux.client.polling_connection import PollConnection
+
+        self._settings = settings
+        self._kind = PollConnection
+        self._idle: list[PollConnection] = []
+        parts = urlsplit(settings.base_url)
+        self._host = parts.hostname or ""
+        self._secure = parts.scheme == "https"
+        self._port = parts.port or (443 if self._secure else 80)
+        self._prefix = parts.path.rstrip("/")
+        common = {"Host": parts.netloc, "User-Agent": USER_AGENT, "Accept": "application/json"}
+        # Polls are small: an answer that is packed costs more than it saves.
+        self._common = " HTTP/1.1\r\n" + _lines({**common, "Accept-Encoding": "identity"})
+        self._key = _lines(gateway.key_headers(settings.key)) if settings.key else ""
+
+    async def aclose(self) -> None:
+        """Close the connections that are not in use; those in use close when their poll ends."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.abort()
+        if idle:
+            await asyncio.wait([connection.lost for connection in idle], timeout=1)
+
+    async def send(self, send: Send) -> HttpResponse:
+        """One exchange.
+
+        :raises TransportFailure: no answer came.
+        """
+        from airflow_provider_orux.client.polling_connection import Disconnected
+
+        message = self._message(send.request)
+        timeouts = {
+            "read_timeout": send.read_timeout,
+            "total_timeout": max(self._settings.total_timeout, send.read_timeout),
+        }
+        while True:
+            connection = self._kept()
+            fresh = connection is None
+            if connection is None:
+                connection = await self._open()
+            try:
+                answer = await connection.exchange(message, max_bytes=send.max_bytes, **timeouts)
+            except Disconnected:
+                if fresh:
+                    raise
+                continue  # the host had enough of an idle connection; the request costs nothing to repeat
+            if connection.usable:
+                connection.idle_since = time.monotonic()
+                self._idle.append(connection)
+            return answer.without(self._settings.key)
+
+    def _kept(self) -> PollConnection | None:
+        """The connection that was used last, so that those that are not needed grow old."""
+        oldest = time.monotonic() - KEEPALIVE_SECONDS
+        while self._idle and (self._idle[0].idle_since < oldest or not self._idle[0].usable):
+            self._idle.pop(0).abort()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    async def _open(self) -> PollConnection:
+        from airflow_provider_orux.client.transport import tls_context
+
+        seconds = self._settings.connect_timeout
+        context = tls_context(self._settings.ca_path) if self._secure else None
+        try:
+            transport, connection = await asyncio.wait_for(
+                asyncio.get_running_loop().create_connection(
+                    self._kind, self._host, self._port, ssl=context,
+                    server_hostname=self._host if context else None, happy_eyeballs_delay=0.25,
+                ),
+                seconds,
+            )  # fmt: skip
+        except asyncio.TimeoutError as e:
+            raise TransportFailure("it could not be reached in time", sent=False) from e
+        except (OSError, ssl.SSLError) as e:
+            words = redact(str(e), self._settings.key)
+            raise TransportFailure(f"{type(e).__name__}: {words}", sent=False) from e
+        plain = transport.get_extra_info("socket")
+        if plain is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return connection
+
+    def _message(self, request: HttpRequest) -> bytes:
+        if request.purpose is Purpose.PAY or request.files is not None:
+            raise RuntimeError("the poller sends nothing that may be charged")
+        target = self._prefix + request.path
+        if request.query:
+            target = f"{target}?{urlencode(request.query)}"
+        if not _PRINTABLE.fullmatch(target):
+            raise TransportFailure("the address is not percent-encoded", sent=False)
+        headers = _lines(request.headers) + (self._key if request.with_key else "")
+        body = b""
+        if request.body is not None:
+            body = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+            headers += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        return f"{request.method} {target}{self._common}{headers}\r\n".encode("ascii") + body
 
 
 class HttpxTransport:
@@ -115,133 +230,19 @@ class HttpxTransport:
             await client.aclose()
 
 
-class AiohttpTransport:
-    """Polls through aiohttp: no redirects, no cookies, no environment, our certificates.
-
-    :param gateway: whose wire is spoken.
-    :param settings: host, key, timeouts.
-    :param connections: how many connections it may hold open.
-    """
-
-    def __init__(self, gateway: Gateway, settings: ClientSettings, *, connections: int) -> None:
-        self._gateway = gateway
-        self._settings = settings
-        self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
-        self._base = settings.base_url.rstrip("/")
-        self._key = gateway.key_headers(settings.key) if settings.key else {}
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    async def send(self, send: Send) -> HttpResponse:
-        """One exchange.
-
-        :raises TransportFailure: no answer came.
-        """
-        import aiohttp
-        from yarl import URL
-
-        request, settings = send.request, self._settings
-        if request.purpose is Purpose.PAY or request.files is not None:
-            raise RuntimeError("the poller sends nothing that may be charged")
-        url = f"{self._base}{request.path}"
-        if request.query:
-            url = f"{url}?{urlencode(request.query)}"
-        headers = {**request.headers, **self._key} if request.with_key else dict(request.headers)
-        data = None
-        if request.body is not None:
-            data = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
-            headers["Content-Type"] = "application/json"
-        deadline = time.monotonic() + max(settings.total_timeout, send.read_timeout)
-        session = self._session or self._open()
-        try:
-            async with session.request(
-                request.method,
-                URL(url, encoded=True),
-                headers=headers,
-                data=data,
-                allow_redirects=False,
-                timeout=self._timeout(send.read_timeout),
-            ) as response:
-                body, truncated = await _read(response, send.max_bytes, deadline)
-                if truncated:
-                    response.close()
-                names = {k.lower(): v for k, v in response.headers.items()}
-                return HttpResponse(response.status, names, body, truncated).without(settings.key)
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError, OSError) as e:
-            raise _failure(e, settings) from e
-
-    def _open(self) -> aiohttp.ClientSession:
-        import aiohttp
-
-        from airflow_provider_orux.client.transport import tls_context
-
-        secure = self._base.startswith("https:")
-        connector = aiohttp.TCPConnector(
-            limit=self._connections,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            ttl_dns_cache=DNS_SECONDS,
-            ssl=tls_context(self._settings.ca_path) if secure else True,
-        )
-        # Polls are small: an answer that is packed costs more than it saves, and could be made to unpack to anything.
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
-        )
-        return self._session
-
-    def _timeout(self, read: float) -> aiohttp.ClientTimeout:
-        import aiohttp
-
-        known = self._timeouts.get(read)
-        if known is None:
-            if len(self._timeouts) > 64:
-                self._timeouts.clear()
-            known = self._timeouts[read] = aiohttp.ClientTimeout(
-                total=None, connect=None, sock_connect=self._settings.connect_timeout, sock_read=read
-            )
-        return known
+def _lines(headers: Mapping[str, str]) -> str:
+    lines = []
+    for name, value in headers.items():
+        if not (_PRINTABLE.fullmatch(name) and _HEADER.fullmatch(value)):
+            raise TransportFailure(f"the header {name!r} holds what no header may", sent=False)
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines)
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int, deadline: float) -> tuple[bytes, bool]:
-    """The body, up to a number of bytes and a moment."""
-    parts: list[bytes] = []
-    size = 0
-    content = response.content
-    while chunk := await content.readany():
-        if time.monotonic() > deadline:
-            raise TransportFailure("the answer did not end in time", sent=True)
-        if size + len(chunk) > max_bytes:
-            parts.append(chunk[: max_bytes - size])
-            return b"".join(parts), True
-        parts.append(chunk)
-        size += len(chunk)
-    return (parts[0] if len(parts) == 1 else b"".join(parts)), False
-
-
-def _failure(error: Exception, settings: ClientSettings) -> TransportFailure:
-    """What a failure of aiohttp means, in words without secrets."""
-    import aiohttp
-
-    sent = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
-    if isinstance(error, asyncio.TimeoutError):
-        words = "no answer came in time" if sent else "it could not be reached in time"
-        return TransportFailure(f"{words} ({type(error).__name__})", sent=sent)
-    detail = redact(str(error), settings.key, settings.proxy)
-    return TransportFailure(f"{type(error).__name__}: {detail}".rstrip(": "), sent=sent)
-
-
-def _aiohttp() -> Any:
-    """The library, or None: it is an extra."""
+def _has_parser() -> bool:
+    """Whether ``httptools`` is there: Airflow's own API server brings it, but does not need it everywhere."""
     try:
-        import aiohttp
+        import httptools  # noqa: F401
     except ImportError:
-        return None
-    return aiohttp
+        return False
+    return True

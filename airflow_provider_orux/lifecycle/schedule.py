@@ -16,7 +16,7 @@ of 6 s among a hundred pictures of 45 s must not wait for the first of these."""
 class PollSchedule:
     """The pauses between the polls of one job.
 
-    The defaults and the learning were chosen by the simulation of ``benchmarks/`` (page "Polling" of the
+    The defaults and the learning were chosen by the simulation of ``benchmarks/`` (page "Benchmarks" of the
     documentation): they ask less often than every 5 s does, for no longer a lag at its 95th percentile.
 
     :param first: seconds from the submission to the first poll, when nothing is known of such jobs.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_orux.lifecycle.polling import AUTH_GRACE
-from airflow_provider_orux.triggers.hub import hub_for
+
+if TYPE_CHECKING:
+    from airflow_provider_orux.triggers.hub import PollHub
 
 
 class OruxJobTrigger(BaseTrigger):
@@ -64,6 +68,7 @@ class OruxJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, yield one event, return."""
+        hub_for = await _poller()
         outcome = await hub_for(self.conn_id).wait(
             self.job_id,
             deadline=self.deadline,
@@ -84,3 +89,19 @@ class OruxJobTrigger(BaseTrigger):
             "a clear of the task takes it up again.",
             self.job_id,
         )
+
+
+_imported = False
+
+
+async def _poller() -> Callable[[str], PollHub]:
+    """``hub_for``. Its modules are read in a thread: that takes longer than an event loop should be kept from its other
+    triggers. A worker that defers, and a DAG file, do without them.
+    """
+    global _imported
+    if not _imported:
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_orux.triggers.hub")
+        _imported = True
+    from airflow_provider_orux.triggers.hub import hub_for
+
+    return hub_for

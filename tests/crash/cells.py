@@ -251,9 +251,9 @@ def after_finished(stage: Stage) -> None:
     dies_at("after_finished")(stage)
 
 
-@cell(PART, "two deaths in one run: before defer, and at the resume", saved=1)
+@cell(PART, "two deaths in one run: before defer, and at the artifact")
 def two_deaths(stage: Stage) -> None:
-    stage.start(("before_defer", "kill"), ("at_resume", "kill"))
+    stage.start(("before_defer", "kill"), ("before_artifact_1", "kill_worker"))
     stage.wait_run()
 
 
@@ -348,12 +348,27 @@ def record_hidden_from_clear(stage: Stage) -> None:
     ask_a_person(stage)
 
 
-@cell(PART, "503 to the defer itself (the state is not taken); the supervisor gives up, a retry goes on")
+@cell(PART, "503 to the defer itself, to all tries of the call; the supervisor sends it once more at its end")
 def defer_refused(stage: Stage) -> None:
     stage.start(("before_defer", "hold"))
     note = stage.wait_point("before_defer")
-    stage.house.proxy.answer(503, path=f"/task-instances/{note['ti']}/state", method="PATCH", times=3)
+    tries = int(stage.house.env["AIRFLOW__WORKERS__EXECUTION_API_RETRIES"])
+    rule = stage.house.proxy.answer(
+        503, path=f"/task-instances/{note['ti']}/state", method="PATCH", times=tries
+    )
     stage.release()
+    stage.wait_run()
+    if rule.hits < tries:
+        stage.found.problems.append(f"only {rule.hits} calls were refused")
+
+
+@cell(PART, "503 to the defer itself, for good: the task is given up, and a retry goes on with the job")
+def defer_refused_for_good(stage: Stage) -> None:
+    stage.start(("before_defer", "hold"))
+    note = stage.wait_point("before_defer")
+    stage.house.proxy.answer(503, path=f"/task-instances/{note['ti']}/state", method="PATCH")
+    stage.release()
+    stage.wait_point("at_execute", nth=2)
     stage.wait_run()
 
 

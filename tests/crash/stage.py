@@ -167,6 +167,7 @@ class Stage:
             own_process=own_process,
         )
         self.found = Found()
+        self.plan: list[dict[str, str]] = []
         self.out = house.home / "out" / name
         house.connect(name, self.gateway.connection)
 
@@ -196,6 +197,7 @@ class Stage:
         :param task: the task they are for.
         """
         plan = [{"point": p, "do": do, **({"task": task} if task else {})} for p, do in orders]
+        self.plan = plan
         (self.house.home / "plan" / f"{self.run_id}.json").write_text(json.dumps(plan))
         self.house.api(
             "POST",
@@ -320,6 +322,9 @@ class Stage:
         found.posts = self.gateway.posts()
         found.state = str(self.task().get("state"))
         found.executions = sum(n["point"] == "at_execute" for n in self.trace())
+        for number, order in enumerate(self.plan):
+            if not (self.house.home / "plan" / f"{self.run_id}.{number}.used").exists():
+                found.problems.append(f"it never came to {order['point']}: nothing was shown")
         for manifest in sorted(self.out.glob("*/manifest.json")):
             value = json.loads(manifest.read_text())
             for entry in value["artifacts"]:

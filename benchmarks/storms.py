@@ -1,0 +1,74 @@
+"""3. The gateway answers 429, 500 or nothing for a while: requests sent, time to recover, jobs lost."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.loopback import gateway
+from benchmarks.results import Results, median_of
+from benchmarks.subject import TITLES, finish, start
+
+KINDS = {
+    "429": "429 without Retry-After",
+    "429+": "429 with Retry-After",
+    "500": "500",
+    "reset": "connections reset",
+}
+
+
+def measure(
+    results: Results, *, jobs: int, seconds: float, subjects: tuple[str, ...], repeats: int = 1
+) -> None:
+    """Each subject through each storm; the storms of one subject at the same time, each with a gateway of its own."""
+    orders = [(subject, repeat) for subject in subjects for repeat in range(repeats)]
+    random.Random(time.time()).shuffle(orders)
+    for subject, repeat in orders:
+        with tempfile.TemporaryDirectory() as folder:
+            running = []
+            for kind in KINDS:
+                context = gateway(Path(folder))
+                loopback = context.__enter__()
+                order = {
+                    "port": loopback.port, "ca": loopback.ca, "subject": subject, "jobs": jobs, "seed": repeat,
+                    "durations": {"median": seconds * 0.8, "sigma": 0.3},
+                    "storm": {"kind": kind, "after": 5.0, "seconds": seconds}, "limit": 4 * seconds + 30,
+                }  # fmt: skip
+                running.append((kind, context, loopback, start("benchmarks.client", order)))
+            for kind, context, loopback, process in running:
+                result = finish(process)
+                counts = loopback.control()
+                context.__exit__(None, None, None)
+                result |= {"storm_requests": counts["storm_requests"], "requests": counts["requests"]}
+                results.add(
+                    "storms", {"name": subject, "kind": kind, "jobs": jobs, "seconds": seconds}, result
+                )
+                print(
+                    f"  {subject} {kind}: lost {result['lost']}, {counts['storm_requests']} requests",
+                    flush=True,
+                )
+
+
+def report(results: Results) -> str:
+    rows = results.of("storms")
+    if not rows:
+        return ""
+    lines = [
+        f"{rows[0]['jobs']} jobs; 5 s after they were accepted the gateway fails for {rows[0]['seconds']:.0f} s. Recovery "
+        "counts from the end of the storm, or of the job where that is later. Lost: the trigger ended with an error, or had "
+        "not fired long after.",
+        "",
+        "| storm | trigger | requests in the storm | recovery p50 | recovery, last job | jobs lost | CPU |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for kind, words in KINDS.items():
+        for row in (r for r in rows if r["kind"] == kind):
+            p50, last = median_of(row, "recovery_p50"), median_of(row, "recovery_max")
+            lines.append(
+                f"| {words} | {TITLES[row['name']]} | {median_of(row, 'storm_requests'):.0f} | "
+                f"{'–' if p50 != p50 else f'{p50:.1f} s'} | {'–' if last != last else f'{last:.1f} s'} | "
+                f"{median_of(row, 'lost'):.0f} | {median_of(row, 'cpu'):.1f} s |"
+            )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,63 @@
+"""Starts one subject in a process of its own and reads what it cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from benchmarks.loopback import ROOT, Loopback
+
+TITLES = {
+    "orux": "OruxJobTrigger, one by one (Orux)",
+    "yescale": "OruxJobTrigger, in groups (YEScale)",
+    "opengpu_relay": "OruxJobTrigger, held or one by one (Relay)",
+    "http": "HttpSensorTrigger",
+    "dbt": "DbtCloudRunJobTrigger",
+    "openai": "OpenAIBatchTrigger",
+    "sleep": "a trigger that only sleeps",
+}
+
+
+def start(module: str, order: dict[str, Any]) -> subprocess.Popen[str]:
+    """A measured process."""
+    home = tempfile.mkdtemp(prefix="bench-airflow-")
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", module, json.dumps(order)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Its result."""
+    out, err = process.communicate(timeout=1800)
+    for line in out.splitlines():
+        if line.startswith("RESULT "):
+            result: dict[str, Any] = json.loads(line[7:])
+            return result
+    raise RuntimeError(f"a measured process said nothing: {out[-500:]} {err[-2000:]}")
+
+
+def run(gateway: Loopback, module: str = "benchmarks.client", **order: Any) -> dict[str, Any]:
+    """One subject against the gateway; the gateway's counts are added."""
+    gateway.control("reset")
+    if "gateway" in order:
+        gateway.control("set", **order.pop("gateway"))
+    result = finish(start(module, {"port": gateway.port, "ca": gateway.ca, **order}))
+    counts = gateway.control()
+    finished = max(result.get("finished", 1), 1)
+    return {
+        **result,
+        "requests": counts["requests"], "connections": counts["connections"] - 2, "most_in_flight": counts["most_in_flight"],
+        "requests_per_job": counts["requests"] / finished,
+        "storm_requests": counts["storm_requests"],
+    }  # fmt: skip
