@@ -114,10 +114,11 @@ def get_provider_info() -> dict[str, object]:
                     **common_fields,
                     "route": field(
                         "Route of images",
-                        "sync: the documented endpoint; tasks: asynchronous, its body for images is our inference.",
+                        "sync: the documented endpoint; tasks: asynchronous, its body for images is our inference; "
+                        "auto: tasks when the task waits deferred.",
                         type=["string", "null"],
-                        enum=["sync", "tasks"],
-                        default="sync",
+                        enum=["auto", "sync", "tasks"],
+                        default="auto",
                     ),
                     "midjourney_path": field(
                         "Midjourney path",

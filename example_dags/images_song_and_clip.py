@@ -1,4 +1,4 @@
-"""Pictures from one call, a picture from another picture, a task that is only a prompt, a song and a clip."""
+"""Pictures from one call and as jobs, a picture from a picture, a task that is only a prompt, a song and a clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
 
 # How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow pools set orux 3 "Orux AI" --include-deferred
+#   airflow orux pool orux_default --name orux
 POOL = os.environ.get("ORUX_POOL", "default_pool")
 
 with DAG(
@@ -41,6 +41,7 @@ with DAG(
         model="gpt-image-2",
         prompt="Cinematic neon-lit Tokyo alley in the rain",
         options={"size": "1536x1024", "quality": "high", "n": 2},
+        deferrable=False,  # one synchronous call, which holds the worker; without this line it is a job, and none waits
     )
     # [END howto_operator_generate_image]
 
@@ -55,6 +56,7 @@ with DAG(
             "prompt_upsampling": True,
             "seed": 42,
         },
+        deferrable=False,
     )
     # [END howto_operator_generate_image_reference]
 

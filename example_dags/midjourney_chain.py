@@ -18,7 +18,7 @@ SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id
 
 # [START howto_pool]
 # How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow pools set orux 3 "Orux AI" --include-deferred
+#   airflow orux pool orux_default --name orux
 # The examples run without it; `export ORUX_POOL=orux` (or pool="orux" in a DAG of your own) uses it.
 POOL = os.environ.get("ORUX_POOL", "default_pool")
 # [END howto_pool]

@@ -15,7 +15,7 @@ from airflow_provider_orux.operators.midjourney import OruxImagineOperator, Orux
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
 
 # How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow pools set orux 3 "Orux AI" --include-deferred
+#   airflow orux pool orux_default --name orux
 POOL = os.environ.get("ORUX_POOL", "default_pool")
 
 with DAG(

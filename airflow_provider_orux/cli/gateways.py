@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from airflow_provider_orux.cli.ending import CommandError
 from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
-from airflow_provider_orux.hooks.connection import Extra, GatewayConnection, read_connection
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection
 from airflow_provider_orux.models.errors import ConfigurationError
-
-MARGIN = 120.0
-"""Seconds after a request's timeouts in which its worker may still write what became of it."""
 
 
 @dataclass(frozen=True)
@@ -85,5 +83,5 @@ def patience(found: Found, *, synchronous: bool) -> float:
 
     :param synchronous: whether the request was a synchronous generation.
     """
-    extra = found.connection.extra if found.connection else Extra()
-    return (extra.generate_timeout if synchronous else extra.read_timeout) + extra.connect_timeout + MARGIN
+    settings = found.connection.client if found.connection else ClientSettings("https://localhost")
+    return settings.answer_patience(synchronous=synchronous)

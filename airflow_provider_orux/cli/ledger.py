@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from airflow_provider_orux.cli.ending import CommandError, UsageError, note
 from airflow_provider_orux.cli.gateways import Found, find_connection, patience
 from airflow_provider_orux.cli.instances import Entry, Instance, Ledger, may_be_charged
-from airflow_provider_orux.cli.outlook import ENDED, UNDER_WAY, WAITING, outlook, remote_of
+from airflow_provider_orux.cli.outlook import ENDED, UNDER_WAY, WAITING, outlook
 from airflow_provider_orux.cli.output import (
     age_text,
     moment_text,
@@ -27,6 +27,7 @@ from airflow_provider_orux.cli.output import (
 )
 from airflow_provider_orux.cli.rest import AirflowApi
 from airflow_provider_orux.lifecycle.ledger import Record, Remote, State
+from airflow_provider_orux.lifecycle.outlook import remote_of
 from airflow_provider_orux.models.errors import (
     ConfigurationError,
     InvalidRequestError,

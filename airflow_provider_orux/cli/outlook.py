@@ -1,45 +1,14 @@
-"""What the next execution of a task will do with the record in its ledger, in words."""
+"""What the next execution of a task will do with the record in its ledger, given how the task is."""
 
 from __future__ import annotations
 
 from airflow_provider_orux.cli.instances import Instance
-from airflow_provider_orux.lifecycle.ledger import (
-    Action,
-    Decision,
-    Now,
-    Policy,
-    Record,
-    Remote,
-    State,
-    decide,
-)
-from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.lifecycle.ledger import Now, Policy, Record, Remote
+from airflow_provider_orux.lifecycle.outlook import what_comes
 
 ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 UNDER_WAY = frozenset({"running", "restarting"})
 WAITING = frozenset({"deferred"})
-
-_WORDS = {
-    Action.SUBMIT: "it submits a new job, which is charged",
-    Action.RESEND: "it sends the same submission again under its idempotency key, which is not charged twice",
-    Action.REATTACH: "it goes on with the recorded job and pays nothing",
-    Action.RETURN: "it returns the recorded result and pays nothing",
-    Action.FAIL: "it fails and pays nothing",
-}
-_SEEN = {
-    Remote.ALIVE: "if the job runs or succeeded",
-    Remote.FAILED: "if the job failed and a retry may help",
-    Remote.FAILED_FINALLY: "if the job failed and a retry cannot help",
-    Remote.EXPIRED: "if the job expired",
-    Remote.UNKNOWN: "if the gateway does not tell",
-}
-
-
-def remote_of(job: Job) -> Remote:
-    """What a polled job means for the decision."""
-    if job.status is JobStatus.FAILED:
-        return Remote.FAILED if job.retry_helps else Remote.FAILED_FINALLY
-    return Remote.EXPIRED if job.status is JobStatus.EXPIRED else Remote.ALIVE
 
 
 def outlook(
@@ -64,7 +33,7 @@ def outlook(
     epoch = _epoch(instance, record)
 
     def what(epoch: int) -> str:
-        return _what(record, _now(record, epoch, at, gateway), policy, remote)
+        return what_comes(record, _now(record, epoch, at, gateway), policy, remote=remote)
 
     if instance.state in UNDER_WAY | WAITING:
         first = f"The task is {instance.state}. "
@@ -73,33 +42,6 @@ def outlook(
         return [f"A clear: {what(record.epoch + 1)}."]
     cleared = " (the task was cleared since)" if epoch != record.epoch else ""
     return [f"Next execution{cleared}: {what(epoch)}."]
-
-
-def _what(record: Record, now: Now, policy: Policy, remote: Remote | None) -> str:
-    decision = decide(record, now, policy)
-    if decision.action is not Action.LOOK:
-        return _words(decision, record)
-    if remote is None and record.synchronous:
-        # There is no job to ask for: its links are in the record, or were inside an answer that is gone.
-        remote = Remote.ALIVE if record.result is not None else Remote.EXPIRED
-    if remote is not None:
-        return _words(decide(record, now, policy, remote), record)
-    cases: dict[str, list[str]] = {}
-    for seen in Remote:
-        cases.setdefault(_words(decide(record, now, policy, seen), record), []).append(_SEEN[seen])
-    return "it asks the gateway: " + "; ".join(f"{_joined(seen)} {words}" for words, seen in cases.items())
-
-
-def _words(decision: Decision, record: Record) -> str:
-    words = _WORDS[decision.action]
-    if decision.action is Action.FAIL and record.state is State.INTENT:
-        words += ", until the submission is settled or discarded"
-    return words
-
-
-def _joined(cases: list[str]) -> str:
-    first, *others = cases
-    return first + "".join(f" or {o.removeprefix('if the job ').removeprefix('if ')}" for o in others) + ","
 
 
 def _now(record: Record, epoch: int, at: float, gateway: str | None) -> Now:

@@ -13,6 +13,8 @@ POLL_LIMIT = 256 * 1024
 """Bytes that a poll in a trigger reads at most; a larger body is a finished job with its pictures inside."""
 
 
+ANSWER_MARGIN = 120.0
+"""Seconds after a request's timeouts in which its worker may still write what became of it."""
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -66,6 +68,17 @@ class ClientSettings:
                 "The API key of the connection holds a space, a line break or a character that no key has",
                 charged="no",
             )
+
+    def answer_patience(self, *, synchronous: bool) -> float:
+        """Seconds after which the answer to a paid request, or the note of it, can no longer come.
+
+        :param synchronous: whether the request was a synchronous generation.
+        """
+        return (
+            (self.generate_timeout if synchronous else self.read_timeout)
+            + self.connect_timeout
+            + ANSWER_MARGIN
+        )
 
     @property
     def host(self) -> str:

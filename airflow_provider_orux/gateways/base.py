@@ -105,10 +105,13 @@ class Gateway(abc.ABC):
         return {"Authorization": f"Bearer {key}"}
 
     @abc.abstractmethod
-    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+    def route(
+        self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
+    ) -> Route:
         """Whether this request goes the synchronous or the asynchronous way.
 
         :param wanted: the way that the caller prefers where both exist; None: the connection's ``route``.
+        :param deferrable: whether the caller can wait for a job without holding a worker; ``route="auto"`` goes by it.
         :raises UnsupportedByGatewayError: the wanted way does not exist for this request.
         """
 

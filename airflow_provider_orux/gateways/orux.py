@@ -24,6 +24,7 @@ from airflow_provider_orux.models.errors import (
     JobNotFoundError,
     OruxError,
     RateLimitedError,
+    UnexpectedResponseError,
     UnsupportedByGatewayError,
     redact,
 )
@@ -78,9 +79,9 @@ class OruxGateway(Gateway):
     default_host: ClassVar[str] = "https://orux.top"
     key_pattern: ClassVar[str | None] = r"sk-app-[A-Za-z0-9]{8}_[A-Za-z0-9]{48}"
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
-        # Where a model other than Midjourney goes: the synchronous endpoint is documented for images, the body of
-        # an image on /tasks is inferred.
-        "route": ("sync", "tasks"),
+        # Where an image other than Midjourney's goes. auto: /tasks when the task can wait deferred, so that no worker
+        # waits (its body for images is inferred from that of the synchronous endpoint), else the synchronous endpoint.
+        "route": ("auto", "sync", "tasks"),
         # Midjourney: "use the async tasks endpoint instead" (page Images); path and body of the call are inferred.
         "midjourney_path": ("/api/v1/tasks",),
         # Whether imagine is sent with action="imagine"; the documents show an action for follow-ups only.
@@ -103,8 +104,13 @@ class OruxGateway(Gateway):
                 charged="no",
             )
 
-    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
-        """Midjourney, audio and video always go through tasks; images as wanted, else as the connection says."""
+    def route(
+        self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
+    ) -> Route:
+        """Midjourney, audio and video always go through tasks; images as wanted, else as the connection says.
+
+        ``auto``: through tasks when the caller can wait deferred, unless the bytes are asked for inside the answer.
+        """
         if request.kind != "image" or request.verb != "generate":
             if wanted == "sync":
                 raise UnsupportedByGatewayError(
@@ -114,8 +120,11 @@ class OruxGateway(Gateway):
                     next_step="Use an operator that submits a job (OruxImagineOperator, OruxSubmitJobOperator).",
                 )
             return "tasks"
-        chosen: Route = wanted or ("tasks" if self.options["route"] == "tasks" else "sync")
-        return chosen
+        if wanted is not None:
+            return wanted
+        if self.options["route"] == "auto":
+            return "tasks" if deferrable and not request.makes_inline else "sync"
+        return "tasks" if self.options["route"] == "tasks" else "sync"
 
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """POST /api/v1/images/generations (page Images)."""
@@ -185,7 +194,15 @@ class OruxGateway(Gateway):
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """``{"task_id": …, "status": "queued"}`` (page Tasks)."""
-        self.check(response, purpose=Purpose.PAY)
+        try:
+            self.check(response, purpose=Purpose.PAY)
+        except (InvalidRequestError, UnexpectedResponseError) as e:
+            if e.charged == "no" and request.kind == "image" and request.verb == "generate":
+                e.next_step = (
+                    "Nothing was accepted. That an image can be a job with this body is inferred: if the request is "
+                    "right, set the connection's route to 'sync', the documented endpoint (it holds a worker)."
+                )
+            raise
         value = self.object_of(response)
         task_id = value.get("task_id")
         if not isinstance(task_id, str) or not task_id:

@@ -19,6 +19,7 @@ MAX_FAILURES = 20
 LONGEST_FAILURE_PAUSE = 60.0
 AUTH_GRACE = 900.0
 """Seconds for which 401 and 403 do not end a job that is paid for."""
+LEFT_ALONE = "A retry or a clear of the task goes on with the job and pays nothing."
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class PollTracker:
     polls: int = 0
     failures: int = 0
     refused_since: float | None = None
+    last_error: OruxError | None = None
+    """Why the last poll failed; None when it did not."""
 
     def first_pause(self) -> float:
         """Seconds before the first poll."""
@@ -78,7 +81,7 @@ class PollTracker:
         """A poll was answered."""
         self.polls += 1
         recovered = f"Polling of job {self.job_id} works again" if self.failures else None
-        self.failures, self.refused_since = 0, None
+        self.failures, self.refused_since, self.last_error = 0, None, None
         if job.status.is_terminal:
             return Done(job)
         return self._next(
@@ -89,6 +92,7 @@ class PollTracker:
         """A poll was not answered, or not with a job."""
         self.polls += 1
         self.failures += 1
+        self.last_error = error
         pause = max(
             min(self.schedule.pause(age=0.0, polls=1) * 2 ** min(self.failures, 10), LONGEST_FAILURE_PAUSE),
             min(error.retry_after or 0.0, 600.0),
@@ -118,22 +122,40 @@ class PollTracker:
     ) -> Continue | GiveUp:
         left = self.deadline - now
         if left <= 0:
-            return GiveUp(timed_out(self.job_id, self.gateway))
+            return GiveUp(self.timed_out())
         return Continue(max(min(seconds, left), 0.05), reload_connection, warn)
+
+    def timed_out(self) -> JobTimeoutError:
+        """The error of this job when its deadline passed."""
+        return timed_out(self.job_id, self.gateway, polls_failed=self.failures, last_error=self.last_error)
 
     def _left_alone(self, error: OruxError, why: str) -> OruxError:
         error.job_id = self.job_id
         error.charged = "unknown"
         error.message = f"{error.message.rstrip('.')}; {why}. The job may still end"
-        error.next_step = "A retry or a clear of the task goes on with the job and pays nothing."
+        error.next_step = LEFT_ALONE
         return error
 
 
-def timed_out(job_id: str, gateway: str) -> JobTimeoutError:
-    """The error of a job that did not end before its deadline."""
+def timed_out(
+    job_id: str, gateway: str, *, polls_failed: int = 0, last_error: OruxError | None = None
+) -> JobTimeoutError:
+    """The error of a job that did not end before its deadline.
+
+    :param polls_failed: how many of the last polls failed in a row: then it may have ended without being seen.
+    :param last_error: of the last of them.
+    """
+    title = GATEWAY_TITLES.get(gateway, gateway)
+    if last_error is None:
+        what = f"The job did not end before its timeout. It goes on at {title} and may be charged"
+    else:
+        polls = "the last poll" if polls_failed == 1 else f"the last {polls_failed} polls"
+        what = (
+            f"The job was not seen to end before its timeout, and {polls} failed: {last_error.message.rstrip('.')}. "
+            f"It may have ended at {title}, and be charged"
+        )
     return JobTimeoutError(
-        f"The job did not end before its timeout. It goes on at "
-        f"{GATEWAY_TITLES.get(gateway, gateway)} and may be charged",
+        what,
         gateway=gateway,
         job_id=job_id,
     )

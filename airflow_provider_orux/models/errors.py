@@ -208,7 +208,4 @@ class ArtifactRejectedError(ArtifactError):
     """An artifact will not be better on another try: too large, not a picture, a private address, a file in the way."""
 
     final = True
-    default_next_step = (
-        "The job is paid for and is not paid for again: mend the cause (the setting that is named), "
-        "then clear this task."
-    )
+    default_next_step = "Mend the cause (the setting that is named), then clear this task."

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class OruxGenerateImageOperator(PaidOperator):
     """Generate pictures with any image model of the connection's gateway.
 
-    Where the gateway answers synchronously the worker is held until the picture is made (the connection's
-    ``generate_timeout``); ``route="tasks"`` of the connection sends images the asynchronous way instead.
+    Where the gateway has an asynchronous way it is taken when ``deferrable``, and no worker waits; ``route`` of the
+    connection chooses otherwise. A synchronous call holds the worker until the picture is made, for at most the
+    connection's ``generate_timeout``.
 
     :param model: the model's id, like ``gpt-image-2`` (templated).
     :param prompt: what to make (templated).

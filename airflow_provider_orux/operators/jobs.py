@@ -142,7 +142,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
                     job_id=job.job_id,
                     next_step="Put an OruxJobSensor before this task, then clear it.",
                 )
-            raise_unless_succeeded(job, submitter="that submitted the job")
+            raise_unless_succeeded(job, submitter="the task that submitted the job")
             saved = save_job(
                 job,
                 self.save_to,

@@ -126,8 +126,8 @@ class LedgerStore:
 def _unreachable(verb: str, cause: Exception) -> LedgerError:
     error = LedgerError(
         f"The task state store cannot be {verb} ({type(cause).__name__}: {str(cause)[:200]})",
-        next_step="Nothing is submitted while the ledger cannot be read and written. Clear the task when Airflow's "
-        "API server answers again.",
+        next_step="Nothing is submitted while the ledger cannot be read and written. A retry or a clear, once "
+        "Airflow's API server answers again, goes by what the ledger then holds.",
     )
     error.final = False
     return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -67,7 +67,8 @@ class PaidOperator(BaseOperator):
         ``accept``.
     :param record_prompt: ``full`` (default) or ``hash``: what the manifest holds of the prompt.
     :param push_urls: False keeps the links out of XCom and of the manifest once the artifacts are saved. Default True.
-    :param cancel_on_kill: cancel the job when the task is killed, where the gateway can (Orux AI cannot). Default True.
+    :param cancel_on_kill: cancel the job when the task is killed, where the gateway can. None of the three documents a
+        way, so today the killed task says what goes on and is charged, whatever is chosen here. Default True.
     :param capacity_timeout: seconds (or a timedelta) to wait for a free slot at a full gateway. Default 24 hours.
     :param auth_grace: seconds for which a refused key does not end the waiting for a paid job. Default 15 minutes.
     """
@@ -142,7 +143,7 @@ class PaidOperator(BaseOperator):
         self.auth_grace = auth_grace
         if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay:
             self.retry_policy = OruxRetryPolicy()
-        self._job_id: str | None = None
+        self._under_way: Submission | None = None
         self.artifact_link: str | None = None
 
     # -- the request ------------------------------------------------------------------------------------
@@ -184,19 +185,11 @@ class PaidOperator(BaseOperator):
     # -- running ----------------------------------------------------------------------------------------
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit (once), wait, save."""
-        try:
-            with self._hook() as hook:
-                return self._submission(context, hook).run()
-        except OruxError as e:
-            self._translate(e, context)
+        return self._carry_out(context, lambda submission: submission.run())
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after the trigger fired."""
-        try:
-            with self._hook() as hook:
-                return self._submission(context, hook, resumed=True).go_on(event)
-        except OruxError as e:
-            self._translate(e, context)
+        return self._carry_out(context, lambda submission: submission.go_on(event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Also after the trigger crashed or the deferral timed out: look at the job before giving it up."""
@@ -204,24 +197,13 @@ class PaidOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as e:
             self.log.warning("The deferral ended without an event (%s); looking at the job itself", e)
-        try:
-            with self._hook() as hook:
-                return self._submission(context, hook, resumed=True).look_once()
-        except OruxError as e:
-            self._translate(e, context)
+        return self._carry_out(context, lambda submission: submission.look_once())
 
     def on_kill(self) -> None:
-        """Say the truth about a job that is under way."""
-        if self._job_id is not None:
-            self.log.warning(
-                "The task was killed. Job %s goes on at the gateway and will be charged; a clear of the task takes "
-                "it up again and pays nothing.",
-                self._job_id,
-            )
-
-    def remember(self, job_id: str) -> None:
-        """Note the job that is under way, for :meth:`on_kill`."""
-        self._job_id = job_id
+        """Say the truth about what is paid for: none of the gateways documents a way to cancel a job."""
+        told = self._under_way.when_killed() if self._under_way is not None else None
+        if told is not None:
+            self.log.warning("%s", told)
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
         """The way that this operator prefers where a gateway has a synchronous and an asynchronous one.
@@ -235,10 +217,18 @@ class PaidOperator(BaseOperator):
 
         return GatewayHook.for_conn(self.conn_id)
 
-    def _submission(self, context: Context, hook: GatewayHook, *, resumed: bool = False) -> Submission:
+    def _carry_out(self, context: Context, do: Callable[[Submission], dict[str, Any]]) -> dict[str, Any]:
         from airflow_provider_orux.operators.submission import Submission
 
-        return Submission(self, context, hook, resumed=resumed)
+        self._under_way = None
+        try:
+            with self._hook() as hook:
+                self._under_way = Submission(self, context, hook)
+                return do(self._under_way)
+        except OruxError as e:
+            if self._under_way is not None:
+                self._under_way.explain(e)
+            self._translate(e, context)
 
     def _translate(self, error: OruxError, context: Context) -> NoReturn:
         if isinstance(error, RateLimitedError):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.lifecycle.fingerprint import changed_fields, field_digests, fingerprint
 from airflow_provider_orux.lifecycle.ledger import Action, Now, Policy, Record, Remote, State, decide
+from airflow_provider_orux.lifecycle.outlook import remote_of
 from airflow_provider_orux.lifecycle.polling import timed_out
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ArtifactError,
     AuthenticationError,
-    ContentRejectedError,
     InvalidRequestError,
     JobExpiredError,
     JobNotFoundError,
@@ -32,6 +32,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.identity import TaskIdentity
 from airflow_provider_orux.operators.ledger_store import LedgerStore
+from airflow_provider_orux.operators.next_steps import Standing, explain, when_killed
 from airflow_provider_orux.operators.pricing import with_price
 from airflow_provider_orux.operators.result import build_result, first_link, push_job, push_result
 from airflow_provider_orux.operators.reuse import ResultStore
@@ -57,12 +58,9 @@ class Submission:
     :param operator: whose arguments hold.
     :param context: the task's context.
     :param hook: the gateway of the operator's connection.
-    :param resumed: True after a deferral.
     """
 
-    def __init__(
-        self, operator: PaidOperator, context: Any, hook: GatewayHook, *, resumed: bool = False
-    ) -> None:
+    def __init__(self, operator: PaidOperator, context: Any, hook: GatewayHook) -> None:
         self.operator = operator
         self.context = context
         self.hook = hook
@@ -73,9 +71,10 @@ class Submission:
         self.host = hook.connection.client.host
         self.store = LedgerStore(context.get("task_state_store"), log=self.log) if operator.durable else None
         self.request: GenerationRequest = operator.build_request(hook)
-        self.synchronous = (
-            self.gateway.route(self.request, wanted=operator.route_wanted(self.gateway)) == "sync"
+        route = self.gateway.route(
+            self.request, wanted=operator.route_wanted(self.gateway), deferrable=operator.deferrable
         )
+        self.synchronous = route == "sync"
         fields: dict[str, Any] = {**self.request.fields(), **self.request.extra_body}
         excluded = operator.fingerprint_exclude
         self.now = Now(
@@ -112,25 +111,31 @@ class Submission:
         )
         self.results = ResultStore.configured(log=self.log) if operator.reuse == "always" else None
         self.record: Record | None = None
+        """The ledger's record, as this execution last read or wrote it."""
+        self.record_known = self.store is None
+        self.remote: Remote | None = None
+        self.job_id: str | None = None
+        """The job, as soon as an answer named it."""
 
     # -- entry points -------------------------------------------------------------------------------------
     def run(self) -> dict[str, Any]:
         """``execute``: from the ledger to the result (or to a deferral)."""
         self._check_before_paying()
         self.record = self.store.read() if self.store else None
+        self.record_known = True
         decision = decide(self.record, self.now, self.policy)
         job: Job | None = None
         if decision.action is Action.LOOK:
             self.log.info("%s; asking how it is", _sentence(decision.reason))
-            remote, job, cause = self._look()
-            decision = decide(self.record, self.now, self.policy, remote)
+            self.remote, job, cause = self._look()
+            decision = decide(self.record, self.now, self.policy, self.remote)
             if decision.error is not None and cause is not None:
                 decision.error.__cause__ = cause
                 decision.error.message = f"{decision.error.message.rstrip('.')}: {cause.message}"
         level = self.log.info if self.record is None else self.log.warning
         level("Ledger: %s (%s)", decision.action.value, decision.reason)
         if decision.action is Action.FAIL and decision.error is not None:
-            raise self._with_commands(decision.error)
+            raise decision.error
         if decision.action is Action.RETURN and self.record is not None and self.record.result is not None:
             return self._return(dict(self.record.result))
         if decision.action is Action.REATTACH and self.record is not None:
@@ -196,8 +201,10 @@ class Submission:
                 resubmits=resubmits,
                 synchronous=self.synchronous,
             )
+        earlier = self.record
         if self.store:
             self.store.write_intent(record)
+        self.record, self.remote = record, None
         try:
             client = self.hook.get_conn()
             if self.synchronous:
@@ -210,7 +217,7 @@ class Submission:
                 e.charged = "unknown"
                 e.message = f"{e.message.rstrip('.')}; whether an earlier sending was accepted is not known"
             elif e.charged == "no":
-                self._nothing_accepted(e)
+                self._nothing_accepted(e, earlier)
             elif isinstance(e, AmbiguousSubmitError):
                 count("orux.ambiguous", gateway=self.gateway.name)
                 if (
@@ -218,15 +225,10 @@ class Submission:
                     and resubmits < self.policy.max_ambiguous_resubmits
                 ):
                     e.final = False
-                    e.next_step = (
-                        "on_ambiguous_submit='resubmit': a retry sends it again and may pay a second time."
-                    )
-            raise self._with_commands(e) from e.__cause__
+            raise
+        self.job_id = job.job_id
         count("orux.submissions", gateway=self.gateway.name)
-        self.operator.remember(job.job_id)
-        result = job.to_dict() if self.synchronous and not job.has_inline else None
-        self.record = record.with_state(State.SUBMITTED, job_id=job.job_id, at=time.time(), result=result)
-        self._write_submitted(self.record, job)
+        # Before the ledger is written: should this process die while the store is away, the log is all there is.
         self.log.info(
             "%s accepted %s as job %s; it is charged%s",
             self.gateway.title,
@@ -234,10 +236,14 @@ class Submission:
             job.job_id,
             "" if self.synchronous else " by the gateway's own rules",
         )
+        result = job.to_dict() if self.synchronous and not job.has_inline else None
+        submitted = record.with_state(State.SUBMITTED, job_id=job.job_id, at=time.time(), result=result)
+        self._write_submitted(submitted, job)
+        self.record = submitted
         push_job(self.ti, job_id=job.job_id, conn_id=self.operator.conn_id)
         if self.synchronous:
             return self._ended(job)
-        return self._wait(job.job_id, accepted_at=self.record.at)
+        return self._wait(job.job_id, accepted_at=submitted.at)
 
     def _ready_request(self) -> GenerationRequest:
         """The request as it is sent: input pictures read, and the gateway asked to keep what will be saved.
@@ -255,16 +261,17 @@ class Submission:
             )
         return self.gateway.keeping(request) if self.operator.save_to else request
 
-    def _nothing_accepted(self, error: OruxError) -> None:
+    def _nothing_accepted(self, error: OruxError, earlier: Record | None) -> None:
         """Take the intent back: it is proven that nothing was accepted.
 
-        An earlier intent that this one took the place of (on_ambiguous_submit='resubmit') is still unanswered.
+        :param earlier: the record before it. An intent that this one took the place of
+            (on_ambiguous_submit='resubmit') is still unanswered.
         """
-        earlier = self.record
+        left = earlier if earlier is not None and earlier.state is State.INTENT else None
         if self.store:
             try:
-                if earlier is not None and earlier.state is State.INTENT:
-                    self.store.write(earlier)
+                if left is not None:
+                    self.store.write(left)
                 else:
                     self.store.remove()
             except LedgerError as e:
@@ -275,6 +282,8 @@ class Submission:
                     e.message,
                     self.identity.command("discard"),
                 )
+                return
+        self.record = left
 
     def _write_submitted(self, record: Record, job: Job) -> None:
         if self.store is None:
@@ -366,11 +375,9 @@ class Submission:
             return Remote.UNKNOWN, None, e
         except AuthenticationError as e:
             e.job_id, e.charged = record.job_id, "unknown"
-            e.next_step = (
-                "The job is paid for, not submitted again. Set the key right and clear the task: it goes on."
-            )
+            e.next_step = "Set the key right, then clear the task."
             raise
-        return _remote_of(job)
+        return remote_of(job), job, None
 
     def _reattach(self, record: Record, job: Job | None) -> dict[str, Any]:
         taken_up = record.state is State.SETTLED or record.epoch != self.now.epoch
@@ -383,9 +390,8 @@ class Submission:
         )
         if self.store and self.record != record:
             self.store.write(self.record)
-        job_id = str(record.job_id)
+        job_id = self.job_id = str(record.job_id)
         count("orux.reattached", gateway=self.gateway.name)
-        self.operator.remember(job_id)
         push_job(self.ti, job_id=job_id, conn_id=self.operator.conn_id)
         if record.synchronous and job is None and record.result is not None:
             job = Job.from_dict(record.result)
@@ -431,17 +437,19 @@ class Submission:
         if self.store is None:
             return None
         self.record = self.store.read()
+        self.record_known = True
         if self.record is None or self.record.job_id is None:
             raise LedgerError(
                 "The ledger record is gone since the task deferred",
                 next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id'; its artifacts "
-                "can be saved with OruxSaveArtifactsOperator. A clear of this task submits, and pays for, a new job.",
+                "can be saved with OruxSaveArtifactsOperator.",
             )
-        self.operator.remember(self.record.job_id)
+        self.job_id = self.record.job_id
         return self.record
 
     # -- the end ------------------------------------------------------------------------------------------
     def _ended(self, job: Job) -> dict[str, Any]:
+        self.job_id, self.remote = job.job_id, remote_of(job)
         raise_unless_succeeded(job)
         job = with_price(job, self.request, conn_id=self.operator.conn_id, log=self.log)
         if not self.operator.wait_for_completion and not self.synchronous:
@@ -475,6 +483,7 @@ class Submission:
 
     def _save(self, job: Job) -> Any:
         from airflow_provider_orux.storage import save_job
+        from airflow_provider_orux.storage.download import DEAD_LINK
 
         extra: dict[str, Any] = {
             "fingerprint": self.record.fingerprint if self.record else self.now.fingerprint
@@ -508,17 +517,24 @@ class Submission:
                 )
             except ArtifactError as e:
                 e.gateway, e.job_id, e.charged = self.gateway.name, job.job_id, self._charged(job)
+                if self.synchronous and e.next_step == DEAD_LINK:
+                    e.next_step = (
+                        "A synchronous generation has no job to ask for a fresh link. If the gateway's own page shows "
+                        f"the picture: `{self.identity.command('settle', urls=['LINK'])}` with --force; if not: "
+                        f"`{self.identity.command('discard')}`; then clear the task."
+                    )
                 if not job.has_inline or e.final:
                     raise
                 if tries <= 0:
+                    self.remote = Remote.EXPIRED
                     raise JobExpiredError(
                         f"The pictures came inside the answer and could not be saved: {e.message}. They are lost",
                         gateway=self.gateway.name,
                         job_id=job.job_id,
                         charged="yes",
                         retry_helps=False,
-                        next_step="Mend the storage and clear the task: it pays for a new picture. With "
-                        "response_format='url' a failed save costs nothing.",
+                        next_step="Mend the storage, then clear the task. With response_format='url' a failed save "
+                        "costs nothing.",
                     ) from e
                 self.log.warning(
                     "Saving failed (%s); trying again, the bytes are only in this process", e.message
@@ -556,40 +572,28 @@ class Submission:
         self.operator.artifact_link = first_link(result)
         return result
 
-    def _with_commands(self, error: OruxError) -> OruxError:
-        """Name the exact command in the next step of an ambiguous submission."""
-        if isinstance(error, AmbiguousSubmitError) and error.final and error.http_status != 422:
-            # One that the gateway answers with a 422 about its idempotency key has an explanation of its own.
-            if self.synchronous:
-                found = "it shows the picture"
-                settle = self.identity.command("settle", urls=["LINK"])
-            else:
-                found = "it has the job"
-                settle = self.identity.command("settle", job_id="JOB_ID")
-            error.next_step = (
-                f"It is not sent again, by a retry or a clear, until you say so. Look at the gateway. If {found}: "
-                f"`{settle}`, then clear the task: it takes that up and pays nothing. If not: "
-                f"`{self.identity.command('discard')}`, then clear the task: it submits anew. "
-                "(on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
-            )
-            if not self.operator.durable:
-                error.next_step = "durable=False: clearing the task sends it again and may pay a second time."
-        elif isinstance(error, ContentRejectedError) and error.charged == "no":
-            error.next_step = (
-                "Nothing was charged. Change the prompt; a retry of the same request cannot help."
-            )
-        elif isinstance(error, (LedgerError, JobNotFoundError)) and "ledger discard`" in error.next_step:
-            error.next_step = error.next_step.replace(
-                "`airflow orux ledger discard` for this task instance",
-                f"`{self.identity.command('discard')}`",
-            )
-        return error
+    # -- what to tell ---------------------------------------------------------------------------------------
+    def explain(self, error: OruxError) -> None:
+        """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
+        explain(error, self._standing())
 
+    def when_killed(self) -> str | None:
+        """What is true of the paid submission while the task is killed; None: there is none."""
+        return when_killed(self._standing(), job_id=self.job_id)
 
-def _remote_of(job: Job) -> tuple[Remote, Job, None]:
-    if job.status is JobStatus.FAILED:
-        return (Remote.FAILED if job.retry_helps else Remote.FAILED_FINALLY), job, None
-    return (Remote.EXPIRED if job.status is JobStatus.EXPIRED else Remote.ALIVE), job, None
+    def _standing(self) -> Standing:
+        return Standing(
+            identity=self.identity,
+            gateway=self.gateway.title,
+            now=self.now,
+            policy=self.policy,
+            record=self.record,
+            record_known=self.record_known,
+            remote=self.remote,
+            durable=self.operator.durable,
+            retries_left=self.identity.try_number <= self.identity.epoch,
+            answer_patience=self.hook.connection.client.answer_patience(synchronous=self.synchronous),
+        )
 
 
 def _sentence(text: str) -> str:

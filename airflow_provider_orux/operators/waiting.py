@@ -88,7 +88,7 @@ def read_event(hook: GatewayHook, event: Any, *, job_id: str | None = None) -> J
 def raise_unless_succeeded(job: Job, *, submitter: str | None = None) -> None:
     """Raise the error of a job that failed or expired.
 
-    :param submitter: the task to clear for a new job, where the waiting task is another one.
+    :param submitter: what to clear for a new job, where another task submitted this one.
     """
     if job.status is JobStatus.SUCCEEDED:
         return
@@ -97,13 +97,6 @@ def raise_unless_succeeded(job: Job, *, submitter: str | None = None) -> None:
     if job.error_message:
         what += f": {job.error_message}"
     retry_helps = job.retry_helps and not expired and submitter is None
-    next_step = (
-        f"Clear the task {submitter!r}, which submitted it, to pay for a new job."
-        if submitter
-        else "A retry submits a new job, which is charged."
-        if retry_helps
-        else "A retry cannot help; a clear of the task submits a new job, which is charged."
-    )
     cls = JobExpiredError if expired else JobFailedError
     charged = job.charged if job.charged in ("yes", "no") else "unknown"
     raise cls(
@@ -113,5 +106,5 @@ def raise_unless_succeeded(job: Job, *, submitter: str | None = None) -> None:
         job_id=job.job_id,
         charged=charged,
         retry_helps=retry_helps,
-        next_step=next_step,
+        next_step=None if submitter is None else f"Clear {submitter} to pay for a new job.",
     )

@@ -163,7 +163,10 @@ class OruxJobSensor(BaseSensorOperator):
         from airflow_provider_orux.operators.result import build_result, first_link, push_result
         from airflow_provider_orux.operators.waiting import raise_unless_succeeded
 
-        raise_unless_succeeded(job, submitter=self._submitter or "(the one that submitted the job)")
+        raise_unless_succeeded(
+            job,
+            submitter=f"the task {self._submitter!r}" if self._submitter else "the task that submitted it",
+        )
         result = build_result(job=job, conn_id=self.conn_id)
         push_result(context["ti"], result)
         self.artifact_link = first_link(result)

@@ -39,10 +39,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DEAD_LINK = (
-    "The links of a gateway live for some hours only. The job is paid for and is not paid for again: clear this "
-    "task, it polls the job once more for a fresh link."
-)
+DEAD_LINK = "A link lives for some hours only. Clear this task: it asks for the job once more, for a fresh one."
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429)
 _DEAD = (401, 403, 404, 410)
@@ -208,7 +205,7 @@ class Downloader:
         if link.scheme == "https" and target.scheme == "http" and not self._settings.allow_private_hosts:
             raise ArtifactRejectedError(
                 f"{shown(link)} is redirected from https to http ({shown(target)}); that is not followed",
-                next_step="The job is paid for and is not paid for again. Ask the gateway's support.",
+                next_step="The job is paid for. Ask the gateway's support.",
             )
         return target
 
@@ -236,7 +233,7 @@ class Downloader:
             # Unpacking is a way to make a small answer large, and no picture or clip needs it.
             raise ArtifactRejectedError(
                 f"{shown(link)} is packed as {encoding}, which we said we do not take",
-                next_step="The job is paid for and is not paid for again. Ask the gateway's support.",
+                next_step="The job is paid for. Ask the gateway's support.",
             )
         text = response.headers.get("content-length", "")
         declared = int(text) if text.isascii() and text.isdigit() else None

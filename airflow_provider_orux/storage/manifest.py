@@ -194,7 +194,7 @@ def load(folder: Folder) -> dict[str, Any] | None:
     if not isinstance(value, dict) or not isinstance(value.get("artifacts"), list):
         raise ArtifactRejectedError(
             f"{where} is not a manifest; existing files are not overwritten by a different result",
-            next_step="Move the file away or choose another save_to, then clear this task; nothing is paid again.",
+            next_step="Move the file away or choose another save_to, then clear this task.",
         )
     if value.get("schema_version") != SCHEMA_VERSION:
         raise ArtifactRejectedError(
@@ -215,7 +215,7 @@ def refuse_other_job(folder: Folder, manifest: Mapping[str, Any], provenance: Ma
             raise ArtifactRejectedError(
                 f"{folder.uri_of(MANIFEST)} belongs to a different result ({key} {there}, not {ours}); existing files "
                 "are not overwritten by a different result",
-                next_step="Choose another save_to or move the folder away, then clear this task; it pays nothing.",
+                next_step="Choose another save_to or move the folder away, then clear this task.",
             )
 
 

@@ -35,10 +35,7 @@ MEDIA_TYPES = {
 
 PICTURES = frozenset({"png", "jpg", "gif", "webp", "avif"})
 
-_NOT_BETTER = (
-    "The job is paid for and is not paid for again, but this artifact cannot be used: ask the gateway's "
-    "support."
-)
+_NOT_BETTER = "The job is paid for, but this artifact cannot be used: ask the gateway's support."
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,7 @@ def save_job(
         e.charged = _charged(job)
         if isinstance(e, ConfigurationError):  # its own advice is for the time before anything was paid
             e.next_step = (
-                "The job is paid for and is not paid for again: correct the destination or the connection, then clear "
-                "this task."
+                "The job is paid for: correct the destination or the connection, then clear this task."
             )
         raise
 

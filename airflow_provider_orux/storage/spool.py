@@ -15,7 +15,7 @@ class DestinationError(ArtifactError):
     """The folder, the object store or the disk does not take what is written: it is full, gone, or closed to us."""
 
     default_next_step = (
-        "The job is paid for and is not paid for again. A retry fetches what is missing; mend the destination "
+        "The job is paid for. A retry fetches what is missing; mend the destination "
         "first if it does not mend itself."
     )
 

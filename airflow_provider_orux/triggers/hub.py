@@ -25,7 +25,7 @@ from airflow_provider_orux.hooks.connection import GatewayConnection
 from airflow_provider_orux.lifecycle.circuit import Circuit
 from airflow_provider_orux.lifecycle.durations import DurationBook
 from airflow_provider_orux.lifecycle.outcome import Outcome
-from airflow_provider_orux.lifecycle.polling import AUTH_GRACE, Done, GiveUp, timed_out
+from airflow_provider_orux.lifecycle.polling import AUTH_GRACE, Done, GiveUp
 from airflow_provider_orux.lifecycle.strategy import Ask, Offer, ask_for, can_hold, pause_after_hold
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -275,7 +275,7 @@ class PollHub:
             if answered and waiter.tracker.polls == 0:
                 continue
             if waiter.place >= 0 and now > waiter.deadline_at + LAST_LOOK:
-                error = timed_out(waiter.job_id, waiter.tracker.gateway)
+                error = waiter.tracker.timed_out()
                 self._finish(waiter, Outcome.of_error(error, job_id=waiter.job_id))
 
     # -- the connection -----------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class OruxJobTrigger(BaseTrigger):
         """
         self.log.warning(
             "Job %s is no longer waited for by this trigger. It goes on at the gateway and will be charged; "
-            "a clear of the task takes it up again.",
+            "`airflow orux ledger show` tells what a clear of the task does with it.",
             self.job_id,
         )
 

@@ -234,7 +234,8 @@ def test_fewer_than_asked_for_is_a_result_with_a_warning(sandbox, dag_of, run, t
     sandbox.order_fault({"endpoint": "images.generate", "then": {"job": "fewer", "count": 1}})
     dag = dag_of(f"""
     OruxGenerateImageOperator(
-        task_id="picture", model="gpt-image-2", prompt="a fox", options={{"n": 3}}, save_to="file://{tmp_path}/out"
+        task_id="picture", model="gpt-image-2", prompt="a fox", options={{"n": 3}}, save_to="file://{tmp_path}/out",
+        deferrable=False,
     )
     """)
     result = run(dag)

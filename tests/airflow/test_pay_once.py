@@ -124,7 +124,7 @@ SYNC = """
     from airflow_provider_orux.operators.images import OruxGenerateImageOperator
     with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
         OruxGenerateImageOperator(task_id="picture", model="gpt-image-2", prompt="a fox", retries=2,
-                                  retry_delay=timedelta(0), %(more)s)
+                                  retry_delay=timedelta(0), deferrable=False, %(more)s)
 """
 
 

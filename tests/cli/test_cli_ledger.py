@@ -29,7 +29,7 @@ PICTURE = (
     + """
         OruxGenerateImageOperator(
             task_id="picture", model="gpt-image-2", prompt="a paper boat",
-            save_to="{{ var.value.get('orux_save_to') }}",
+            save_to="{{ var.value.get('orux_save_to') }}", deferrable=False,
         )
 """
 )

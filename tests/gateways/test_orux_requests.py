@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.gateways.registry import CLASSES, gateway_for
-from airflow_provider_orux.gateways.wire import Purpose
+from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import (
     ConfigurationError,
@@ -131,8 +131,34 @@ def test_options_take_their_words_only(name):
 
 @pytest.mark.parametrize("route", ["sync", "tasks"])
 @pytest.mark.parametrize("wanted", [None, "sync", "tasks"])
-def test_route_of_an_image(route, wanted):
-    assert OruxGateway({"route": route}).route(IMAGES[0], wanted=wanted) == (wanted or route)
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_route_of_an_image(route, wanted, deferrable):
+    chosen = OruxGateway({"route": route}).route(IMAGES[0], wanted=wanted, deferrable=deferrable)
+    assert chosen == (wanted or route)
+
+
+def test_by_default_no_worker_waits_for_an_image():
+    gateway = OruxGateway()
+    assert gateway.route(IMAGES[0], deferrable=True) == "tasks"
+    assert gateway.route(IMAGES[0], deferrable=False) == "sync"
+    # The bytes were asked for inside the answer: a job answers with links.
+    inline = orux.GptImage2(prompt="a", response_format="b64_json")
+    assert gateway.route(inline, deferrable=True) == "sync"
+
+
+def test_a_refused_image_job_names_the_documented_endpoint():
+    refusal = HttpResponse(
+        400,
+        {},
+        b'{"error": {"type": "invalid_request_error", "code": "invalid_param", "message": "no such model"}}',
+    )
+    with pytest.raises(InvalidRequestError) as caught:
+        OruxGateway().read_submit(IMAGES[0], refusal)
+    assert caught.value.charged == "no"
+    assert "route to 'sync'" in caught.value.next_step
+    with pytest.raises(InvalidRequestError) as caught:
+        OruxGateway().read_submit(IMAGINE, refusal)
+    assert "route" not in caught.value.next_step
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_nothing_at_all_is_never_accepted(web: Web, settings: StorageSettings, t
     job = job_of(web.url + "/a", web.url + "/b")
     with pytest.raises(ArtifactRejectedError, match="2 of 2") as caught:
         save(job, str(tmp_path), settings, on_partial="accept")
-    assert "clear this task, it polls the job once more" in str(caught.value)
+    assert "Clear this task: it asks for the job once more" in str(caught.value)
     assert files(tmp_path) == {}
     with pytest.raises(ArtifactRejectedError, match="without any artifact"):
         save(job_of(), str(tmp_path), settings, on_partial="accept")

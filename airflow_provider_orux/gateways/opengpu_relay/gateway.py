@@ -110,7 +110,9 @@ class OpenGPURelayGateway(Gateway):
             super().key_headers(key) if self.options["key_header"] == "Authorization" else {"X-API-Key": key}
         )
 
-    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+    def route(
+        self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
+    ) -> Route:
         """Every route has both ways.
 
         :raises UnsupportedByGatewayError: the request is one of the other generation.

@@ -68,7 +68,9 @@ class YEScaleGateway(Gateway):
         self.batch_size = BATCH if self.options["batch_fetch"] == "on" else 0
 
     # -- requests ---------------------------------------------------------------------------------------
-    def route(self, request: GenerationRequest, *, wanted: Route | None = None) -> Route:
+    def route(
+        self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
+    ) -> Route:
         """Each family has one way; a custom request goes as wanted, else as the connection says."""
         if isinstance(request, CustomRequest):
             chosen: Route = wanted or ("tasks" if self.options["route"] == "tasks" else "sync")

@@ -41,7 +41,9 @@ with dag("crash_impatient"):
     OruxImagineOperator(task_id="pay", prompt=PROMPT, auth_grace=3.0, retries=0, **PAID)
 
 with dag("crash_sync"):
-    OruxGenerateImageOperator(task_id="pay", model="gpt-image-2", prompt=PROMPT, **PAID, **RETRY)
+    OruxGenerateImageOperator(
+        task_id="pay", model="gpt-image-2", prompt=PROMPT, deferrable=False, **PAID, **RETRY
+    )
 
 with dag("crash_chain"):
     submit = OruxImagineOperator(task_id="pay", prompt=PROMPT, wait_for_completion=False, **PAID, **RETRY)
