@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DEAD_LINK = "A link lives for some hours only. Clear this task: it asks for the job once more, for a fresh one."
+DEAD_LINK = (
+    "A link lives for some hours only. Clear this task: it asks for the job once more, for a fresh one."
+)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429)
 _DEAD = (401, 403, 404, 410)
