@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection, unknown_extras
 from airflow_provider_orux.models import catalogue
@@ -55,7 +56,7 @@ class GatewayHook(BaseHook):
         :param argument: the argument that named the connection, for the error.
         :raises ConfigurationError: the connection is of a type that is no gateway.
         """
-        connection = read_airflow_connection(BaseHook.get_connection(conn_id), conn_id, argument=argument)
+        connection = read_airflow_connection(_found(conn_id, argument=argument), conn_id, argument=argument)
         module, _, name = HOOKS[connection.gateway.name].rpartition(".")
         hook: GatewayHook = getattr(importlib.import_module(module), name)(conn_id)
         hook._take(connection)
@@ -65,7 +66,7 @@ class GatewayHook(BaseHook):
     def connection(self) -> GatewayConnection:
         """The connection, read and checked once."""
         if self._connection is None:
-            connection = read_airflow_connection(self.get_connection(self.conn_id), self.conn_id)
+            connection = read_airflow_connection(_found(self.conn_id), self.conn_id)
             if self.conn_type and connection.gateway.name != self.conn_type:
                 raise ConfigurationError(
                     f"Connection {self.conn_id!r} is of type {connection.gateway.name!r}; "
@@ -180,6 +181,19 @@ class GatewayHook(BaseHook):
         if (unread := unknown_extras(connection)) is not None:
             text += f" {unread}."
         return True, text
+
+
+def _found(conn_id: str, *, argument: str = "conn_id") -> Connection:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as e:
+        error = ConfigurationError(
+            f"The connection {conn_id!r} is not defined; it was named by the argument {argument!r} (or by default)",
+            param=argument,
+            charged="no",
+        )
+        error.final = False  # a secrets backend may have been away
+        raise error from e
 
 
 def read_airflow_connection(

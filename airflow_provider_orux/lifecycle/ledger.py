@@ -61,6 +61,10 @@ class Record:
     :param local_id: our own id of the submission: the job id of a synchronous generation, and the
         idempotency key where a gateway takes one.
     :param synchronous: True when there is no job at the gateway to ask for.
+    :param adopted: fingerprint of another form of the request for which the job was taken up all the same (a clear with
+        ``on_clear="reattach"``): the next try of it is no change.
+    :param content: the fingerprint under which ``reuse`` finds the result, as it was when the request was sent.
+    :param unkept: the gateway refused to keep the artifacts for longer, and the request was sent without that wish.
     """
 
     state: State
@@ -75,6 +79,9 @@ class Record:
     fields: Mapping[str, str] = field(default_factory=dict)
     resubmits: int = 0
     synchronous: bool = False
+    adopted: str | None = None
+    content: str | None = None
+    unkept: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The value that is stored."""
@@ -97,6 +104,12 @@ class Record:
             value["resubmits"] = self.resubmits
         if self.synchronous:
             value["synchronous"] = True
+        if self.adopted is not None:
+            value["adopted"] = self.adopted
+        if self.content is not None:
+            value["content"] = self.content
+        if self.unkept:
+            value["unkept"] = True
         return value
 
     @classmethod
@@ -121,6 +134,9 @@ class Record:
                 fields=value.get("fields") or {},
                 resubmits=int(value.get("resubmits", 0)),
                 synchronous=bool(value.get("synchronous", False)),
+                adopted=value.get("adopted"),
+                content=value.get("content"),
+                unkept=bool(value.get("unkept", False)),
             )
             if not isinstance(record.fields, Mapping) or not isinstance(record.result, (Mapping, type(None))):
                 raise ValueError("fields or result of another shape")
@@ -229,14 +245,14 @@ def decide(record: Record | None, now: Now, policy: Policy, remote: Remote | Non
     """
     if record is None:
         return Decision(Action.SUBMIT, "nothing was submitted before")
-    if record.state is not State.FINISHED and (record.conn_id, record.host) != (now.conn_id, now.host):
-        return _fail(_elsewhere(record, now))
+    if record.state is not State.FINISHED and (error := elsewhere(record, now)) is not None:
+        return _fail(error)
     if record.state is State.INTENT:
         return _decide_intent(record, now, policy)
     if record.state is State.SETTLED:
         return Decision(Action.REATTACH, f"the submission was settled by hand as job {record.job_id}")
     new_epoch = record.epoch != now.epoch
-    changed = record.fingerprint != now.fingerprint
+    changed = now.fingerprint not in (record.fingerprint, record.adopted)
     if record.state is State.FINISHED:
         return _decide_finished(record, now, policy, new_epoch=new_epoch, changed=changed)
     if new_epoch and policy.on_clear == "resubmit":
@@ -357,12 +373,19 @@ def _request_changed(record: Record, now: Now) -> LedgerError:
     )
 
 
-def _elsewhere(record: Record, now: Now) -> LedgerError:
+def elsewhere(record: Record, now: Now) -> LedgerError | None:
+    """The error of a record that is about another connection or host than today's; None when it is not."""
+    if (record.conn_id, record.host) == (now.conn_id, now.host):
+        return None
+    if record.job_id is None:
+        lost = "Set the connection back and settle that submission"
+    else:
+        lost = "Set the connection back to go on with that job"
     return LedgerError(
         f"An earlier execution of this task submitted through connection {record.conn_id!r} to {record.host}; "
         f"today it is {now.conn_id!r} to {now.host}",
         gateway=now.gateway,
         job_id=record.job_id,
-        next_step="Set the connection back to go on with that job, or run `airflow orux ledger discard` for this "
-        "task instance and clear the task to pay for a new one.",
+        next_step=f"{lost}, or run `airflow orux ledger discard` for this task instance and clear the task to pay for "
+        "a new one.",
     )

@@ -33,9 +33,11 @@ _SEEN = {
 
 
 def remote_of(job: Job) -> Remote:
-    """What a polled job means for the decision."""
+    """What a polled job means for the decision. To go on with one that made nothing would be of no use."""
     if job.status is JobStatus.FAILED:
         return Remote.FAILED if job.retry_helps else Remote.FAILED_FINALLY
+    if job.status is JobStatus.SUCCEEDED and not job.artifacts and job.text is None:
+        return Remote.FAILED_FINALLY
     return Remote.EXPIRED if job.status is JobStatus.EXPIRED else Remote.ALIVE
 
 
@@ -50,13 +52,22 @@ def what_comes(record: Record | None, now: Now, policy: Policy, *, remote: Remot
         return _words(decision, record)
     if remote is None and record.synchronous:
         # There is no job to ask for: its links are in the record, or were inside an answer that is gone.
-        remote = Remote.ALIVE if record.result is not None else Remote.EXPIRED
+        remote = _recorded(record)
     if remote is not None:
         return _words(decide(record, now, policy, remote), record)
     cases: dict[str, list[str]] = {}
     for seen in Remote:
         cases.setdefault(_words(decide(record, now, policy, seen), record), []).append(_SEEN[seen])
     return "it asks the gateway: " + "; ".join(f"{_joined(seen)} {words}" for words, seen in cases.items())
+
+
+def _recorded(record: Record) -> Remote:
+    if record.result is None:
+        return Remote.EXPIRED
+    try:
+        return remote_of(Job.from_dict(record.result))
+    except ValueError:
+        return Remote.UNKNOWN
 
 
 def next_epoch(now: Now) -> Now:

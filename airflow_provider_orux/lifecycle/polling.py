@@ -20,6 +20,7 @@ LONGEST_FAILURE_PAUSE = 60.0
 AUTH_GRACE = 900.0
 """Seconds for which 401 and 403 do not end a job that is paid for."""
 LEFT_ALONE = "A retry or a clear of the task goes on with the job and pays nothing."
+LEFT_ALONE_FINALLY = "A clear of the task goes on with the job and pays nothing."
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class PollTracker:
         error.job_id = self.job_id
         error.charged = "unknown"
         error.message = f"{error.message.rstrip('.')}; {why}. The job may still end"
-        error.next_step = LEFT_ALONE
+        error.next_step = LEFT_ALONE_FINALLY if error.final else LEFT_ALONE
         return error
 
 
@@ -145,7 +146,7 @@ def timed_out(
     :param polls_failed: how many of the last polls failed in a row: then it may have ended without being seen.
     :param last_error: of the last of them.
     """
-    title = GATEWAY_TITLES.get(gateway, gateway)
+    title = GATEWAY_TITLES.get(gateway, gateway) or "the gateway"
     if last_error is None:
         what = f"The job did not end before its timeout. It goes on at {title} and may be charged"
     else:
@@ -156,6 +157,6 @@ def timed_out(
         )
     return JobTimeoutError(
         what,
-        gateway=gateway,
+        gateway=gateway or None,
         job_id=job_id,
     )

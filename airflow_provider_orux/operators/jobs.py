@@ -140,7 +140,8 @@ class OruxSaveArtifactsOperator(BaseOperator):
                     f"Job {self.job_id} has not ended (it is {job.status.value})",
                     gateway=job.gateway,
                     job_id=job.job_id,
-                    next_step="Put an OruxJobSensor before this task, then clear it.",
+                    next_step="No retry is used. Put an OruxJobSensor before this task, then clear it, which pays "
+                    "nothing.",
                 )
             raise_unless_succeeded(job, submitter="the task that submitted the job")
             saved = save_job(
@@ -157,7 +158,6 @@ class OruxSaveArtifactsOperator(BaseOperator):
                 on_partial=self.on_partial,
                 record_urls=self.push_urls,
             )
-        announce(self.outlets, context, saved, job_id=job.job_id)
         result = build_result(
             job=job,
             conn_id=self.conn_id,
@@ -165,6 +165,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
             manifest=saved.manifest,
             push_urls=self.push_urls,
         )
+        announce(self.outlets, context, result)
         push_result(context["ti"], result)
         self.artifact_link = first_link(result)
         return result

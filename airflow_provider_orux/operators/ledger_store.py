@@ -74,6 +74,13 @@ class LedgerStore:
             value = self._get(RECORD_KEY)
         return None if value is None else Record.from_json(value)
 
+    def glance(self) -> Record | None:
+        """The record without the proof: for the words of an error, never for a decision."""
+        try:
+            return Record.from_json(self._get(RECORD_KEY))
+        except LedgerError:
+            return None
+
     def write_intent(self, record: Record) -> None:
         """Write the record right before a paid request. It must succeed, else nothing is sent.
 
@@ -82,7 +89,10 @@ class LedgerStore:
         try:
             self._set(RECORD_KEY, record.to_json())
         except Exception as e:
-            raise _unreachable("written", e) from e
+            error = _unreachable("written", e)
+            error.charged = "no"
+            error.next_step = f"Nothing was sent. {error.next_step}"
+            raise error from e
 
     def write(self, record: Record) -> None:
         """Write a record that must not be lost: tried again for up to 60 s.

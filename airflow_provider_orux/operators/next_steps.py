@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_orux.lifecycle.ledger import Now, Policy, Record, Remote, State
 from airflow_provider_orux.lifecycle.outlook import next_epoch, what_comes
-from airflow_provider_orux.lifecycle.polling import LEFT_ALONE
+from airflow_provider_orux.lifecycle.polling import LEFT_ALONE, LEFT_ALONE_FINALLY
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ArtifactError,
@@ -25,6 +25,7 @@ from airflow_provider_orux.operators.identity import TaskIdentity
 
 _SAID_BY_THE_TABLE = {
     LEFT_ALONE,
+    LEFT_ALONE_FINALLY,
     *(
         cls.default_next_step
         for cls in (ArtifactError, JobExpiredError, JobFailedError, JobTimeoutError, AmbiguousSubmitError)
@@ -40,6 +41,7 @@ class Standing:
     :param now: the execution that is running.
     :param record: the ledger's, as it is; None: there is none.
     :param record_known: whether the ledger was read at all.
+    :param job_id: the job of this execution, once the gateway named it; the ledger may not know it yet.
     :param remote: how the recorded job is, where it is known.
     :param durable: whether there is a ledger.
     :param retries_left: whether Airflow would start another try.
@@ -52,6 +54,7 @@ class Standing:
     policy: Policy
     record: Record | None
     record_known: bool
+    job_id: str | None
     remote: Remote | None
     durable: bool
     retries_left: bool
@@ -70,7 +73,9 @@ class Standing:
 
 
 def explain(error: OruxError, standing: Standing) -> None:
-    """Complete the next step of an error that leaves a paying task."""
+    """Complete an error that leaves a paying task: its gateway, its job, and what comes next."""
+    error.gateway = error.gateway or standing.now.gateway
+    error.job_id = error.job_id or standing.job_id
     if isinstance(error, LedgerError) and not error.final:
         return  # the ledger cannot be reached: what it holds is not known
     steps = [] if error.next_step in _SAID_BY_THE_TABLE else [error.next_step]
@@ -130,12 +135,20 @@ def _ambiguous(standing: Standing) -> str:
     )
 
 
-def when_killed(standing: Standing, *, job_id: str | None) -> str | None:
-    """What is true of a paid submission whose task is killed now; None: nothing was sent.
+def recall(error: OruxError, record: Record) -> None:
+    """Complete an error that came before the ledger was read: this execution sent nothing, an earlier one did."""
+    error.job_id = error.job_id or record.job_id
+    error.charged = "yes" if record.synchronous and record.job_id else "unknown"
+    what = f"job {record.job_id}" if record.job_id else "a submission whose answer never came"
+    steps = error.next_step.replace("Nothing was sent.", "Nothing was sent now.")
+    error.next_step = (
+        f"{steps} The ledger holds {what} of an earlier execution: a clear, after the mending, goes by it."
+    )
 
-    :param job_id: the job, once the gateway named it; the ledger may not know it yet.
-    """
-    record = standing.record
+
+def when_killed(standing: Standing) -> str | None:
+    """What is true of a paid submission whose task is killed now; None: nothing was sent."""
+    record, job_id = standing.record, standing.job_id
     if job_id is not None:
         if record is not None and record.state is State.INTENT:
             return (

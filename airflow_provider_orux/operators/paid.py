@@ -128,9 +128,10 @@ class PaidOperator(BaseOperator):
         )
         self.fingerprint_exclude = tuple(fingerprint_exclude)
         self.reuse = one_of("reuse", reuse, "never", "always")
-        if reuse == "always" and not save_to:
+        if reuse == "always" and not (save_to and wait_for_completion):
             raise InvalidRequestError(
-                "reuse='always' needs save_to: links die, so only saved results can be found again",
+                "reuse='always' needs save_to and wait_for_completion: links die and jobs are forgotten, so only saved "
+                "results can be found again",
                 param="reuse",
                 charged="no",
                 next_step="Correct the argument.",
@@ -228,7 +229,19 @@ class PaidOperator(BaseOperator):
         except OruxError as e:
             if self._under_way is not None:
                 self._under_way.explain(e)
+            elif self.durable:
+                self._name_earlier_job(e, context)
             self._translate(e, context)
+
+    def _name_earlier_job(self, error: OruxError, context: Context) -> None:
+        """Before the ledger was read, say what it holds: the error may be about a job that is paid for."""
+        from airflow_provider_orux.operators.ledger_store import LedgerStore
+        from airflow_provider_orux.operators.next_steps import recall
+
+        store = context.get("task_state_store")
+        record = LedgerStore(store, log=self.log).glance() if store is not None else None
+        if record is not None:
+            recall(error, record)
 
     def _translate(self, error: OruxError, context: Context) -> NoReturn:
         if isinstance(error, RateLimitedError):
@@ -244,14 +257,17 @@ class PaidOperator(BaseOperator):
         waited = (now - first).total_seconds() if first is not None else 0.0
         if waited > self.capacity_timeout:
             error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
-            error.next_step = "Nothing was accepted or charged. A retry waits for a slot again."
+            if error.job_id is None:
+                error.next_step = f"Nothing was accepted or charged. {error.next_step}"
             raise_for_airflow(error)
         pause = min(5.0 * 2 ** min(times, 10), LONGEST_CAPACITY_PAUSE)
         pause = max(pause * random.uniform(0.8, 1.2), min(error.retry_after or 0.0, 3600.0))  # noqa: S311
         if times == 0:
             self.log.info(
                 "Tip: a pool with include_deferred=True and as many slots as the account has keeps tasks from "
-                "meeting a full gateway; see the page 'Pools' of the provider's documentation."
+                "meeting a full gateway. `airflow orux pool %s` makes it; see the page 'Pools' of the provider's "
+                "documentation.",
+                self.conn_id,
             )
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)

@@ -13,7 +13,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.identity import TaskIdentity
 
 if TYPE_CHECKING:
-    from airflow_provider_orux.storage import SavedJob, StorageSettings
+    from airflow_provider_orux.storage import StorageSettings
 
 RecordPrompt = Literal["full", "hash"]
 
@@ -88,17 +88,22 @@ def provenance(
     return value | dict(extra or {})
 
 
-def announce(outlets: Sequence[Any], context: Any, saved: SavedJob, *, job_id: str) -> None:
-    """Add an asset event for each saved artifact to the task's ``AssetAlias`` outlets."""
+def announce(outlets: Sequence[Any], context: Any, result: Mapping[str, Any]) -> None:
+    """Add an asset event for each saved artifact of a result to the task's ``AssetAlias`` outlets."""
     from airflow.sdk import Asset, AssetAlias
 
     for alias in outlets:
         if isinstance(alias, AssetAlias):
-            for artifact in saved.artifacts:
-                context["outlet_events"][alias].add(
-                    Asset(artifact.uri),
-                    extra={"job_id": job_id, "sha256": artifact.sha256, "manifest": saved.manifest},
-                )
+            for artifact in result["artifacts"]:
+                if artifact.get("uri"):
+                    context["outlet_events"][alias].add(
+                        Asset(artifact["uri"]),
+                        extra={
+                            "job_id": result["job_id"],
+                            "sha256": artifact.get("sha256"),
+                            "manifest": result["manifest"],
+                        },
+                    )
 
 
 def _is_prompt(name: str) -> bool:

@@ -12,7 +12,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.lifecycle.fingerprint import changed_fields, field_digests, fingerprint
-from airflow_provider_orux.lifecycle.ledger import Action, Now, Policy, Record, Remote, State, decide
+from airflow_provider_orux.lifecycle.ledger import (
+    Action,
+    Decision,
+    Now,
+    Policy,
+    Record,
+    Remote,
+    State,
+    decide,
+    elsewhere,
+)
 from airflow_provider_orux.lifecycle.outlook import remote_of
 from airflow_provider_orux.lifecycle.polling import timed_out
 from airflow_provider_orux.models.errors import (
@@ -21,6 +31,7 @@ from airflow_provider_orux.models.errors import (
     AuthenticationError,
     InvalidRequestError,
     JobExpiredError,
+    JobFailedError,
     JobNotFoundError,
     LedgerError,
     OruxError,
@@ -101,14 +112,6 @@ class Submission:
             max_ambiguous_resubmits=operator.max_ambiguous_resubmits,
             idempotency_seconds=self.gateway.idempotency_seconds,
         )
-        self.content = fingerprint(
-            gateway=self.gateway.name,
-            host="",
-            model=self.request.model_id,
-            verb=self.request.verb,
-            fields=fields,
-            exclude=excluded,
-        )
         self.results = ResultStore.configured(log=self.log) if operator.reuse == "always" else None
         self.record: Record | None = None
         """The ledger's record, as this execution last read or wrote it."""
@@ -120,7 +123,6 @@ class Submission:
     # -- entry points -------------------------------------------------------------------------------------
     def run(self) -> dict[str, Any]:
         """``execute``: from the ledger to the result (or to a deferral)."""
-        self._check_before_paying()
         self.record = self.store.read() if self.store else None
         self.record_known = True
         decision = decide(self.record, self.now, self.policy)
@@ -140,9 +142,14 @@ class Submission:
             return self._return(dict(self.record.result))
         if decision.action is Action.REATTACH and self.record is not None:
             return self._reattach(self.record, job)
-        if decision.action is Action.SUBMIT and self.results and (earlier := self.results.find(self.content)):
-            return self._reuse(earlier)
-        return self._submit(resubmits=decision.resubmits, again=decision.action is Action.RESEND)
+        self._check_before_paying()
+        request = self._with_pictures()
+        content: str | None = None
+        if self.results is not None:
+            content = self._content(request)
+            if decision.action is Action.SUBMIT and (earlier := self._find(content)):
+                return self._reuse(earlier, content)
+        return self._submit_kept(request, content, decision)
 
     def go_on(self, event: Any) -> dict[str, Any]:
         """``resume``: the trigger fired."""
@@ -153,7 +160,13 @@ class Submission:
     def look_once(self) -> dict[str, Any]:
         """The deferral ended without an event: take a job that succeeded, else say how it is."""
         record = self._record_after_deferral()
-        job_id = record.job_id if record else self.ti.xcom_pull(task_ids=self.identity.task_id, key="job_id")
+        job_id = (
+            record.job_id
+            if record
+            else self.ti.xcom_pull(
+                task_ids=self.identity.task_id, key="job_id", map_indexes=self.identity.map_index
+            )
+        )
         if not job_id:
             raise LedgerError("The deferral ended without an event and no job id is known")
         job = self.hook.get_job(str(job_id))
@@ -172,17 +185,35 @@ class Submission:
             from airflow_provider_orux.storage import check_destination
 
             check_destination(save_to, conn_id=self.operator.storage_conn_id)
-        elif self.request.makes_inline:
+        elif self.request.makes_inline and (self.synchronous or self.operator.wait_for_completion):
             raise InvalidRequestError(
-                "response_format='b64_json' without save_to: the bytes would have nowhere to go (never into an XCom)",
+                f"The pictures of {self.request.label()} come as bytes inside the answer, and without save_to they "
+                "would have nowhere to go (never into an XCom)",
                 gateway=self.gateway.name,
                 param="save_to",
                 charged="no",
-                next_step="Nothing was sent. Set save_to, or leave response_format at 'url'.",
+                next_step="Nothing was sent. Set save_to, or response_format='url' where the model has it.",
             )
 
-    def _submit(self, *, resubmits: int, again: bool) -> dict[str, Any]:
-        ready = self._ready_request()
+    def _submit_kept(
+        self, request: GenerationRequest, content: str | None, decision: Decision
+    ) -> dict[str, Any]:
+        """Submit; where artifacts will be saved, with the wish that the gateway keeps them until then, if it grants it."""
+        again = decision.action is Action.RESEND
+        refused = again and self.record is not None and self.record.unkept
+        kept = self.gateway.keeping(request) if self.operator.save_to and not refused else request
+        try:
+            return self._submit(kept, content, resubmits=decision.resubmits, again=again, unkept=refused)
+        except OruxError as e:
+            plain = self.gateway.unkept(kept, e) if kept is not request and not again else None
+            if plain is None:
+                raise
+            self.log.warning("%s. Sent without that wish: what it makes has to be saved in time.", e.message)
+        return self._submit(plain, content, resubmits=decision.resubmits, again=False, unkept=True)
+
+    def _submit(
+        self, request: GenerationRequest, content: str | None, *, resubmits: int, again: bool, unkept: bool
+    ) -> dict[str, Any]:
         at = time.time()
         if again and self.record is not None:
             local_id = self.record.local_id
@@ -200,6 +231,8 @@ class Submission:
                 fields=self.now.fields,
                 resubmits=resubmits,
                 synchronous=self.synchronous,
+                content=content,
+                unkept=unkept,
             )
         earlier = self.record
         if self.store:
@@ -208,19 +241,25 @@ class Submission:
         try:
             client = self.hook.get_conn()
             if self.synchronous:
-                job = client.generate(ready, local_id=local_id)
+                job = client.generate(request, local_id=local_id)
             else:
-                job = client.submit(ready, idempotency_key=local_id)
+                job = client.submit(request, idempotency_key=local_id)
         except OruxError as e:
             if e.charged == "no" and again:
                 # This sending was refused; the earlier one may have been accepted all the same. The intent stays.
-                e.charged = "unknown"
-                e.message = f"{e.message.rstrip('.')}; whether an earlier sending was accepted is not known"
+                message = f"{e.message.rstrip('.')}; whether an earlier sending was accepted is not known"
+                if e.final:
+                    raise AmbiguousSubmitError(
+                        message, gateway=e.gateway, code=e.code, http_status=e.http_status
+                    ) from e
+                e.charged, e.message = "unknown", message
             elif e.charged == "no":
                 self._nothing_accepted(e, earlier)
             elif isinstance(e, AmbiguousSubmitError):
                 count("orux.ambiguous", gateway=self.gateway.name)
-                if (
+                if self.store is None:
+                    e.final = True  # a retry would know of nothing, and pay again
+                elif (
                     self.policy.on_ambiguous_submit == "resubmit"
                     and resubmits < self.policy.max_ambiguous_resubmits
                 ):
@@ -245,11 +284,8 @@ class Submission:
             return self._ended(job)
         return self._wait(job.job_id, accepted_at=submitted.at)
 
-    def _ready_request(self) -> GenerationRequest:
-        """The request as it is sent: input pictures read, and the gateway asked to keep what will be saved.
-
-        After the fingerprint was taken: neither changes what is asked for.
-        """
+    def _with_pictures(self) -> GenerationRequest:
+        """The request as it is sent: input pictures read. (In the fingerprint they stand as their paths.)"""
         request = self.request
         if picture_fields(type(request)):
             from airflow_provider_orux.storage.inputs import read_pictures
@@ -259,19 +295,31 @@ class Submission:
                 settings=storage_settings(self.hook.connection),
                 conn_id=self.operator.storage_conn_id,
             )
-        return self.gateway.keeping(request) if self.operator.save_to else request
+        return request
+
+    def _content(self, request: GenerationRequest) -> str:
+        """What ``reuse`` finds a result by: the whole request, with its pictures' bytes, whatever the host."""
+        return fingerprint(
+            gateway=self.gateway.name,
+            host="",
+            model=request.model_id,
+            verb=request.verb,
+            fields={**request.fields(), **request.extra_body},
+        )
+
+    def _find(self, content: str) -> dict[str, Any] | None:
+        return self.results.find(content) if self.results is not None else None
 
     def _nothing_accepted(self, error: OruxError, earlier: Record | None) -> None:
         """Take the intent back: it is proven that nothing was accepted.
 
-        :param earlier: the record before it. An intent that this one took the place of
-            (on_ambiguous_submit='resubmit') is still unanswered.
+        :param earlier: the record before it, which holds again: an unanswered submission that this one took the place
+            of (on_ambiguous_submit='resubmit'), or a job that is paid for and was not saved.
         """
-        left = earlier if earlier is not None and earlier.state is State.INTENT else None
         if self.store:
             try:
-                if left is not None:
-                    self.store.write(left)
+                if earlier is not None:
+                    self.store.write(earlier)
                 else:
                     self.store.remove()
             except LedgerError as e:
@@ -283,7 +331,7 @@ class Submission:
                     self.identity.command("discard"),
                 )
                 return
-        self.record = left
+        self.record = earlier
 
     def _write_submitted(self, record: Record, job: Job) -> None:
         if self.store is None:
@@ -308,7 +356,7 @@ class Submission:
             )
             raise error from e
 
-    def _reuse(self, earlier: dict[str, Any]) -> dict[str, Any]:
+    def _reuse(self, earlier: dict[str, Any], content: str) -> dict[str, Any]:
         """Return an earlier result of the same request: nothing is paid."""
         count("orux.reused", gateway=self.gateway.name)
         self.log.info(
@@ -330,14 +378,19 @@ class Submission:
                     result=earlier,
                     fields=self.now.fields,
                     synchronous=self.synchronous,
+                    content=content,
                 )
             )
         return self._return(earlier)
 
     def _rescue(self, job: Job, cause: LedgerError) -> OruxError:
         """The bytes came inside the answer and the ledger is away: save them before the task fails."""
+        again = f"`{self.identity.command('discard')}` and a clear of the task pay for new pictures."
         try:
+            if not self.operator.save_to:
+                raise _nowhere_to_go(job)
             where = f"They are saved: {self._save(job).manifest}"
+            again = f"What was paid for is there: mark the task as a success to keep it. {again}"
         except OruxError as e:
             where = f"They could not be saved either ({e.message}) and are lost"
         return LedgerError(
@@ -345,7 +398,7 @@ class Submission:
             gateway=self.gateway.name,
             job_id=job.job_id,
             charged="yes",
-            next_step=f"`{self.identity.command('discard')}` and a clear of the task pay for new pictures.",
+            next_step=again,
         )
 
     def _settle_command(self, record: Record) -> str | None:
@@ -364,19 +417,26 @@ class Submission:
             if record.result is None:
                 return Remote.EXPIRED, None, None  # its bytes were in the answer, and went with the process
             try:
-                return Remote.ALIVE, Job.from_dict(record.result), None
+                job = Job.from_dict(record.result)
             except ValueError as e:
                 raise LedgerError(
                     f"The result in the ledger is not readable: {e}", job_id=record.job_id
                 ) from e
+            return remote_of(job), job, None
         try:
             job = self.hook.get_job(record.job_id)
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
+            if isinstance(e, JobNotFoundError):
+                if record.result is not None:
+                    # The gateway forgot the job; its links, noted when it ended, may live on.
+                    return Remote.ALIVE, Job.from_dict(record.result), None
+                if time.time() - record.at < self.gateway.not_found_grace:
+                    return Remote.ALIVE, None, None  # not indexed yet
             return Remote.UNKNOWN, None, e
         except AuthenticationError as e:
-            e.job_id, e.charged = record.job_id, "unknown"
-            e.next_step = "Set the key right, then clear the task."
-            raise
+            # The job is paid for: it is waited for as if the key had been refused a moment later (auth_grace).
+            self.log.warning("Job %s is paid for; the key is refused: %s", record.job_id, e.message)
+            return Remote.ALIVE, None, None
         return remote_of(job), job, None
 
     def _reattach(self, record: Record, job: Job | None) -> dict[str, Any]:
@@ -386,6 +446,7 @@ class Submission:
             epoch=self.now.epoch,
             fingerprint=self.now.fingerprint if record.state is State.SETTLED else record.fingerprint,
             fields=self.now.fields if record.state is State.SETTLED else record.fields,
+            adopted=self.now.fingerprint if self.now.fingerprint != record.fingerprint else record.adopted,
             at=time.time() if taken_up else record.at,
         )
         if self.store and self.record != record:
@@ -445,11 +506,15 @@ class Submission:
                 "can be saved with OruxSaveArtifactsOperator.",
             )
         self.job_id = self.record.job_id
+        if (error := elsewhere(self.record, self.now)) is not None:
+            raise error
         return self.record
 
     # -- the end ------------------------------------------------------------------------------------------
     def _ended(self, job: Job) -> dict[str, Any]:
-        self.job_id, self.remote = job.job_id, remote_of(job)
+        self.job_id = job.job_id
+        # Of a synchronous generation only what the ledger holds can be had again.
+        self.remote = None if self.synchronous else remote_of(job)
         raise_unless_succeeded(job)
         job = with_price(job, self.request, conn_id=self.operator.conn_id, log=self.log)
         if not self.operator.wait_for_completion and not self.synchronous:
@@ -462,10 +527,20 @@ class Submission:
                 requested,
                 job.job_id,
             )
+        if not job.artifacts and job.text is None:
+            raise JobFailedError(
+                "The job succeeded and the gateway returned nothing of it",
+                gateway=self.gateway.name,
+                job_id=job.job_id,
+                charged=self._charged(job),
+                retry_helps=False,
+            )
         if not self.operator.save_to or not job.artifacts:
+            if job.has_inline:
+                raise _nowhere_to_go(job)
             return self._finish(job, self._result(job))
+        self._note_links(job)
         saved = self._save(job)
-        announce(self.operator.outlets, self.context, saved, job_id=job.job_id)
         count("orux.saved_bytes", gateway=self.gateway.name, by=sum(a.bytes for a in saved.artifacts))
         self.log.info(
             "Saved %d artifact%s (%d bytes) of job %s; manifest: %s",
@@ -477,9 +552,24 @@ class Submission:
         )
         artifacts = [a.to_dict() for a in saved.artifacts]
         result = self._result(job, artifacts=artifacts, manifest=saved.manifest)
-        if self.results and not saved.missing:
-            self.results.remember(self.content, result)
+        content = self.record.content if self.record is not None else None
+        if self.results and not saved.missing and content is not None:
+            self.results.remember(content, result)
         return self._finish(job, result)
+
+    def _note_links(self, job: Job) -> None:
+        """Before saving: where the gateway forgets a job sooner than its links die, the ledger keeps the links."""
+        record = self.record
+        if self.store is None or record is None or record.result is not None or job.has_inline:
+            return
+        if self.gateway.forgets_jobs_after is not None:
+            noted = record.with_state(State.SUBMITTED, result=job.to_dict())
+            try:
+                self.store.write(noted)
+            except LedgerError as e:
+                self.log.warning("The links of job %s could not be noted: %s", job.job_id, e.message)
+            else:
+                self.record = noted
 
     def _save(self, job: Job) -> Any:
         from airflow_provider_orux.storage import save_job
@@ -568,6 +658,7 @@ class Submission:
         return self._return(result)
 
     def _return(self, result: dict[str, Any]) -> dict[str, Any]:
+        announce(self.operator.outlets, self.context, result)
         push_result(self.ti, result)
         self.operator.artifact_link = first_link(result)
         return result
@@ -579,7 +670,7 @@ class Submission:
 
     def when_killed(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""
-        return when_killed(self._standing(), job_id=self.job_id)
+        return when_killed(self._standing())
 
     def _standing(self) -> Standing:
         return Standing(
@@ -589,11 +680,25 @@ class Submission:
             policy=self.policy,
             record=self.record,
             record_known=self.record_known,
+            job_id=self.job_id,
             remote=self.remote,
             durable=self.operator.durable,
             retries_left=self.identity.try_number <= self.identity.epoch,
             answer_patience=self.hook.connection.client.answer_patience(synchronous=self.synchronous),
         )
+
+
+def _nowhere_to_go(job: Job) -> JobFailedError:
+    """The error of bytes that nobody asked for, in a task that saves nothing."""
+    return JobFailedError(
+        "The gateway put the pictures into its answer instead of links to them, and without save_to they have nowhere "
+        "to go (never into an XCom)",
+        gateway=job.gateway,
+        job_id=job.job_id,
+        charged=job.charged if job.charged in ("yes", "no") else "unknown",
+        retry_helps=False,
+        next_step="Set save_to, then clear the task.",
+    )
 
 
 def _sentence(text: str) -> str:

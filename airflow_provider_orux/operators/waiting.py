@@ -42,7 +42,10 @@ def wait_in_worker(
         auth_grace=auth_grace,
         not_found_grace=gateway.not_found_grace,
     )
-    step: Continue | Done | GiveUp = Continue(max(0.0, tracker.first_pause() - (time.time() - started)))
+    now = time.time()
+    step: Continue | Done | GiveUp = Continue(
+        max(0.0, min(tracker.first_pause() - (now - started), deadline - now))
+    )
     while True:
         if isinstance(step, Done):
             return step.job

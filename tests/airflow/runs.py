@@ -57,3 +57,43 @@ class Run:
             if row is None:
                 return None
             return XComModel.deserialize_value(row)
+
+    def clear(self, task_id: str) -> None:
+        """What the button "Clear" does to the database."""
+        from airflow.models.taskinstance import clear_task_instances
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            clear_task_instances([self._instance(session, task_id)], session)
+
+    def run_cleared(self, task_id: str) -> str:
+        """Run a task that was cleared, as ``dag.test()`` runs tasks: one try; its state."""
+        from airflow.sdk.definitions.dag import _run_task
+        from airflow.utils.session import create_session
+        from airflow.utils.state import TaskInstanceState
+
+        with create_session() as session:
+            ti = self._instance(session, task_id)
+            assert ti.state is None
+            ti.try_number += 1
+            ti.state = TaskInstanceState.SCHEDULED
+            session.commit()
+            _run_task(ti=ti, task=self.dag.get_task(task_id), run_triggerer=True)
+        return self.states()[task_id]
+
+    def again(self, task_id: str) -> str:
+        """Clear a task and run it."""
+        self.clear(task_id)
+        return self.run_cleared(task_id)
+
+    def _instance(self, session: Any, task_id: str) -> Any:
+        from airflow.models.taskinstance import TaskInstance
+        from sqlalchemy import select
+
+        return session.scalars(
+            select(TaskInstance).where(
+                TaskInstance.dag_id == self.dag.dag_id,
+                TaskInstance.run_id == self.run_id,
+                TaskInstance.task_id == task_id,
+            )
+        ).one()

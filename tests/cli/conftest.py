@@ -162,26 +162,7 @@ def again(api: Api) -> Callable[..., str]:
     """Clears a task through the API and runs it as ``dag.test()`` runs tasks; its state."""
 
     def execute(result: Any, task_id: str) -> str:
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.sdk.definitions.dag import _run_task
-        from airflow.utils.session import create_session
-        from airflow.utils.state import TaskInstanceState
-        from sqlalchemy import select
-
         api.clear(result.dag.dag_id, result.run_id, task_id)
-        with create_session() as session:
-            ti = session.scalars(
-                select(TaskInstance).where(
-                    TaskInstance.dag_id == result.dag.dag_id,
-                    TaskInstance.run_id == result.run_id,
-                    TaskInstance.task_id == task_id,
-                )
-            ).one()
-            assert ti.state is None
-            ti.try_number += 1
-            ti.state = TaskInstanceState.SCHEDULED
-            session.commit()
-            _run_task(ti=ti, task=result.dag.get_task(task_id), run_triggerer=True)
-        return str(result.states()[task_id])
+        return str(result.run_cleared(task_id))
 
     return execute

@@ -38,12 +38,16 @@ class World(RuleBasedStateMachine):
 
     policy = Policy()
     idempotent = False
+    synchronous = False
+    waits = True
+    """False: the task is finished as soon as it knows its job (wait_for_completion=False)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.epoch = 0
         self.request = "f0"
+        self.host = "h0"
         self.store: dict | None = None
         self.jobs: dict[str, RemoteJob] = {}
         self.by_key: dict[str, str] = {}
@@ -52,6 +56,7 @@ class World(RuleBasedStateMachine):
         # What people and the gateway said that allows one more charge each.
         self.words = 1  # the run itself
         self.spent_failures: set[str] = set()
+        self.discarded = False
 
     # -- the executor -----------------------------------------------------------------------------------------
     def execute(self, crash: str, lost: bool, refused: bool) -> None:
@@ -62,13 +67,12 @@ class World(RuleBasedStateMachine):
                 raise Died
 
         record = None if self.store is None else Record.from_json(self.store)
-        now = Now(self.epoch, self.request, "c", "h", "orux", self.now)
+        now = Now(self.epoch, self.request, "c", self.host, "orux", self.now, synchronous=self.synchronous)
         decision = decide(record, now, self.policy)
         if decision.action is Action.LOOK:
             dies("before the look")
             assert record is not None
-            job = self.jobs.get(str(record.job_id))
-            decision = decide(record, now, self.policy, Remote.UNKNOWN if job is None else job.state)
+            decision = decide(record, now, self.policy, self.remote_of(record))
         if decision.action is Action.FAIL:
             return
         if decision.action is Action.RETURN:
@@ -81,6 +85,7 @@ class World(RuleBasedStateMachine):
             record = record.with_state(
                 State.SUBMITTED, epoch=self.epoch,
                 fingerprint=self.request if record.state is State.SETTLED else record.fingerprint,
+                adopted=self.request if self.request != record.fingerprint else record.adopted,
             )  # fmt: skip
             self.store = record.to_json()
             dies("after the record")
@@ -90,9 +95,15 @@ class World(RuleBasedStateMachine):
                 return
         dies("before the end")
         job = self.jobs.get(str(record.job_id))
-        if job is not None and job.done and job.state is Remote.ALIVE:
+        if job is not None and (not self.waits or (job.done and job.state is Remote.ALIVE)):
             self.store = record.with_state(State.FINISHED, result={"job_id": job.job_id}).to_json()
             self.result = job.job_id
+
+    def remote_of(self, record: Record) -> Remote:
+        if self.synchronous:
+            return Remote.EXPIRED if record.result is None else Remote.ALIVE
+        job = self.jobs.get(str(record.job_id))
+        return Remote.UNKNOWN if job is None else job.state
 
     def submit(self, record, action, resubmits, dies, lost, refused):
         dies("before the intent")
@@ -105,17 +116,17 @@ class World(RuleBasedStateMachine):
                 self.epoch,
                 self.request,
                 "c",
-                "h",
+                self.host,
                 self.now,
                 f"key-{self.now}",
                 resubmits=resubmits,
+                synchronous=self.synchronous,
             )
         self.store = record.to_json()
         dies("after the intent")
         if refused:
             # Proven not accepted: what was known before holds again.
-            keep = before is not None and before.state is State.INTENT
-            self.store = before.to_json() if keep else None
+            self.store = None if before is None else before.to_json()
             return None
         known = self.by_key.get(record.local_id) if self.idempotent else None
         if known is None:
@@ -123,12 +134,14 @@ class World(RuleBasedStateMachine):
                 raise Died  # the request never arrived, and nobody can tell
             known = f"task_{len(self.charges)}"
             self.charges.append(known)
-            self.jobs[known] = RemoteJob(known)
+            self.jobs[known] = RemoteJob(known, done=self.synchronous)
             self.by_key[record.local_id] = known
         dies("accepted")
         if lost:
             return None  # the answer never came: the intent stays
-        record = record.with_state(State.SUBMITTED, job_id=known, at=self.now)
+        # A synchronous answer with its pictures inside leaves no links.
+        links = {"job_id": known} if self.synchronous and self.now % 30 < 20 else None
+        record = record.with_state(State.SUBMITTED, job_id=known, at=self.now, result=links)
         self.store = record.to_json()
         dies("after the record")
         return record
@@ -172,6 +185,10 @@ class World(RuleBasedStateMachine):
     def the_template_renders_otherwise(self) -> None:
         self.request = f"f{int(self.request[1:]) + 1}"
 
+    @rule()
+    def the_connection_is_edited(self) -> None:
+        self.host = "h1" if self.host == "h0" else "h0"
+
     @precondition(lambda self: self.store is not None and self.store["state"] == "intent")
     @rule()
     def settle_or_discard(self) -> None:
@@ -180,21 +197,28 @@ class World(RuleBasedStateMachine):
         record = Record.from_json(self.store)
         known = self.by_key.get(record.local_id)
         if known is not None:
-            self.store = record.with_state(State.SETTLED, job_id=known).to_json()
+            links = {"job_id": known} if self.synchronous else None
+            self.store = record.with_state(State.SETTLED, job_id=known, result=links).to_json()
         else:
             self.store = None
+            self.discarded = True
 
     @precondition(lambda self: self.store is not None)
     @rule()
     def discard(self) -> None:
         """The person accepts that what is there is lost."""
         self.store = None
+        self.discarded = True
         self.words += 1
 
     # -- what must hold -----------------------------------------------------------------------------------------
     @invariant()
     def nothing_is_paid_for_without_a_word(self) -> None:
         assert len(self.charges) <= self.words, (self.charges, self.words)
+
+    @invariant()
+    def what_is_paid_for_is_not_forgotten(self) -> None:
+        assert self.store is not None or not self.charges or self.discarded
 
     @invariant()
     def the_record_is_readable(self) -> None:
@@ -223,6 +247,31 @@ class Resubmitting(World):
     """Every new epoch pays again: a person's word each time."""
 
     policy = Policy(on_clear="resubmit")
+
+
+class Synchronous(World):
+    """There is no job: the links of the answer are in the record, or nowhere."""
+
+    synchronous = True
+    a_job_ends = None  # type: ignore[assignment]
+    the_gateway_forgets = None  # type: ignore[assignment]
+
+
+class SubmitsOnly(World):
+    """wait_for_completion=False."""
+
+    waits = False
+
+
+class PaysForChanges(World):
+    """on_request_changed='resubmit': a setting that says that each other rendering may be paid for."""
+
+    policy = Policy(on_request_changed="resubmit")
+
+    @rule()
+    def the_template_renders_otherwise(self) -> None:
+        super().the_template_renders_otherwise()
+        self.words += 1
 
 
 class NothingHappens(World):
@@ -268,13 +317,19 @@ class AcceptsTheRisk(NothingHappens):
         """Not promised here."""
 
 
-for _cls in (World, Idempotent, Reattaching, Resubmitting, NothingHappens, ClearsAlone, AcceptsTheRisk):
+for _cls in (
+    World, Idempotent, Reattaching, Resubmitting, Synchronous, SubmitsOnly, PaysForChanges, NothingHappens, ClearsAlone,
+    AcceptsTheRisk,
+):  # fmt: skip
     _cls.TestCase.settings = QUICK
 
 TestWorld = World.TestCase
 TestIdempotent = Idempotent.TestCase
 TestReattaching = Reattaching.TestCase
 TestResubmitting = Resubmitting.TestCase
+TestSynchronous = Synchronous.TestCase
+TestSubmitsOnly = SubmitsOnly.TestCase
+TestPaysForChanges = PaysForChanges.TestCase
 TestNothingHappens = NothingHappens.TestCase
 TestClearsAlone = ClearsAlone.TestCase
 TestAcceptsTheRisk = AcceptsTheRisk.TestCase
