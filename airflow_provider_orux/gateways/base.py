@@ -195,12 +195,7 @@ class Gateway(abc.ABC):
         if error.retry_after is None:
             error.retry_after = response.retry_after
         if purpose is Purpose.PAY:
-            code = error.code or ""
-            proven = (
-                status in NOTHING_ACCEPTED
-                or status in (301, 302, 307, 308)
-                or (status, code) in self.not_accepted
-            )
+            proven = self.proves_refusal(status, error) or (status, error.code or "") in self.not_accepted
             error.charged = "no" if proven else "unknown"
             if proven and status >= 500:
                 raise RateLimitedError(
@@ -212,6 +207,13 @@ class Gateway(abc.ABC):
                     retry_after=error.retry_after,
                 ) from error
         raise error
+
+    def proves_refusal(self, status: int, error: OruxError) -> bool:
+        """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
+
+        A gateway whose statuses do not mean what they say looks at its error as well.
+        """
+        return status in NOTHING_ACCEPTED or status in (301, 302, 307, 308)
 
     def _error_of_status(self, response: HttpResponse) -> OruxError:
         status, quoted = response.status, response.quote()
