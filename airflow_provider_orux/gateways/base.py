@@ -46,6 +46,8 @@ class Gateway(abc.ABC):
     """True when a submission carries a key that makes sending it again free of a second charge."""
     idempotency_seconds: float = 0.0
     """How long the gateway remembers a submission by its idempotency key; 0: it has none."""
+    forgets_jobs_after: float | None = None
+    """Seconds after its end at which the gateway forgets a job, while its links may live on; None: not known."""
     not_found_grace: float = 0.0
     """Seconds after a submission in which "unknown job" may mean "not indexed yet"."""
     has_cancel: ClassVar[bool] = False
@@ -99,6 +101,15 @@ class Gateway(abc.ABC):
         For a request whose artifacts will be saved; where the gateway has no such wish it is the request itself.
         """
         return request
+
+    def unkept(self, request: GenerationRequest, error: OruxError) -> GenerationRequest | None:
+        """The same request without what :meth:`keeping` added, when it is that wish which was refused.
+
+        :param request: as it was sent: what ``keeping`` returned.
+        :param error: why it was refused.
+        :returns: None when the error is about something else, or when the wish is the author's or the connection's.
+        """
+        return None
 
     def key_headers(self, key: str) -> dict[str, str]:
         """The headers that carry the key."""
@@ -195,12 +206,7 @@ class Gateway(abc.ABC):
         if error.retry_after is None:
             error.retry_after = response.retry_after
         if purpose is Purpose.PAY:
-            code = error.code or ""
-            proven = (
-                status in NOTHING_ACCEPTED
-                or status in (301, 302, 307, 308)
-                or (status, code) in self.not_accepted
-            )
+            proven = self.proves_refusal(status, error) or (status, error.code or "") in self.not_accepted
             error.charged = "no" if proven else "unknown"
             if proven and status >= 500:
                 raise RateLimitedError(
@@ -212,6 +218,13 @@ class Gateway(abc.ABC):
                     retry_after=error.retry_after,
                 ) from error
         raise error
+
+    def proves_refusal(self, status: int, error: OruxError) -> bool:
+        """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
+
+        A gateway whose statuses do not mean what they say looks at its error as well.
+        """
+        return status in NOTHING_ACCEPTED or status in (301, 302, 307, 308)
 
     def _error_of_status(self, response: HttpResponse) -> OruxError:
         status, quoted = response.status, response.quote()

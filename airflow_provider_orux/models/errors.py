@@ -191,6 +191,19 @@ class AmbiguousSubmitError(OruxError):
     default_next_step = "It is not sent again until you say so."
 
 
+class IdempotencyKeyReusedError(AmbiguousSubmitError):
+    """The gateway knows the idempotency key with another request: an earlier one was sent, and its answer never came.
+
+    HTTP 422 in the draft standard of the ``Idempotency-Key`` header. This request was refused and not charged.
+    """
+
+    default_next_step = (
+        "This request was refused and not charged; the earlier one may have been. The request changed between two "
+        "tries (a now() in a template, an upgrade, the connection's settings): undo the change and clear the task, "
+        "and it goes on with the earlier one, free of a second charge."
+    )
+
+
 class LedgerError(OruxError):
     """The durable record of the submission cannot be read, written or understood."""
 

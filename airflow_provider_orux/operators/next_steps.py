@@ -15,6 +15,7 @@ from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ArtifactError,
     ContentRejectedError,
+    IdempotencyKeyReusedError,
     JobExpiredError,
     JobFailedError,
     JobTimeoutError,
@@ -81,8 +82,8 @@ def explain(error: OruxError, standing: Standing) -> None:
     steps = [] if error.next_step in _SAID_BY_THE_TABLE else [error.next_step]
     if isinstance(error, ContentRejectedError) and error.charged == "no":
         steps = ["Change the prompt."]
-    elif isinstance(error, AmbiguousSubmitError) and error.http_status != 422:
-        # One that the gateway answers with a 422 about its idempotency key has an explanation of its own.
+    elif isinstance(error, AmbiguousSubmitError) and not isinstance(error, IdempotencyKeyReusedError):
+        # A reused key has an explanation of its own.
         steps = [_ambiguous(standing)] if error.final else []
     command = f"`{standing.identity.command('discard')}`"
     error.next_step = " ".join(

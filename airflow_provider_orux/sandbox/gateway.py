@@ -38,6 +38,7 @@ Reason = Literal[
     "rate",
     "key_reused",
     "key_in_progress",
+    "tier",
     "failed",
 ]
 

@@ -44,6 +44,7 @@ _REFUSALS: Mapping[Reason, tuple[int, str]] = {
     "rate": (429, "RATE_LIMITED"),
     "key_reused": (422, "IDEMPOTENCY_KEY_REUSED"),
     "key_in_progress": (409, "IDEMPOTENCY_IN_PROGRESS"),
+    "tier": (403, "TIER_FEATURE_UNAVAILABLE"),
     "failed": (502, "UPSTREAM_ERROR"),
 }
 #: The status of a synchronous call that fails with a code.

@@ -48,6 +48,11 @@ class RelaySettings(BaseModel):
     relay_guests: Literal["allowed", "refused"] = Field(
         default="allowed", description="whether a request without a key is a guest or a 401"
     )
+    relay_store_output: Literal["accounts", "everyone", "nobody"] = Field(
+        default="accounts",
+        description="whose tier has store_output: 'accounts' but no guest, 'everyone', or 'nobody'; others: 403"
+        " TIER_FEATURE_UNAVAILABLE",
+    )
     relay_rate_limit: int = Field(
         default=0,
         ge=0,

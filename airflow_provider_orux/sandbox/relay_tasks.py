@@ -83,6 +83,7 @@ async def _submit(engine: Engine, request: Request, visit: Visit, route: Route) 
     fields, sent = _read(engine, visit, route)
     asynchronous = bool(fields["async"])
     replay = _replay_key(engine, visit, sent) if asynchronous and generation == 2 else None
+    _check_tier(engine, visit, fields)
     if replay is not None:
         again = _replayed(engine, visit, *replay)
         if again is not None:
@@ -125,6 +126,18 @@ def _read(engine: Engine, visit: Visit, route: Route) -> tuple[dict[str, Any], d
     if model not in route.models[generation]:
         raise Refusal("unknown_model", f"Model '{model}' not found")
     return fields, body
+
+
+def _check_tier(engine: Engine, visit: Visit, fields: Mapping[str, Any]) -> None:
+    """Keeping pictures is a feature of a tier: the code is documented [2], whose tier has it is not.
+
+    :raises Refusal: the caller's tier has it not.
+    """
+    if fields.get("store_output", "provider") == "provider":
+        return
+    having = engine.settings.relay_store_output
+    if having == "nobody" or (having == "accounts" and visit.gateway.key_of(visit.headers) is None):
+        raise Refusal("tier", "store_output is not available on your tier.")
 
 
 def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], generation: int) -> list[Problem]:

@@ -15,6 +15,7 @@ from airflow_provider_orux.models.errors import (
     AuthenticationError,
     ContentRejectedError,
     GatewayUnavailableError,
+    IdempotencyKeyReusedError,
     InsufficientCreditsError,
     InvalidRequestError,
     JobNotFoundError,
@@ -60,7 +61,7 @@ TABLE: list[tuple[int, str, type[OruxError], str]] = [
     (422, "VALIDATION_ERROR", InvalidRequestError, "no"),
     (422, "CONTENT_POLICY_DECLINED", ContentRejectedError, "no"),
     (422, "IMAGE_TEXT_RESPONSE", ContentRejectedError, "no"),
-    (422, "IDEMPOTENCY_KEY_REUSED", AmbiguousSubmitError, "unknown"),
+    (422, "IDEMPOTENCY_KEY_REUSED", IdempotencyKeyReusedError, "unknown"),
     (429, "RATE_LIMITED", RateLimitedError, "no"),
     (500, "INTERNAL_ERROR", GatewayUnavailableError, "unknown"),
     (502, "UPSTREAM_ERROR", GatewayUnavailableError, "unknown"),
@@ -131,8 +132,9 @@ def test_request_id_and_retry_after_of_the_headers() -> None:
 
 
 def test_a_reused_key_explains_itself() -> None:
-    with pytest.raises(AmbiguousSubmitError) as e:
+    with pytest.raises(IdempotencyKeyReusedError) as e:
         NEW.read_submit(QWEN, answer(envelope("IDEMPOTENCY_KEY_REUSED"), 422))
+    assert isinstance(e.value, AmbiguousSubmitError)
     assert "another request" in e.value.message
     assert "changed between two tries" in e.value.next_step
 
@@ -144,3 +146,43 @@ def test_what_a_tier_has_not() -> None:
     with pytest.raises(UnsupportedByGatewayError) as e:
         NEW.read_submit(QWEN, answer({"detail": "Not Found"}, 404))
     assert "generation" in e.value.next_step
+
+
+def refusal(code: str = "TIER_FEATURE_UNAVAILABLE", status: int = 403) -> OruxError:
+    with pytest.raises(OruxError) as e:
+        NEW.read_submit(QWEN, answer(envelope(code), status))
+    return e.value
+
+
+def test_what_keeping_added_can_be_taken_back() -> None:
+    sent = NEW.keeping(QWEN)
+    assert NEW.submit(sent).body == {"prompt": "a fox", "store_output": "relay1d", "async": True}
+    again = NEW.unkept(sent, refusal())
+    assert again == QWEN
+    assert again is not None
+    assert NEW.submit(again).body == {"prompt": "a fox", "async": True}
+    assert NEW.unkept(again, refusal()) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("MODEL_NOT_AVAILABLE"),
+        refusal("VALIDATION_ERROR", 422),
+        refusal("TIER_FEATURE_UNAVAILABLE", 500),
+    ],
+    ids=lambda e: f"{e.http_status}-{e.code}",
+)
+def test_only_when_it_was_that_which_was_refused(error: OruxError) -> None:
+    assert NEW.unkept(NEW.keeping(QWEN), error) is None
+
+
+def test_a_wish_of_the_author_or_the_connection_is_not_taken_back() -> None:
+    for gateway, request in (
+        (NEW, relay.QwenImage(prompt="x", store_output="relay1d")),
+        (gateway_for("opengpu_relay", {"store_output": "relay1d"}), QWEN),
+        (OLD, relay.Gen1QwenImage(prompt="x")),
+    ):
+        assert gateway.unkept(gateway.keeping(request), refusal()) is None
+    yescale = gateway_for("yescale")
+    assert yescale.unkept(yescale.keeping(QWEN), refusal()) is None

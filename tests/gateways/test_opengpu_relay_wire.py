@@ -37,6 +37,8 @@ def test_the_generation_decides_host_keys_and_waiting() -> None:
     assert (NEW.host, OLD.host) == ("https://relaygpu.com", "https://relay.opengpu.network")
     assert (NEW.has_idempotency_keys, NEW.idempotency_seconds, NEW.long_poll_seconds) == (True, 86400.0, 30.0)
     assert (OLD.has_idempotency_keys, OLD.idempotency_seconds, OLD.long_poll_seconds) == (False, 0.0, 0.0)
+    assert (NEW.forgets_jobs_after, OLD.forgets_jobs_after) == (3600.0, None)
+    assert gateway_for("orux").forgets_jobs_after is None
     assert not NEW.key_required
     assert NEW.key_headers("relay_sk_x") == {"X-API-Key": "relay_sk_x"}
     bearer = gateway_for("opengpu_relay", {"key_header": "Authorization"})

@@ -19,7 +19,6 @@ from airflow_provider_orux.models.errors import (
     JobNotFoundError,
     OruxError,
     RateLimitedError,
-    UnexpectedResponseError,
 )
 
 GATEWAY = gateway_for("yescale")
@@ -41,7 +40,6 @@ def answer(body: Any, status: int = 200, **headers: str) -> HttpResponse:
         (4, "校验错误", InvalidRequestError),
         (4, "quota_not_enough ", InsufficientCreditsError),
         (9, "系统异常", GatewayUnavailableError),
-        (77, "new", UnexpectedResponseError),
     ],
 )
 def test_a_refusal_with_200_was_not_charged(code: int, description: str, error: type[OruxError]) -> None:
@@ -52,6 +50,61 @@ def test_a_refusal_with_200_was_not_charged(code: int, description: str, error: 
         )
     assert type(e.value) is error
     assert (e.value.charged, e.value.code, e.value.gateway) == ("no", str(code), "yescale")
+
+
+KLING = yescale.KlingImage(prompt="a fox")
+SUNO = yescale.SunoMusic(gpt_description_prompt="rain")
+MEDIA = yescale.FluxKontextMax(prompt="a fox")
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (MEDIA, {"code": "success", "message": "", "data": {"id": "task-1"}}),
+        (MEDIA, {"code": 200, "message": "ok", "data": {"id": "task-1"}}),
+        (MEDIA, {"code": 1200, "message": "of Kling's numbers, but not Kling"}),
+        (MEDIA, {"error": {"message": "odd", "code": "new_code"}}),
+        (SUNO, {"code": "ok", "message": "", "data": "task-1"}),
+        (SUNO, {"code": 0, "message": "success", "data": "task-1"}),
+        (SUNO, {"data": "task-1"}),
+        (KLING, {"code": 200, "message": "SUCCEED", "data": {"task_id": "1"}}),
+        (KLING, {"code": "success", "message": "SUCCEED", "data": {"task_id": "1"}}),
+        (KLING, {"code": 5000, "message": "Kling failed"}),
+        (IMAGINE, {"code": 77, "description": "new"}),
+        (IMAGINE, {"code": 1200, "description": "of Kling's numbers, but not Kling"}),
+        (IMAGINE, {"code": 5, "description": "do_request_failed timeout"}),
+        (IMAGINE, {"code": 4, "description": "insert_midjourney_task_failed "}),
+    ],
+)
+def test_what_is_not_a_known_refusal_may_have_been_charged(
+    request_: yescale.YEScaleRequest, body: dict[str, Any]
+) -> None:
+    with pytest.raises(OruxError) as e:
+        GATEWAY.read_submit(request_, answer(body))
+    assert e.value.charged == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (MEDIA, {"code": "VALIDATION_ERROR", "message": "size", "data": None}),
+        (MEDIA, {"error": {"message": "odd", "code": "insufficient_user_quota"}}),
+        (SUNO, {"code": "quota_not_enough", "message": "", "data": None}),
+        (KLING, {"code": 1000, "message": "no"}),
+        (KLING, {"code": "1303", "message": "no"}),
+        (IMAGINE, {"code": "23", "description": "full"}),
+    ],
+)
+def test_a_known_refusal_was_not_charged(request_: yescale.YEScaleRequest, body: dict[str, Any]) -> None:
+    with pytest.raises(OruxError) as e:
+        GATEWAY.read_submit(request_, answer(body))
+    assert e.value.charged == "no"
+
+
+def test_a_poll_that_is_refused_says_nothing_of_the_jobs_charge() -> None:
+    with pytest.raises(InsufficientCreditsError) as e:
+        GATEWAY.read_poll("suno:1", answer({"code": "quota_not_enough", "message": "", "data": None}))
+    assert e.value.charged == "unknown"
 
 
 def test_a_banned_word_is_named() -> None:
@@ -129,6 +182,35 @@ def test_an_upstream_failure_proves_nothing(status: int, body: Any) -> None:
     with pytest.raises(GatewayUnavailableError) as e:
         GATEWAY.read_submit(IMAGINE, answer(body, status))
     assert e.value.charged == "unknown"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "do_request_failed Post https://upstream: timeout",
+        "read_response_body_failed ",
+        "empty_response_body",
+        "unmarshal_response_body_failed",
+        "insert_midjourney_task_failed",
+    ],
+)
+def test_a_400_of_a_gateway_that_had_asked_its_upstream_proves_nothing(words: str) -> None:
+    for status in (400, 429):
+        with pytest.raises(GatewayUnavailableError) as e:
+            GATEWAY.read_submit(
+                IMAGINE, answer({"type": "upstream_error", "code": 5, "description": words}, status)
+            )
+        assert e.value.charged == "unknown"
+    with pytest.raises(GatewayUnavailableError) as e:
+        GATEWAY.read_submit(MEDIA, answer({"code": words.split()[0], "message": "x", "data": None}, 400))
+    assert e.value.charged == "unknown"
+
+
+@pytest.mark.parametrize("words", ["bind_request_body_failed", "create_request_failed", "parameter error"])
+def test_any_other_400_is_a_refusal(words: str) -> None:
+    with pytest.raises(OruxError) as e:
+        GATEWAY.read_submit(IMAGINE, answer({"type": "upstream_error", "code": 4, "description": words}, 400))
+    assert e.value.charged == "no"
 
 
 def test_unless_the_connection_knows_better() -> None:

@@ -18,7 +18,7 @@ FINAL = {
     "ContentRejectedError": True, "InsufficientCreditsError": True, "UnsupportedByGatewayError": True,
     "RateLimitedError": False, "GatewayUnavailableError": False, "UnexpectedResponseError": True,
     "JobFailedError": False, "JobExpiredError": False, "JobTimeoutError": True, "JobNotFoundError": True,
-    "AmbiguousSubmitError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
+    "AmbiguousSubmitError": True, "IdempotencyKeyReusedError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
 }  # fmt: skip
 """Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries."""
 

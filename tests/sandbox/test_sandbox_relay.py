@@ -358,6 +358,31 @@ def test_guests(anyone, sandbox):
     assert envelope(anyone.post(QWEN, json={"prompt": "x"})) == (401, "MISSING_CREDENTIALS")
 
 
+def test_a_tier_without_store_output(relay, anyone, sandbox):
+    keep = {"prompt": "x", "store_output": "relay1d"}
+    refused = (403, "TIER_FEATURE_UNAVAILABLE")
+    assert envelope(anyone.post(QWEN, json=keep)) == refused, "a guest has no tier"
+    assert relay.post(QWEN, json=keep).status_code == 200
+    sandbox.configure(relay_store_output="nobody")
+    for asynchronous in (False, True):
+        assert envelope(relay.post(QWEN, json={**keep, "async": asynchronous})) == refused
+    assert len(sandbox.charges()) == 1
+    for plain in ({"prompt": "x"}, {"prompt": "x", "store_output": "provider"}):
+        assert relay.post(QWEN, json=plain).status_code == 200
+        assert anyone.post(QWEN, json=plain).status_code == 200
+    sandbox.configure(relay_store_output="everyone")
+    assert anyone.post(QWEN, json=keep).status_code == 200
+
+
+def test_a_refused_wish_does_not_use_up_an_idempotency_key(relay, sandbox):
+    sandbox.configure(relay_store_output="nobody")
+    key = {"Idempotency-Key": "k1"}
+    body = {"prompt": "x", "async": True}
+    assert relay.post(QWEN, json={**body, "store_output": "relay1d"}, headers=key).status_code == 403
+    assert relay.post(QWEN, json=body, headers=key).status_code == 202
+    assert len(sandbox.charges()) == 1
+
+
 def test_the_rate_limit_is_a_customers_and_a_minutes(relay, anyone, sandbox):
     sandbox.configure(relay_rate_limit=2)
     answers = [relay.post(QWEN, json={"prompt": "x", "async": True}) for _ in range(3)]

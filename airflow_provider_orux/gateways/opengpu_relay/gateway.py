@@ -26,7 +26,7 @@ from airflow_provider_orux.gateways.pictures import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
-    AmbiguousSubmitError,
+    IdempotencyKeyReusedError,
     InvalidRequestError,
     JobNotFoundError,
     OruxError,
@@ -40,6 +40,8 @@ from airflow_provider_orux.models.requests import CustomRequest, GenerationReque
 HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
 
 DAY = 86_400.0
+FORGETS_AFTER = 3600.0
+"""Seconds after its end for which generation 2 knows a task."""
 LONGEST_WAIT = 30.0
 
 
@@ -78,6 +80,7 @@ class OpenGPURelayGateway(Gateway):
             self.has_idempotency_keys = True
             self.idempotency_seconds = DAY
             self.long_poll_seconds = LONGEST_WAIT
+            self.forgets_jobs_after = FORGETS_AFTER
 
     @property
     def host(self) -> str:
@@ -101,8 +104,15 @@ class OpenGPURelayGateway(Gateway):
             and request.store_output is None
             and self.options["store_output"] == "auto"
         ):
-            return request.model_copy(update={"store_output": "relay1d"})
+            return request.kept("relay1d")
         return request
+
+    def unkept(self, request: GenerationRequest, error: OruxError) -> GenerationRequest | None:
+        """The request as its author wrote it, when the account's tier has no ``store_output``."""
+        refused = error.code == "TIER_FEATURE_UNAVAILABLE" and error.http_status == 403
+        if refused and error.charged == "no" and isinstance(request, Generation2):
+            return request.unkept
+        return None
 
     def key_headers(self, key: str) -> dict[str, str]:
         """``X-API-Key`` (generation 2, documented)."""
@@ -240,15 +250,12 @@ class OpenGPURelayGateway(Gateway):
             super().check(response, purpose=purpose)
         except OruxError as e:
             if purpose is Purpose.PAY and e.code == "IDEMPOTENCY_KEY_REUSED":
-                raise AmbiguousSubmitError(
+                raise IdempotencyKeyReusedError(
                     "The gateway knows the idempotency key of this submission with another request: an earlier "
                     "execution of this task sent one, and its answer never came",
                     gateway=self.name,
                     code=e.code,
                     http_status=e.http_status,
-                    next_step="This request was refused and not charged; the earlier one may have been. The request "
-                    "changed between two tries (a now() in a template, an upgrade, the connection's settings): undo "
-                    "the change and clear the task, and it goes on with the earlier one, free of a second charge.",
                 ) from e
             raise
 

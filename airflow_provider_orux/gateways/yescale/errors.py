@@ -9,7 +9,7 @@ projects: inferred, so that HTTP statuses decide where a code is not known.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from airflow_provider_orux.gateways.wire import HttpResponse
@@ -67,6 +67,21 @@ STATUSES: Mapping[int, type[OruxError]] = {
     429: RateLimitedError,
 }
 
+ASKED_UPSTREAM = frozenset(
+    {
+        "do_request_failed",
+        "close_request_body_failed",
+        "read_response_body_failed",
+        "empty_response_body",
+        "unmarshal_response_body_failed",
+        "close_response_body_failed",
+        "insert_midjourney_task_failed",
+        "copy_response_body_failed",
+    }
+)
+"""new-api's words for a failure of its own once its upstream was asked: that may have accepted. It sends them as
+HTTP 400 to Midjourney's callers."""
+
 NOT_IN_GROUPS = "not available in any configured auto group"
 """Observed: the key's token groups have not the model."""
 
@@ -87,6 +102,24 @@ def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:
     if error is not None:
         error.retry_after = response.retry_after
     return error
+
+
+def asked_upstream(error: OruxError) -> bool:
+    """Whether this error says that the gateway failed after it had passed the request on."""
+    return _first_word(error.message) in ASKED_UPSTREAM or (error.code or "").lower() in ASKED_UPSTREAM
+
+
+def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
+    """Whether the body of an answer is a refusal that is known, whatever its HTTP status.
+
+    :param codes: the numbers with which this family of jobs refuses.
+    """
+    if asked_upstream(error):
+        return False
+    code = (error.code or "").lower()
+    if code in WORDS or _first_word(error.message) in WORDS or NOT_IN_GROUPS in error.message:
+        return True
+    return code.isdecimal() and int(code) in codes
 
 
 def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
@@ -124,8 +157,9 @@ def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
 
 
 def _class_of(code: Any, message: str, *, midjourney: bool, status: int) -> type[OruxError]:
-    first = message.split()[0].lower() if message.split() else ""
-    for word in (code.lower() if isinstance(code, str) else "", first):
+    for word in (code.lower() if isinstance(code, str) else "", _first_word(message)):
+        if word in ASKED_UPSTREAM:
+            return GatewayUnavailableError
         if word in WORDS:
             return WORDS[word]
     if NOT_IN_GROUPS in message:
@@ -144,6 +178,11 @@ def _class_of(code: Any, message: str, *, midjourney: bool, status: int) -> type
     if status >= 500:
         return GatewayUnavailableError
     return STATUSES.get(status, UnexpectedResponseError)
+
+
+def _first_word(message: str) -> str:
+    """Without the colon that some put behind it."""
+    return message.split()[0].lower().rstrip(":,.") if message.split() else ""
 
 
 def _kling(code: int) -> type[OruxError]:

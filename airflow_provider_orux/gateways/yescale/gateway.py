@@ -144,6 +144,10 @@ class YEScaleGateway(Gateway):
         """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
         return errors.read_error(response, gateway=self.name)
 
+    def proves_refusal(self, status: int, error: OruxError) -> bool:
+        """Not where the gateway says that it failed while it asked its upstream: as HTTP 400, too."""
+        return super().proves_refusal(status, error) and not errors.asked_upstream(error)
+
     def _family(self, request: GenerationRequest) -> str:
         if not isinstance(request, YEScaleRequest):
             raise UnsupportedByGatewayError(

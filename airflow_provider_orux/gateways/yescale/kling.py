@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.pictures import wire_fields
@@ -23,6 +23,8 @@ class KlingImages(JobFamily):
         "succeed": JobStatus.SUCCEEDED,
         "failed": JobStatus.FAILED,
     }
+    refusals: ClassVar[Container[int]] = range(1000, 5000)
+    """From 5000 on Kling itself failed, which proves nothing."""
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
         """POST; pictures are links, or base64 without a ``data:`` prefix."""

@@ -6,7 +6,7 @@ what new-api makes of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.pictures import wire_fields
@@ -36,6 +36,7 @@ class Midjourney(JobFamily):
         "FAILURE": JobStatus.FAILED,
         "CANCEL": JobStatus.FAILED,
     }
+    refusals: ClassVar[Container[int]] = (3, 4, 9, 23, 24)
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
         """POST /mj/submit/imagine|change|blend|describe."""

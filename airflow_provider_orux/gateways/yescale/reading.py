@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_orux.gateways.base import Gateway, require_id
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.errors import REFUSED_CONTENT, error_of
+from airflow_provider_orux.gateways.yescale.errors import REFUSED_CONTENT, error_of, is_refusal
 from airflow_provider_orux.models.errors import (
-    GatewayUnavailableError,
     InvalidRequestError,
     JobNotFoundError,
     OruxError,
+    UnexpectedResponseError,
     redact,
 )
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
@@ -34,6 +34,8 @@ class JobFamily(abc.ABC):
     name: ClassVar[str]
     """The part of a job id before the colon."""
     statuses: ClassVar[Mapping[str, JobStatus]]
+    refusals: ClassVar[Container[int]] = ()
+    """Numbers in ``code`` that say that nothing was accepted."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -70,6 +72,7 @@ class JobFamily(abc.ABC):
             return self.read_job(job_id, response)
         except OruxError as e:
             e.gateway, e.job_id = self.gateway.name, job_id
+            e.charged = "unknown"  # the poll was refused; the job may be paid for
             raise
 
     def path_option(self, name: str) -> str:
@@ -94,13 +97,18 @@ class JobFamily(abc.ABC):
         )
 
     def refused(self, value: Mapping[str, Any], response: HttpResponse) -> OruxError:
-        """The error of an answer that is HTTP 200 and a refusal all the same: nothing was accepted."""
+        """The error of an answer that is HTTP 200 and not an acceptance.
+
+        Nothing was accepted where it is a refusal that is known. Any other answer proves nothing: it may be an
+        acceptance of a shape that we have not seen.
+        """
         error = error_of(value, gateway=self.gateway.name, status=response.status)
-        if error is None:
-            return self.gateway.unexpected(response, "neither accepted nor refused")
-        # The upstream's own failures (Kling's 5xxx) prove nothing.
-        upstream_failed = isinstance(error, GatewayUnavailableError) and (error.code or "").startswith("5")
-        error.charged = "unknown" if upstream_failed else "no"
+        known = error is not None and is_refusal(error, codes=self.refusals)
+        if error is None or (not known and isinstance(error, UnexpectedResponseError)):
+            unread = self.gateway.unexpected(response, "neither accepted nor refused in a known way")
+            unread.code = error.code if error is not None else None
+            return unread
+        error.charged = "no" if known else "unknown"
         error.retry_after = response.retry_after
         return error
 
