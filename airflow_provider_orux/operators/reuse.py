@@ -7,6 +7,7 @@ distinct request, which names the manifest and repeats the result; the artifacts
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +47,7 @@ class ResultStore:
                 "like s3://bucket/orux-results.",
             )
         executor = conf.get("core", "executor", fallback="LocalExecutor")
-        if path.startswith(("file:", "/")) and "Local" not in executor:
+        if path.startswith(("file:", "local:", "/")) and not _all_local(executor):
             log.warning(
                 "[orux] results_path is %s and the executor is %s: unless that folder is shared, each worker finds "
                 "only its own results and pays for the others again.",
@@ -55,27 +56,54 @@ class ResultStore:
             )
         return cls(path, log=log)
 
-    def find(self, content: str) -> dict[str, Any] | None:
+    def find(self, content: str, *, conn_id: str | None = None) -> dict[str, Any] | None:
         """The earlier result of a request, if its artifacts still are what they were.
 
+        None means proof: there is no note of it, its files are gone, or they have another content. A store that does
+        not answer, or refuses to, proves nothing; to pay during its outage is what reuse is there to prevent.
+
         :param content: the fingerprint of the request without a host.
+        :param conn_id: the Airflow connection of the storage that the result was saved to.
+        :raises DestinationError: it cannot be told at the moment whether there is one; a retry looks again.
+        :raises ConfigurationError: the store, or the storage that the note names, cannot be used as it is.
         """
+        from airflow_provider_orux.storage import DestinationError
+
+        try:
+            return self._find(content, conn_id)
+        except DestinationError as e:
+            raise DestinationError(
+                f"Whether there is an earlier result cannot be told: {e.message}",
+                charged="no",
+                next_step="Nothing was sent. A retry looks for the earlier result again. (A store that may be read but "
+                "not listed refuses what is not there, too: reuse='always' needs the right to list.)",
+            ) from e
+        except ConfigurationError as e:
+            raise ConfigurationError(
+                f"reuse='always' cannot look for an earlier result in {self.path}: {e.message}",
+                param="reuse",
+                charged="no",
+                next_step="Nothing was sent. Correct [orux] results_path or the connection of the storage "
+                "(storage_conn_id), then clear the task.",
+            ) from e
+
+    def _find(self, content: str, conn_id: str | None) -> dict[str, Any] | None:
         from airflow_provider_orux.storage import verify_manifest
         from airflow_provider_orux.storage.destination import Folder
 
         folder = Folder.at(self.path).under(content[:2])
         name = f"{content}.json"
         try:
-            if name not in folder.names():
-                return None
             entry = json.loads(folder.read(name, _SIZE_LIMIT))
             if entry["v"] != VERSION or entry["content"] != content:
                 raise ValueError("it is about another request")
             result, manifest = dict(entry["result"]), str(entry["manifest"])
-            problems = verify_manifest(manifest)
-        except (ArtifactError, ConfigurationError, ValueError, KeyError, TypeError) as e:
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as e:
             self.log.warning("An earlier result cannot be used (%s): %s", folder.uri_of(name), e)
             return None
+        problems = verify_manifest(manifest, conn_id=conn_id, unreadable="raise")
         if problems:
             self.log.warning("An earlier result cannot be used (%s): %s", manifest, "; ".join(problems))
             return None
@@ -97,3 +125,16 @@ class ResultStore:
             folder.publish_bytes(json.dumps(entry, indent=1).encode(), f"{content}.json")
         except (ArtifactError, ConfigurationError) as e:
             self.log.warning("The result could not be noted for reuse: %s", e)
+
+
+def _all_local(executors: str) -> bool:
+    """Whether every configured executor runs its tasks on this machine.
+
+    :param executors: ``[core] executor``: names, module paths and aliases (``alias:path``), of several teams maybe
+        (``A,B;team=C``).
+    """
+    entries = (entry.rpartition("=")[2] for entry in re.split("[,;]", executors) if entry.strip())
+    return all(
+        any(part.strip().rpartition(".")[2] == "LocalExecutor" for part in entry.split(":"))
+        for entry in entries
+    )

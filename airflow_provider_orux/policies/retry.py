@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class OruxRetryPolicy(RetryPolicy):
-    """Delays that fit the error: short after a failed save, growing while a gateway is away.
+    """Delays that fit the error: short after a failed save, growing while a gateway, or before paying a store, is away.
 
     The operators use it when neither ``retry_policy`` nor ``retry_delay`` is given. It cannot make a final error
     retry, nor give more retries than ``retries``.
 
     :param save_delay: seconds before fetching artifacts again. Default 15.
-    :param first_delay: seconds before the first retry while the gateway is away; doubled each time. Default 30.
+    :param first_delay: seconds before the first retry while it is away; doubled each time. Default 30.
     :param longest_delay: seconds. Default 600.
     """
 
@@ -42,11 +42,14 @@ class OruxRetryPolicy(RetryPolicy):
     ) -> RetryDecision:
         """The delay for the typed error behind an exception; Airflow's own where there is none."""
         error = getattr(exception, "error", exception)
-        if isinstance(error, ArtifactError):
+        if isinstance(error, ArtifactError) and error.charged != "no":
             return self._retry(self.save_delay, "the artifacts are fetched again; nothing is paid")
-        if isinstance(error, (GatewayUnavailableError, RateLimitedError)):
+        if isinstance(error, (ArtifactError, GatewayUnavailableError, RateLimitedError)):
             delay = min(self.first_delay * 2 ** min(try_number - 1, 10), self.longest_delay)
-            return self._retry(max(delay, error.retry_after or 0.0), "the gateway was away or full")
+            what = (
+                "the storage was away" if isinstance(error, ArtifactError) else "the gateway was away or full"
+            )
+            return self._retry(max(delay, error.retry_after or 0.0), what)
         if isinstance(error, OruxError):
             return self._retry(self.first_delay, f"{type(error).__name__} may pass")
         return RetryDecision.default()

@@ -169,11 +169,14 @@ class Folder:
         return file
 
     def read(self, name: str, limit: int) -> bytes:
-        """The first bytes of a file in it.
+        """The first bytes of a file in it, as it is now.
 
         :raises FileNotFoundError: there is none.
         :raises DestinationError: it cannot be read at the moment.
         """
+        if not self.is_local:
+            # A listing that was kept from earlier would deny a file that is new.
+            self.fs.invalidate_cache(str(self.path.path))
         with self.open(name) as file:
             try:
                 return file.read(limit)

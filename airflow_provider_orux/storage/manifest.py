@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_orux.models.errors import (
     ArtifactError,
@@ -16,6 +16,7 @@ from airflow_provider_orux.models.errors import (
     redact,
 )
 from airflow_provider_orux.storage.destination import Folder
+from airflow_provider_orux.storage.spool import DestinationError
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
@@ -124,29 +125,38 @@ def read_manifest(uri: str, conn_id: str | None = None) -> dict[str, Any]:
     return value
 
 
-def verify_manifest(uri: str, conn_id: str | None = None) -> list[str]:
+def verify_manifest(
+    uri: str, conn_id: str | None = None, *, unreadable: Literal["tell", "raise"] = "tell"
+) -> list[str]:
     """Compare the saved artifacts with their manifest; the files lie beside it, wherever the folder was moved to.
 
     :param uri: of the manifest, or of the folder it lies in.
     :param conn_id: the Airflow connection of the store.
+    :param unreadable: what becomes of a file that cannot be read at the moment: ``tell`` counts it as a problem,
+        ``raise`` is for a caller who needs to know that the files are gone or changed.
     :returns: one sentence a problem; empty when all is well. Artifacts that the manifest itself calls missing are
         no problem.
     :raises ConfigurationError: the URI cannot be used.
+    :raises DestinationError: with ``unreadable="raise"``: a file cannot be read at the moment.
     """
     try:
         folder = _folder_of(uri, conn_id)
-        value = load(folder)
+        value = load(folder, refused="raise" if unreadable == "raise" else "absent")
     except ConfigurationError:
         raise
     except ArtifactError as e:
+        if unreadable == "raise" and isinstance(e, DestinationError):
+            raise
         return [e.message]
     if value is None:
         return [f"There is no manifest at {folder.uri_of(MANIFEST)}"]
-    return problems(folder, value)
+    return problems(folder, value, unreadable=unreadable)
 
 
-def problems(folder: Folder, manifest: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the files that a manifest names, one sentence each."""
+def problems(
+    folder: Folder, manifest: Mapping[str, Any], *, unreadable: Literal["tell", "raise"] = "tell"
+) -> list[str]:
+    """What is wrong with the files that a manifest names, one sentence each; see :func:`verify_manifest`."""
     found = []
     for number, entry in enumerate(manifest["artifacts"], start=1):
         name = entry.get("name") if isinstance(entry, Mapping) else None
@@ -157,6 +167,8 @@ def problems(folder: Folder, manifest: Mapping[str, Any]) -> list[str]:
         try:
             digest = folder.digest(name)
         except ArtifactError as e:
+            if unreadable == "raise":
+                raise
             found.append(e.message)
             continue
         if digest is None:
@@ -168,9 +180,11 @@ def problems(folder: Folder, manifest: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def load(folder: Folder) -> dict[str, Any] | None:
+def load(folder: Folder, *, refused: Literal["absent", "raise"] = "absent") -> dict[str, Any] | None:
     """The manifest of a folder; None when there is none, or an empty file of a writer that was killed.
 
+    :param refused: what a refusal to read it means: ``absent`` is how a store that may not be listed says "there is
+        none"; ``raise`` is for a caller who needs proof.
     :raises ArtifactRejectedError: there is a file of that name that is not a manifest.
     :raises DestinationError: it cannot be read at the moment.
     """
@@ -179,9 +193,7 @@ def load(folder: Folder) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ArtifactError as e:
-        if isinstance(
-            e.__cause__, PermissionError
-        ):  # how a store that may not be listed says "there is none"
+        if refused == "absent" and isinstance(e.__cause__, PermissionError):
             return None
         raise
     if not content:

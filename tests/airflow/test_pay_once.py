@@ -227,6 +227,30 @@ def test_reuse_pays_once_for_the_same_request(sandbox, load_dag, run, tmp_path, 
     assert len(sandbox.charges()) == 2
 
 
+def test_reuse_does_not_pay_again_while_its_store_is_away(
+    sandbox, load_dag, run, tmp_path, monkeypatch, capfd
+):
+    from airflow_provider_orux.storage.destination import Folder
+
+    monkeypatch.setenv("AIRFLOW__ORUX__RESULTS_PATH", f"file://{tmp_path}/results")
+    more = f"save_to='file://{tmp_path}/out', reuse='always'"
+    assert run(load_dag(SYNC % {"more": more})).state == "success"
+    real, failures = Folder.open, [TimeoutError("the store is slow")]
+
+    def opened(folder, name):
+        if failures and "results" in folder.uri:
+            raise folder._failed("read", failures[0]) from failures.pop()
+        return real(folder, name)
+
+    monkeypatch.setattr(Folder, "open", opened)
+    second = run(load_dag(SYNC % {"more": more}))
+    assert second.state == "success"
+    assert not failures
+    assert second.xcom("picture")["charged"] == "no"
+    assert len(sandbox.charges()) == 1
+    assert "A retry looks for the earlier result again" in "".join(capfd.readouterr())
+
+
 def test_nothing_is_sent_without_a_state_store_that_answers(sandbox, load_dag, run):
     dag = load_dag("""
         import pendulum
