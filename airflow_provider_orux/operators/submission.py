@@ -363,6 +363,12 @@ class Submission:
         try:
             job = self.hook.get_job(record.job_id)
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
+            if isinstance(e, JobNotFoundError) and time.time() - record.at < self.gateway.not_found_grace:
+                return (
+                    Remote.ALIVE,
+                    None,
+                    None,
+                )  # accepted a moment ago, and not indexed yet: waiting puts up with it
             return Remote.UNKNOWN, None, e
         except AuthenticationError as e:
             e.job_id, e.charged = record.job_id, "unknown"
