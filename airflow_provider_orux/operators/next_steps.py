@@ -82,8 +82,18 @@ def explain(error: OruxError, standing: Standing) -> None:
     steps = [] if error.next_step in _SAID_BY_THE_TABLE else [error.next_step]
     if isinstance(error, ContentRejectedError) and error.charged == "no":
         steps = ["Change the prompt."]
-    elif isinstance(error, AmbiguousSubmitError) and not isinstance(error, IdempotencyKeyReusedError):
-        # A reused key has an explanation of its own.
+    elif isinstance(error, IdempotencyKeyReusedError):
+        # A clear sends it under its key again, and only the request of that time is taken: its own words say so.
+        settle, discard = (
+            standing.identity.command("settle", job_id="JOB_ID"),
+            standing.identity.command("discard"),
+        )
+        error.next_step = (
+            f"No retry is used. {error.next_step} If the change cannot be undone, look whether the gateway has the job: "
+            f"`{settle}` or `{discard}`, then clear the task."
+        )
+        return
+    elif isinstance(error, AmbiguousSubmitError):
         steps = [_ambiguous(standing)] if error.final else []
     command = f"`{standing.identity.command('discard')}`"
     error.next_step = " ".join(

@@ -198,7 +198,7 @@ class Submission:
     def _submit_kept(
         self, request: GenerationRequest, content: str | None, decision: Decision
     ) -> dict[str, Any]:
-        """Submit; where artifacts will be saved, with the wish that the gateway keeps them until then, if it grants it."""
+        """Submit; what will be saved, with the wish that the gateway keeps it until then, if it grants that."""
         again = decision.action is Action.RESEND
         refused = again and self.record is not None and self.record.unkept
         kept = self.gateway.keeping(request) if self.operator.save_to and not refused else request
@@ -308,7 +308,9 @@ class Submission:
         )
 
     def _find(self, content: str) -> dict[str, Any] | None:
-        return self.results.find(content) if self.results is not None else None
+        if self.results is None:
+            return None
+        return self.results.find(content, conn_id=self.operator.storage_conn_id)
 
     def _nothing_accepted(self, error: OruxError, earlier: Record | None) -> None:
         """Take the intent back: it is proven that nothing was accepted.
@@ -431,7 +433,8 @@ class Submission:
                     # The gateway forgot the job; its links, noted when it ended, may live on.
                     return Remote.ALIVE, Job.from_dict(record.result), None
                 if time.time() - record.at < self.gateway.not_found_grace:
-                    return Remote.ALIVE, None, None  # not indexed yet
+                    # Accepted a moment ago and not indexed yet: waiting puts up with it.
+                    return Remote.ALIVE, None, None
             return Remote.UNKNOWN, None, e
         except AuthenticationError as e:
             # The job is paid for: it is waited for as if the key had been refused a moment later (auth_grace).

@@ -114,6 +114,28 @@ def test_a_lost_answer_on_yescale_is_ambiguous(gateways, load_dag, run):
     assert len(gateways.charges()) == 1
 
 
+def test_a_retry_puts_up_with_a_job_that_is_not_indexed_yet(gateways, load_dag, run, monkeypatch):
+    from airflow_provider_orux.operators.submission import Submission
+
+    waits = []
+    wait = Submission._wait
+
+    def dies_once(self, *args, **kwargs):
+        waits.append(args)
+        if len(waits) == 1:
+            raise RuntimeError("the worker dies, as far as this task knows")
+        return wait(self, *args, **kwargs)
+
+    monkeypatch.setattr(Submission, "_wait", dies_once)
+    gateways.configure(yescale_unindexed_seconds=8.0)
+    body = """OruxGenerateImageOperator(task_id="picture", model="flux-kontext[max]", prompt="a fox",
+                                  poll_interval=1.0)"""
+    result = run(load_dag(CHAIN % {"conn": "yescale_default", "body": body}))
+    assert result.states() == {"picture": "success"}
+    assert len(gateways.charges()) == 1
+    assert 404 in [r["status"] for r in gateways.requests("yescale.media.fetch")]
+
+
 def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways, load_dag, run, tmp_path):
     body = f"""OruxGenerateImageOperator(task_id="picture", model="openai/gpt-image-2", prompt="a fox",
                                   options={{"n": 4, "size": "1536x1024"}}, save_to="file://{tmp_path}/out")"""

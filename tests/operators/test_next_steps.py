@@ -118,6 +118,14 @@ def test_a_submission_that_a_retry_sends_again_is_no_riddle():
     )
 
 
+def test_a_reused_key_names_what_to_undo_and_the_commands():
+    error = errors.IdempotencyKeyReusedError("Reused", next_step="Undo the change and clear the task.")
+    text = told(error, standing(INTENT, policy=Policy(idempotency_seconds=86_400.0)))
+    assert text.startswith("No retry is used. Undo the change and clear the task.")
+    assert "`airflow orux ledger discard d r t`" in text
+    assert "not charged twice" not in text
+
+
 def test_an_unread_ledger_promises_nothing():
     unread = standing(None, record_known=False)
     assert told(errors.LedgerError("Another shape", next_step="Look."), unread) == "Look. No retry is used."
