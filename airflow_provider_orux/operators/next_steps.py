@@ -89,7 +89,7 @@ def explain(error: OruxError, standing: Standing) -> None:
             standing.identity.command("discard"),
         )
         error.next_step = (
-            f"No retry is used. {error.next_step} If the change cannot be undone, look whether the gateway has the job: "
+            f"No retry is used. {error.next_step} If the change cannot be undone, see whether the gateway has the job: "
             f"`{settle}` or `{discard}`, then clear the task."
         )
         return
