@@ -417,7 +417,11 @@ class Submission:
             raise LedgerError("The ledger record names no job")
         if record.synchronous:
             if record.result is None:
-                return Remote.EXPIRED, None, None  # its bytes were in the answer, and went with the process
+                return (
+                    Remote.EXPIRED,
+                    None,
+                    JobExpiredError("its pictures came inside the answer and went with the process"),
+                )
             try:
                 job = Job.from_dict(record.result)
             except ValueError as e:
