@@ -151,7 +151,12 @@ class Submission:
         job_id = record.job_id if record else self.ti.xcom_pull(task_ids=self.identity.task_id, key="job_id")
         if not job_id:
             raise LedgerError("The deferral ended without an event and no job id is known")
-        job = self.hook.get_job(str(job_id))
+        try:
+            job = self.hook.get_job(str(job_id))
+        except JobNotFoundError as e:
+            if record is None or not self._not_indexed_yet(record, e):
+                raise
+            return self._wait(str(job_id), accepted_at=record.at)
         if job.status.is_terminal:
             return self._ended(job)
         if record is not None and time.time() < record.at + self.operator.timeout:
@@ -363,6 +368,8 @@ class Submission:
         try:
             job = self.hook.get_job(record.job_id)
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
+            if self._not_indexed_yet(record, e):
+                return Remote.ALIVE, None, None
             return Remote.UNKNOWN, None, e
         except AuthenticationError as e:
             e.job_id, e.charged = record.job_id, "unknown"
@@ -371,6 +378,11 @@ class Submission:
             )
             raise
         return _remote_of(job)
+
+    def _not_indexed_yet(self, record: Record, error: OruxError) -> bool:
+        """Whether "unknown job" may be said of one that was accepted a moment ago: then it is waited for."""
+        fresh = time.time() < record.at + self.gateway.not_found_grace
+        return fresh and isinstance(error, JobNotFoundError)
 
     def _reattach(self, record: Record, job: Job | None) -> dict[str, Any]:
         taken_up = record.state is State.SETTLED or record.epoch != self.now.epoch
