@@ -114,26 +114,34 @@ def test_a_lost_answer_on_yescale_is_ambiguous(gateways, load_dag, run):
     assert len(gateways.charges()) == 1
 
 
-def test_a_retry_puts_up_with_a_job_that_is_not_indexed_yet(gateways, load_dag, run, monkeypatch):
-    from airflow_provider_orux.operators.submission import Submission
+def test_a_retry_goes_on_with_a_job_that_yescale_has_not_indexed_yet(gateways, load_dag, run):
+    gateways.configure(yescale_unindexed_seconds=1.5)
+    result = run(
+        load_dag("""
+        import pendulum
+        from datetime import timedelta
+        from airflow.sdk import DAG
+        from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 
-    waits = []
-    wait = Submission._wait
+        class DiesOnce(OruxSubmitJobOperator):
+            def execute(self, context):
+                self.first = context["ti"].try_number == 1
+                return super().execute(context)
 
-    def dies_once(self, *args, **kwargs):
-        waits.append(args)
-        if len(waits) == 1:
-            raise RuntimeError("the worker dies, as far as this task knows")
-        return wait(self, *args, **kwargs)
+            def defer(self, **kwargs):
+                if self.first:
+                    raise RuntimeError("the worker dies")
+                super().defer(**kwargs)
 
-    monkeypatch.setattr(Submission, "_wait", dies_once)
-    gateways.configure(yescale_unindexed_seconds=8.0)
-    body = """OruxGenerateImageOperator(task_id="picture", model="flux-kontext[max]", prompt="a fox",
-                                  poll_interval=1.0)"""
-    result = run(load_dag(CHAIN % {"conn": "yescale_default", "body": body}))
-    assert result.states() == {"picture": "success"}
+        with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
+            DiesOnce(task_id="media", conn_id="yescale_default", model="flux-kontext[max]", prompt="a fox",
+                     retries=1, retry_delay=timedelta(0))
+    """)
+    )
+    assert result.states() == {"media": "success"}
     assert len(gateways.charges()) == 1
-    assert 404 in [r["status"] for r in gateways.requests("yescale.media.fetch")]
+    looks = gateways.requests("yescale.media.fetch")
+    assert (looks[0]["status"], looks[-1]["status"]) == (404, 200)
 
 
 def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways, load_dag, run, tmp_path):
