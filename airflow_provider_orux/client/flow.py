@@ -16,6 +16,7 @@ from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
+    ArtifactRejectedError,
     AuthenticationError,
     GatewayUnavailableError,
     OruxError,
@@ -86,6 +87,7 @@ class Calls:
         """One synchronous generation, paid once.
 
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
+        :raises ArtifactRejectedError: it was made and paid for, and its answer is longer than we read.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
         return self._pay(
@@ -189,8 +191,8 @@ class Calls:
                     raise RuntimeError("the driver answered a Send with nothing")
                 try:
                     return read(response)
-                except AmbiguousSubmitError:
-                    # The gateway's own word: sending it again would not tell more.
+                except (AmbiguousSubmitError, ArtifactRejectedError):
+                    # The gateway's own word, or a result that cannot be taken: sending again would not tell more.
                     raise
                 except OruxError as e:
                     if e.charged == "no":

@@ -11,6 +11,7 @@ from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpo
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
     GATEWAY_TITLES,
+    ArtifactRejectedError,
     AuthenticationError,
     ConfigurationError,
     GatewayUnavailableError,
@@ -251,6 +252,37 @@ class Gateway(abc.ABC):
             f"The answer has not the documented shape ({why}): {response.quote()}",
             gateway=self.name,
             http_status=response.status,
+        )
+
+    def check_length(self, response: HttpResponse, *, job_id: str | None = None) -> None:
+        """Whether a result was read to its end; its pictures may be inside it.
+
+        :param job_id: the job that can be asked for again; None for a synchronous generation, whose answer comes once.
+        :raises ArtifactRejectedError: a success, longer than the client was told to read.
+        """
+        if not (response.truncated and 200 <= response.status < 300 and response.body.lstrip()[:1] == b"{"):
+            return
+        size = len(response.body) / 2**20
+        if job_id is None:
+            step = (
+                "Its pictures are lost. Raise max_inline_mib of the connection; then `airflow orux ledger discard` for "
+                "this task instance and a clear of the task pay for new ones."
+            )
+        else:
+            known = self.forgets_jobs_after
+            soon = "soon" if known is None else "within the hour" if known == 3600 else f"within {known:g} s"
+            step = (
+                f"Raise max_inline_mib of the connection and clear the task {soon}, while the gateway knows the job: "
+                "it is fetched again and not paid again."
+            )
+        raise ArtifactRejectedError(
+            f"The {'job' if job_id else 'generation'} is finished and charged, but its answer is longer than the "
+            f"{size:g} MiB that are read",
+            gateway=self.name,
+            job_id=job_id,
+            charged="yes",
+            http_status=response.status,
+            next_step=step,
         )
 
     def object_of(self, response: HttpResponse) -> dict[str, Any]:

@@ -138,21 +138,20 @@ class OruxGateway(Gateway):
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
         """``created`` and ``data: [{url?, b64_json?, revised_prompt?}]`` (page Images); nulls are tolerated."""
         self.check(response, purpose=Purpose.PAY)
+        self.check_length(response)
         value = self.object_of(response)
         data = value.get("data")
         if not isinstance(data, list):
             raise self.unexpected(response, "no list `data`")
         artifacts = []
         for item in data:
-            if item is None:
-                continue  # one picture of several that was held back
             url, inline = (item.get("url"), item.get("b64_json")) if isinstance(item, dict) else (None, None)
             if isinstance(url, str) and url:
                 artifact = Artifact(url=url)
             elif isinstance(inline, str) and inline:
                 artifact = Artifact(inline=inline)
             else:
-                raise self.unexpected(response, "an item of `data` without `url` and `b64_json`")
+                continue  # one picture of several that was held back: the others are paid for
             revised = item.get("revised_prompt")
             if isinstance(revised, str):
                 artifact = Artifact(url=artifact.url, inline=artifact.inline, revised_prompt=revised)

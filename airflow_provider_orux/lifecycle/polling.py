@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models.errors import (
     GATEWAY_TITLES,
+    ArtifactRejectedError,
     AuthenticationError,
     JobNotFoundError,
     JobTimeoutError,
@@ -98,6 +99,10 @@ class PollTracker:
             min(self.schedule.pause(age=0.0, polls=1) * 2 ** min(self.failures, 10), LONGEST_FAILURE_PAUSE),
             min(error.retry_after or 0.0, 600.0),
         )
+        if isinstance(error, ArtifactRejectedError):
+            # The job ended, and its result will be no other on the next poll.
+            error.job_id = self.job_id
+            return GiveUp(error)
         if isinstance(error, JobNotFoundError):
             if now - self.started >= self.not_found_grace:
                 return GiveUp(error)

@@ -152,13 +152,17 @@ class MidjourneyImagine(Midjourney):
         """For each option that was given: field, its flag, and the flag that the prompt holds already."""
         for name, flag, names in FLAGS:
             value = getattr(self, name)
-            if name not in self.model_fields_set or value is None or value is False:
+            if name not in self.model_fields_set or value is None:
                 continue
-            # An em dash is what word processors make of the two hyphens; Midjourney reads it as them.
+            # An em dash is what word processors make of the two hyphens; Midjourney reads it as them, and any case.
+            argument = "" if isinstance(value, bool) else r"(?:\s+(?!-)[\w:.]+)?"
             held = re.search(
-                rf"(?<!\S)(?:--|—)(?:{'|'.join(names)})(?![\w-])(?:\s+(?!-)[\w:.]+)?", self.prompt
+                rf"(?<!\S)(?:--|—)(?:{'|'.join(names)})(?![\w-]){argument}", self.prompt, re.IGNORECASE
             )
-            yield name, flag if value is True else f"{flag} {value}", held[0] if held else None
+            if value is not False:
+                yield name, flag if value is True else f"{flag} {value}", held[0] if held else None
+            elif held:
+                yield name, f"no {flag}", held[0]
 
     def full_prompt(self) -> str:
         """The prompt with the options as flags behind it."""
@@ -169,7 +173,7 @@ class MidjourneyImagine(Midjourney):
         return [
             f"`{name}` of {self.label()} is not sent ({flag}): the prompt says {held} already, and that holds"
             for name, flag, held in self.flags()
-            if held is not None and " ".join(held.split()) != flag
+            if held is not None and " ".join(held.split()).lower() != flag
         ]
 
 

@@ -177,7 +177,7 @@ UNCLEAR = {
     "other shape": answer({"ok": True}),
     "204": answer(b"", 204),
     "deep": answer(b"[" * 100_000),
-    "cut off": HttpResponse(200, {}, b'{"task_id": "task_1"}', truncated=True),
+    "cut off": HttpResponse(200, {}, b"<html>" * 100, truncated=True),
 }
 
 
@@ -189,6 +189,15 @@ def test_an_unclear_answer_is_never_sent_again(verb, kind):
     assert type(error) is AmbiguousSubmitError
     assert (error.charged, error.final, error.gateway) == ("unknown", True, "orux")
     assert error.__cause__ is not None
+
+
+def test_a_result_that_is_too_long_is_paid_for_and_not_sent_again():
+    sends, pauses, error = pay([HttpResponse(200, {}, b'{"data": [', truncated=True)], "generate")
+    assert (sends, pauses) == (1, [])
+    assert type(error) is errors.ArtifactRejectedError
+    assert (error.charged, error.final) == ("yes", True)
+    _, _, error = pay([HttpResponse(200, {}, b'{"task_id": "task_1', truncated=True)], "submit")
+    assert type(error) is AmbiguousSubmitError
 
 
 @VERBS

@@ -10,7 +10,12 @@ from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.client.sync import GatewayClient
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models import opengpu_relay as relay
-from airflow_provider_orux.models.errors import AmbiguousSubmitError, AuthenticationError, RateLimitedError
+from airflow_provider_orux.models.errors import (
+    AmbiguousSubmitError,
+    ArtifactRejectedError,
+    AuthenticationError,
+    RateLimitedError,
+)
 
 QWEN = relay.QwenImage(prompt="a fox")
 TASK = "direct:0b6d0c4e-6f0e-4a7e-9d8e-2f1d7a0f1c11"
@@ -36,7 +41,10 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def client(
-    *answers: httpx.Response | Exception, key: str | None = "relay_sk_test", generation: int = 2
+    *answers: httpx.Response | Exception,
+    key: str | None = "relay_sk_test",
+    generation: int = 2,
+    max_answer_bytes: int = 10**6,
 ) -> tuple[GatewayClient, list[httpx.Request]]:
     seen: list[httpx.Request] = []
     left = list(answers)
@@ -52,7 +60,9 @@ def client(
     return (
         GatewayClient(
             gateway_for("opengpu_relay", {"generation": generation}),
-            ClientSettings(base_url="https://relaygpu.com", key=key, attempts=3),
+            ClientSettings(
+                base_url="https://relaygpu.com", key=key, attempts=3, max_answer_bytes=max_answer_bytes
+            ),
             transport=httpx.MockTransport(handle),
         ),
         seen,
@@ -133,3 +143,12 @@ def test_a_guest_has_no_key_and_a_bad_key_is_refused() -> None:
     with pytest.raises(AuthenticationError):
         gateway.run(gateway.calls.read(gateway.gateway.probe(), gateway.gateway.read_free))
     assert seen[0].headers["x-api-key"] == "relay_sk_test"
+
+
+def test_an_answer_that_is_too_long_is_final_at_once() -> None:
+    made = httpx.Response(200, json={"status": "completed", "images": ["A" * 5000]})
+    for call in (lambda c: c.generate(QWEN, local_id="l"), lambda c: c.poll(TASK)):
+        gateway, seen = client(made, max_answer_bytes=1000)
+        with pytest.raises(ArtifactRejectedError, match="finished and charged") as e:
+            call(gateway)
+        assert (len(seen), e.value.charged, e.value.final) == (1, "yes", True)

@@ -11,6 +11,7 @@ from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
 from airflow_provider_orux.models import opengpu_relay as relay
 from airflow_provider_orux.models.errors import (
+    ArtifactRejectedError,
     ConfigurationError,
     InvalidRequestError,
     JobNotFoundError,
@@ -182,6 +183,24 @@ def test_links_and_base64_are_told_apart_by_their_looks(gateway: Any, field: str
     ]
 
 
+@pytest.mark.parametrize("hole", [None, {}, {"url": None}, {"b64_json": ""}, 5, "no picture here"])
+@pytest.mark.parametrize("field", ["images", "urls"])
+def test_a_picture_that_is_missing_leaves_the_others(field: str, hole: Any) -> None:
+    items = ["https://a.example/1.png", hole, PNG]
+    job = NEW.read_generate(QWEN, answer({field: items}), local_id="l")
+    assert [(a.url, a.inline) for a in job.artifacts] == [("https://a.example/1.png", None), (None, PNG)]
+    polled = NEW.read_poll(TASK, answer({"status": "completed", "result": {field: items}}))
+    assert (polled.status, polled.artifacts) == (JobStatus.SUCCEEDED, job.artifacts)
+
+
+def test_the_fuller_of_two_lists_is_taken() -> None:
+    for body in ({"urls": [None], "images": [PNG]}, {"urls": [], "images": [PNG]}, {"images": [PNG]}):
+        job = NEW.read_generate(QWEN, answer(body), local_id="l")
+        assert [a.inline for a in job.artifacts] == [PNG]
+    both = NEW.read_generate(QWEN, answer({"images": [PNG], "urls": ["https://a/1"]}), local_id="l")
+    assert both.urls == ["https://a/1"]
+
+
 @pytest.mark.parametrize("body", [{}, {"images": []}, {"urls": [None]}, {"images": ["no picture here"]}, []])
 def test_an_unreadable_success_is_not_free(body: Any) -> None:
     with pytest.raises(UnexpectedResponseError) as e:
@@ -218,6 +237,7 @@ def test_a_replay_is_noted_and_survives_the_event_of_a_trigger() -> None:
         ({"task_id": "a1"}, "a1"),
         ({"task_address": "0xabc", "status": "pending"}, "0xabc"),
         ({"task_id": None, "task_address": "0xabc"}, "0xabc"),
+        ({"task_id": "a1", "task_address": "0xabc"}, "0xabc"),
         ({"task_id": TASK, "poll_url": f"/v2/tasks/{TASK.replace(':', '%3A')}"}, TASK),
         ({"task_id": TASK, "poll_url": f"https://relay.opengpu.network/v2/tasks/{TASK}"}, TASK),
     ],
@@ -225,6 +245,34 @@ def test_a_replay_is_noted_and_survives_the_event_of_a_trigger() -> None:
 def test_a_202_of_generation_1_may_have_either_name(body: dict[str, Any], job_id: str) -> None:
     assert accepted(OLD, **body).job_id == job_id
     assert OLD.poll(job_id, wait=30).query == {}
+
+
+def test_generation_2_is_asked_by_the_task_id() -> None:
+    assert accepted(NEW, task_id="a1", task_address="0xabc").job_id == "a1"
+
+
+@pytest.mark.parametrize(("gateway", "soon"), [(NEW, "within the hour"), (OLD, "soon")])
+def test_a_job_whose_answer_is_too_long_is_finished_and_paid_for(gateway: Any, soon: str) -> None:
+    body = b'{"status": "completed", "result": {"images": ["' + b"A" * 2**20
+    with pytest.raises(ArtifactRejectedError) as e:
+        gateway.read_poll(TASK, HttpResponse(200, {}, body[: 2**20], truncated=True))
+    error = e.value
+    assert (error.job_id, error.charged, error.final) == (TASK, "yes", True)
+    assert "finished and charged" in error.message
+    assert "1 MiB" in error.message
+    assert "max_inline_mib" in error.next_step
+    assert f"clear the task {soon}" in error.next_step
+
+
+def test_a_synchronous_answer_that_is_too_long_is_paid_for_and_gone() -> None:
+    cut = HttpResponse(200, {}, b'{"images": ["' + b"A" * 100, truncated=True)
+    with pytest.raises(ArtifactRejectedError) as e:
+        NEW.read_generate(QWEN, cut, local_id="l")
+    assert (e.value.job_id, e.value.charged, e.value.final) == (None, "yes", True)
+    assert "max_inline_mib" in e.value.next_step
+    assert "ledger discard" in e.value.next_step
+    with pytest.raises(UnexpectedResponseError):
+        NEW.read_generate(QWEN, HttpResponse(200, {}, b"<html>", truncated=True), local_id="l")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,10 @@ def test_generate_tolerates_nulls_and_fields_of_tomorrow():
 
 def test_generate_takes_what_is_there_when_one_picture_was_held_back():
     """Paid for is paid for: three of four are a result, not a riddle."""
-    assert generated({"data": [{"url": "1"}, None, {"url": "3"}]}).urls == ["1", "3"]
+    for hole in (None, {}, {"url": None}, {"url": "", "b64_json": None}, "x"):
+        assert generated({"data": [{"url": "1"}, hole, {"url": "3"}]}).urls == ["1", "3"]
+    job = polled({"status": "SUCCESS", "result_urls": ["1", None, "", "3"]})
+    assert (job.status, job.urls) == (JobStatus.SUCCEEDED, ["1", "3"])
 
 
 @pytest.mark.parametrize(
@@ -412,7 +415,8 @@ def test_a_body_that_was_cut_off_is_not_believed(reader):
         {"task_id": "task_1", "status": "SUCCESS", "result_urls": ["u"], "data": [{"url": "u"}]}
     ).encode()
     READERS[reader](HttpResponse(200, {}, whole))
-    with pytest.raises(UnexpectedResponseError, match="longer than the"):
+    kind = errors.ArtifactRejectedError if reader == "generate" else UnexpectedResponseError
+    with pytest.raises(kind, match="longer than the"):
         READERS[reader](HttpResponse(200, {}, whole, truncated=True))
 
 

@@ -85,11 +85,62 @@ def test_base64_and_a_revised_prompt() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [{"created": 1}, {"data": [{"url": None}]}, {"data": ["x"]}, [1]])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"created": 1},
+        {"data": []},
+        {"data": [None]},
+        {"data": [{"url": None}]},
+        {"data": [{"url": "", "b64_json": ""}, {"url": 5}]},
+        {"data": ["x"]},
+        [1],
+    ],
+)
 def test_an_unreadable_success_does_not_say_that_nothing_was_charged(body: Any) -> None:
     with pytest.raises(UnexpectedResponseError) as e:
         GATEWAY.read_generate(yescale.FluxPro(prompt="x"), answer(body), local_id="l")
     assert e.value.charged == "unknown"
+
+
+@pytest.mark.parametrize("hole", [None, {}, {"url": None, "b64_json": None}, {"url": ""}, "x", 5])
+def test_a_picture_that_is_missing_leaves_the_others(hole: Any) -> None:
+    job = GATEWAY.read_generate(
+        yescale.FluxPro(prompt="x", n=3),
+        answer({"data": [{"url": "https://a/1"}, hole, {"url": "https://a/3"}]}),
+        local_id="l",
+    )
+    assert (job.urls, job.status, job.charged) == (
+        ["https://a/1", "https://a/3"],
+        JobStatus.SUCCEEDED,
+        "yes",
+    )
+
+
+def test_a_null_among_the_results_of_a_job_leaves_the_others() -> None:
+    images = [None, {"index": 1, "url": "https://a/1"}, {"index": 2, "url": None}]
+    for job_id, body in (
+        (
+            "kling-image:1",
+            {"code": 0, "data": {"task_status": "succeed", "task_result": {"images": images}}},
+        ),
+        ("media:1", {"status": "SUCCESS", "task_result": {"url": None, "urls": [None, "https://a/1"]}}),
+        (
+            "suno:1",
+            {"code": "success", "data": {"status": "SUCCESS", "data": [None, {"audio_url": "https://a/1"}]}},
+        ),
+    ):
+        job = GATEWAY.read_poll(job_id, answer(body))
+        assert (job.status, job.urls) == (JobStatus.SUCCEEDED, ["https://a/1"])
+    lyrics = {"code": "success", "data": {"status": "SUCCESS", "data": [None, {"text": "la"}]}}
+    assert GATEWAY.read_poll("suno:1", answer(lyrics)).text == "la"
+
+
+def test_a_job_that_somebody_cancelled_is_not_paid_for_again_by_itself() -> None:
+    job = GATEWAY.read_poll("mj:1", answer({"id": "1", "status": "CANCEL", "failReason": "stopped"}))
+    assert (job.status, job.error_code, job.retry_helps) == (JobStatus.FAILED, "CANCEL", False)
+    failed = GATEWAY.read_poll("mj:1", answer({"id": "1", "status": "FAILURE", "failReason": "busy"}))
+    assert (failed.error_code, failed.retry_helps) == (None, True)
 
 
 def test_ideogram_is_a_form_of_parts_even_without_a_file() -> None:

@@ -212,3 +212,12 @@ def test_not_indexed_yet():
         assert isinstance(step, Continue)
         assert step.seconds <= 10.0
     assert t.failed(UNKNOWN, now=T0 + 60) == GiveUp(UNKNOWN)
+
+
+def test_a_result_that_is_too_long_will_be_so_on_the_next_poll():
+    t = tracker()
+    error = errors.ArtifactRejectedError("too long", charged="yes")
+    step = t.failed(error, now=T0)
+    assert isinstance(step, GiveUp)
+    assert step.error is error
+    assert (error.job_id, error.charged) == (t.job_id, "yes")

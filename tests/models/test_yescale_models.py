@@ -70,6 +70,17 @@ def test_given_options_become_flags_behind_the_prompt(fields: dict[str, Any], pr
         ("a fox --c 1 --w 2", {"chaos": 5, "weird": 6}, "a fox --c 1 --w 2", ["--w 2", "--c 1"]),
         ("a fox --tile", {"tile": True}, "a fox --tile", []),
         ("a fox --ar 16:9", {"aspect_ratio": "16:9"}, "a fox --ar 16:9", []),
+        ("a fox --AR 1:1", {"aspect_ratio": "16:9"}, "a fox --AR 1:1", ["--AR 1:1"]),
+        (
+            "a fox —Ar 16:9 --Tile",
+            {"aspect_ratio": "16:9", "tile": True},
+            "a fox —Ar 16:9 --Tile",
+            ["—Ar 16:9"],
+        ),
+        ("a fox --AR 16:9", {"aspect_ratio": "16:9"}, "a fox --AR 16:9", []),
+        ("a fox --tile", {"tile": False}, "a fox --tile", ["no --tile): the prompt says --tile"]),
+        ("a fox --tile, red", {"tile": False}, "a fox --tile, red", ["--tile"]),
+        ("a fox", {"tile": False}, "a fox", []),
         # Not flags: another flag that begins the same way, a word, a dash inside a word.
         ("a fox --style raw", {"stylize": 250}, "a fox --style raw --stylize 250", []),
         ("a far-off fox, ar 2:3", {"aspect_ratio": "16:9"}, "a far-off fox, ar 2:3 --ar 16:9", []),

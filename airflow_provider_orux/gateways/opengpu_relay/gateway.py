@@ -151,6 +151,7 @@ class OpenGPURelayGateway(Gateway):
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
         """``{"images": […]}`` or ``{"urls": […]}``, base64 or links."""
         self.check(response, purpose=Purpose.PAY)
+        self.check_length(response)
         return Job(
             job_id=local_id,
             status=JobStatus.SUCCEEDED,
@@ -178,7 +179,7 @@ class OpenGPURelayGateway(Gateway):
         """202 ``{"task_id", "status", "poll_url"}``; generation 1 (body unknown): ``task_id`` or ``task_address``."""
         self.check(response, purpose=Purpose.PAY)
         value = self.object_of(response)
-        handle = handle_of(value, host=self.host)
+        handle = handle_of(value, host=self.host, address_first=self.generation == 1)
         if handle is None:
             raise self.unexpected(response, "no usable task id and no poll_url of this gateway")
         return Job(
@@ -201,6 +202,7 @@ class OpenGPURelayGateway(Gateway):
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The task; a failed one is HTTP 200 with ``status: failed``. It is forgotten an hour after its end."""
         self._check_read(job_id, response)
+        self.check_length(response, job_id=job_id)
         value = self.object_of(response)
         state = value.get("status")
         if not isinstance(state, str):

@@ -26,15 +26,17 @@ _TASK_ID = re.compile(r"[^\s/?#\\]{1,300}")
 _BASE64_START = re.compile(r"[A-Za-z0-9+/=\r\n]{16,}")
 
 
-def handle_of(value: Mapping[str, Any], *, host: str) -> str | None:
+def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = False) -> str | None:
     """The job id of a submission: the task id, or the path of another ``poll_url`` on the same origin.
 
     A ``poll_url`` of another origin is never followed; the task id says all that is needed. None when there is
     neither.
 
     :param host: the vendor's own host, for a ``poll_url`` with one.
+    :param address_first: whether a task is asked for by its ``task_address`` (generation 1) where it has both.
     """
-    named = (value.get("task_id"), value.get("task_address"))  # the latter in generation 1
+    names = ("task_address", "task_id") if address_first else ("task_id", "task_address")
+    named = tuple(value.get(name) for name in names)
     task_id = next((v for v in named if isinstance(v, str) and _TASK_ID.fullmatch(v)), None)
     usable = task_id if task_id is not None and not task_id.startswith(PATH_HANDLE) else None
     poll_url = value.get("poll_url")
@@ -78,25 +80,36 @@ def own_path(path: str) -> str | None:
 def artifacts_of(value: Mapping[str, Any]) -> tuple[Artifact, ...]:
     """Links and base64 told apart by looking at them: routes and generations differ.
 
-    :raises ValueError: there are none, or one is neither.
+    An entry that is neither is a picture that is missing; the others are paid for, and taken.
+
+    :raises ValueError: there is no picture.
     """
-    items = value.get("urls") or value.get("images")
-    if isinstance(items, str):
-        items = [items]
-    if not isinstance(items, list) or not items:
-        raise ValueError("a result without `images` and `urls`")
-    artifacts = []
-    for item in items:
-        text = (item.get("url") or item.get("b64_json")) if isinstance(item, Mapping) else item
-        if not isinstance(text, str):
-            raise ValueError("an image that is no text")
-        if text.startswith(("https://", "http://")):
-            artifacts.append(Artifact(url=text))
-        elif text.startswith("data:image/") or _BASE64_START.fullmatch(text[:256]):
-            artifacts.append(Artifact(inline=text))
-        else:
-            raise ValueError("an image that is neither a link nor base64")
+    lists = [value.get("urls"), value.get("images")]
+    read = [
+        [artifact for artifact in map(_artifact, [items] if isinstance(items, str) else items) if artifact]
+        for items in lists
+        if isinstance(items, (str, list))
+    ]
+    artifacts = max(read, key=len, default=[])
+    if not artifacts:
+        given = any(lists)
+        raise ValueError(
+            "no image that is a link or base64" if given else "a result without `images` and `urls`"
+        )
     return tuple(artifacts)
+
+
+def _artifact(item: Any) -> Artifact | None:
+    text = (item.get("url") or item.get("b64_json")) if isinstance(item, Mapping) else item
+    if not isinstance(text, str):
+        return None
+    if text.startswith(("https://", "http://")):
+        return Artifact(url=text)
+    return (
+        Artifact(inline=text)
+        if text.startswith("data:image/") or _BASE64_START.fullmatch(text[:256])
+        else None
+    )
 
 
 def words(value: Any) -> str:

@@ -100,6 +100,7 @@ class YEScaleGateway(Gateway):
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
         """The pictures."""
         self.check(response, purpose=Purpose.PAY)
+        self.check_length(response)
         return read_images(self, request, response, local_id=local_id)
 
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:

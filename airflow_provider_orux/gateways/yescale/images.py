@@ -59,7 +59,8 @@ def read_images(
 ) -> Job:
     """``{"created", "data": [{"url", "b64_json", "revised_prompt"}]}``; the last two may be null.
 
-    Ideogram's items say ``is_image_safe: false`` and have no url where its check kept a picture back.
+    Ideogram's items say ``is_image_safe: false`` and have no url where its check kept a picture back. Any other item
+    without a picture is one that is missing: the answer is paid for, and the others are taken.
     """
     value = gateway.object_of(response)
     data = value.get("data")
@@ -68,21 +69,21 @@ def read_images(
     artifacts, kept_back = [], 0
     for item in data:
         if not isinstance(item, Mapping):
-            raise gateway.unexpected(response, "an item of `data` that is no object")
+            continue
         url, inline, revised = item.get("url"), item.get("b64_json"), item.get("revised_prompt")
         if isinstance(url, str) and url:
             inline = None
         elif isinstance(inline, str) and inline:
             url = None
-        elif item.get("is_image_safe") is False:
-            kept_back += 1
-            continue
         else:
-            raise gateway.unexpected(response, "an item of `data` without `url` and `b64_json`")
+            kept_back += item.get("is_image_safe") is False
+            continue
         artifacts.append(
             Artifact(url=url, inline=inline, revised_prompt=revised if isinstance(revised, str) else None)
         )
     refused = kept_back > 0 and not artifacts
+    if not artifacts and not refused:
+        raise gateway.unexpected(response, "`data` holds no picture")
     return Job(
         job_id=local_id,
         status=JobStatus.FAILED if refused else JobStatus.SUCCEEDED,

@@ -115,6 +115,7 @@ class Midjourney(JobFamily):
     def _job(self, job_id: str, task: Mapping[str, Any], response: HttpResponse) -> Job:
         """Decided on ``status`` alone: ``progress`` is 100% on failure, and ``imageUrl`` may be a preview."""
         state = task.get("status")
+        cancelled = str(state).upper() == "CANCEL"
         if state is None and "id" in task:
             state = ""
         if not isinstance(state, str):
@@ -136,7 +137,9 @@ class Midjourney(JobFamily):
             links=[image] if isinstance(image, str) and image and not describes else [],
             text=text,
             why=task.get("failReason") or task.get("description"),
-            code="CANCEL" if state.upper() == "CANCEL" else None,
+            code="CANCEL" if cancelled else None,
+            # Somebody wanted it to end: it is not paid for again by itself.
+            final=cancelled,
             submitted=task.get("submitTime"),
             finished=task.get("finishTime"),
         )

@@ -122,11 +122,13 @@ class JobFamily(abc.ABC):
         text: str | None = None,
         why: Any = None,
         code: str | None = None,
+        final: bool = False,
         submitted: Any = None,
         finished: Any = None,
     ) -> Job:
         """One job in one answer.
 
+        :param final: whether a failure is known to be one that a retry cannot help.
         :raises UnexpectedResponseError: it succeeded and nothing is there.
         """
         succeeded = status is JobStatus.SUCCEEDED
@@ -134,7 +136,7 @@ class JobFamily(abc.ABC):
             raise self.gateway.unexpected(response, "a job that succeeded without a result")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
         reason = redact(str(why))[:500] if failed and why else None
-        final = bool(reason and (REFUSED_CONTENT.search(reason) or _INVALID.search(reason)))
+        final = final or bool(reason and (REFUSED_CONTENT.search(reason) or _INVALID.search(reason)))
         return Job(
             job_id=job_id,
             status=status,

@@ -45,8 +45,8 @@ class Suno(JobFamily):
         if not isinstance(task, dict) or not isinstance(task.get("status"), str):
             raise self.gateway.unexpected(response, "no `data.status`")
         made = task.get("data")
-        first = made[0] if isinstance(made, list) and made else made
-        words = first.get("text") if isinstance(first, Mapping) else None
+        items = made if isinstance(made, list) else [made]
+        words = next((item.get("text") for item in items if isinstance(item, Mapping)), None)
         songs = links_in(made, "audio_url")
         return self.job(
             job_id,
