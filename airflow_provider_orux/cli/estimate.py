@@ -11,8 +11,8 @@ from typing import Any
 from airflow_provider_orux.cli.ending import CommandError, UsageError
 from airflow_provider_orux.cli.gateways import Found, find_connection
 from airflow_provider_orux.cli.output import parse_window, plural, print_json, print_table, say
-from airflow_provider_orux.cli.paid_tasks import Line, mapped_names, paid_tasks
-from airflow_provider_orux.cli.prices import PriceTable
+from airflow_provider_orux.cli.paid_tasks import Call, Line, mapped_names, paid_tasks
+from airflow_provider_orux.cli.prices import Price, PriceTable
 from airflow_provider_orux.cli.rest import AirflowApi, segment
 from airflow_provider_orux.models.errors import ConfigurationError, redact
 
@@ -199,19 +199,17 @@ def _priced(
         elif args.ask_gateway and (why := table.ask(conn_id, found[conn_id])):
             notes.append(f"{conn_id}: {why}.")
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    uncounted: dict[str, list[str]] = {}
     for line in lines:
         call = line.call
         gateway = found[call.conn_id].gateway_name if call.conn_id else None
         models = call.models(gateway)
-        price = table.price(
-            conn_id=call.conn_id or "",
-            gateway=gateway,
-            models=models,
-            verb=call.verb,
-            images=call.images,
-            tier=call.tier,
-        )
-        each = (price.amount, price.currency, price.source) if price else None
+        price = _price(table, call, gateway)
+        if call.images is None and call.model is not None and (price is None or price[0] != price[1]):
+            most = call.most_images(gateway)
+            between = "" if most is None else f", 1 to {most}"
+            uncounted.setdefault(between, []).append(call.task_id)
+        each = (price[0].amount, price[1].amount, price[1].currency, price[1].source) if price else None
         model = models[0] if len(models) == 1 else None
         row = rows.setdefault(
             (call.conn_id, model, call.verb, each),
@@ -223,29 +221,53 @@ def _priced(
                 "tasks": [],
                 "low": 0,
                 "high": 0,
-                "price": price.amount if price else None,
-                "currency": price.currency if price else None,
-                "price_source": price.source if price else None,
+                "price": price[0].amount if price and price[0] == price[1] else None,
+                "price_low": price[0].amount if price else None,
+                "price_high": price[1].amount if price else None,
+                "currency": price[1].currency if price else None,
+                "price_source": price[1].source if price else None,
             },
         )
         if call.task_id not in row["tasks"]:
             row["tasks"].append(call.task_id)
         row["low"] += line.low * runs
         row["high"] += line.high * runs
+    for between, tasks in uncounted.items():
+        names = ", ".join(dict.fromkeys(tasks))
+        notes.append(f"{names}: how many pictures a submission asks for is known when it runs{between}.")
     return list(rows.values())
+
+
+def _price(table: PriceTable, call: Call, gateway: str | None) -> tuple[Price, Price] | None:
+    """The price of one submission, at least and at most; None: unknown."""
+
+    def of(images: int | None) -> Price | None:
+        return table.price(
+            conn_id=call.conn_id or "",
+            gateway=gateway,
+            models=call.models(gateway),
+            verb=call.verb,
+            images=images,
+            tier=call.tier,
+        )
+
+    most = call.most_images(gateway)
+    high = of(most)
+    low = of(1) if call.images is None and most is not None else high
+    return (low, high) if low and high else None
 
 
 def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     known: dict[str, list[float]] = {}
     unknown = [0, 0]
     for row in rows:
-        if row["price"] is None:
+        if row["price_high"] is None:
             unknown[0] += row["low"]
             unknown[1] += row["high"]
         else:
             sums = known.setdefault(row["currency"], [0.0, 0.0])
-            sums[0] += row["low"] * row["price"]
-            sums[1] += row["high"] * row["price"]
+            sums[0] += row["low"] * row["price_low"]
+            sums[1] += row["high"] * row["price_high"]
     return {"known": known, "unknown": unknown}
 
 
@@ -257,7 +279,7 @@ def _remarks(lines: list[Line], rows: list[dict[str, Any]]) -> list[str]:
             if line.call.task_id not in tasks:
                 tasks.append(line.call.task_id)
     remarks = [f"{', '.join(tasks)}: {text}" for text, tasks in lengths.items()]
-    if any(row["price"] is None for row in rows):
+    if any(row["price_high"] is None for row in rows):
         remarks.append(
             "Prices are taken from [orux] prices, and with --ask-gateway from the gateway's own list."
         )
@@ -271,11 +293,12 @@ def _remarks(lines: list[Line], rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    if row["price"] is None:
+    least, most = row["price_low"], row["price_high"]
+    if most is None:
         price = cost = "unknown"
     else:
-        price = f"{_number(row['price'])} {row['currency']}".rstrip()
-        cost = f"{_range(row['low'] * row['price'], row['high'] * row['price'])} {row['currency']}".rstrip()
+        price = f"{_range(least, most)} {row['currency']}".rstrip()
+        cost = f"{_range(row['low'] * least, row['high'] * most)} {row['currency']}".rstrip()
     return {
         **row,
         "conn_id": row["conn_id"] or "known when it runs",

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.paid import PaidOperator
 from airflow_provider_orux.operators.templates import is_pending
 
 DEFAULT_CONN = "orux_default"
+COUNTS = ("n", "num_images")
+"""Fields that say how many pictures a request asks for."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Call:
             return ()
         names = [cls.model for cls in catalogue.requests_of(gateway) if cls.verb == self.verb]
         return tuple(dict.fromkeys(names))
+
+    def most_images(self, gateway: str | None) -> int | None:
+        """How many pictures one submission asks for at most; None: not known.
+
+        :param gateway: None: at any that has the model.
+        """
+        if self.images is not None or self.model is None:
+            return self.images
+        among = None if gateway is None else catalogue.requests_of(gateway)
+        limits = [_limit(cls) for cls in catalogue.find(model=self.model, verb=self.verb, among=among)]
+        known = [limit for limit in limits if limit is not None]
+        return max(known) if known and len(known) == len(limits) else None
 
 
 @dataclass(frozen=True)
@@ -121,8 +136,13 @@ def _expansion(task: Any) -> Any:
     return getattr(task, task._expand_input_attr)
 
 
-def call_of(task_id: str, cls: type[PaidOperator], given: Mapping[str, Any]) -> Call:
-    """What a task with these arguments submits, as far as it is known before it runs."""
+def call_of(
+    task_id: str, cls: type[PaidOperator], given: Mapping[str, Any], *, more_fields: bool = False
+) -> Call:
+    """What a task with these arguments submits, as far as it is known before it runs.
+
+    :param more_fields: whether fields of the request may come with what only a run knows.
+    """
     request = given.get("request")
     options = given.get("options")
     verb, model = cls.verb, given.get("model")
@@ -134,6 +154,10 @@ def call_of(task_id: str, cls: type[PaidOperator], given: Mapping[str, Any]) -> 
         verb, model, fields = request.verb, request.model_id, request.fields()
     elif isinstance(options, Mapping):
         fields = dict(options)
+    elif options is not None:
+        more_fields = True
+    function = given.get("python_callable")
+    more_fields = more_fields or (function is not None and not _returns_prompt(function))
     fields |= {n: given.get(n) for n in cls.request_fields if given.get(n) is not None}
     conn_id = given.get("conn_id", DEFAULT_CONN)
     tier = fields.get("image_size")
@@ -142,8 +166,8 @@ def call_of(task_id: str, cls: type[PaidOperator], given: Mapping[str, Any]) -> 
         conn_id=None if is_pending(conn_id) or not isinstance(conn_id, str) else conn_id,
         model=None if is_pending(model) or not isinstance(model, str) else model,
         verb=verb,
-        images=_images(model, verb, fields),
-        tier=tier if isinstance(tier, str) and not is_pending(tier) else None,
+        images=_images(model, verb, fields, more_fields=more_fields),
+        tier=tier if isinstance(tier, str) and not is_pending(tier) and not more_fields else None,
         reuse=given.get("reuse") == "always",
     )
 
@@ -182,8 +206,12 @@ def _mapped_calls(task: Any, cls: type[PaidOperator]) -> list[Call]:
             each = list(items.items()) if isinstance(items, Mapping) else list(items)
             calls = [{**kwargs, name: item} for kwargs in calls for item in each]
     elif is_pending_mapping(value):
-        # Any argument may come with an item; what the others say is taken for all.
-        calls = [partial]
+        # What was not given may come with an item; by the same name as what was given only if that is not strict.
+        if not task._disallow_kwargs_override:
+            pending = dict.fromkeys(("model", "options", "conn_id"), _Pending())
+            return [call_of(task.task_id, cls, partial | pending | {"request": None})]
+        more = "options" not in partial and "request" not in partial
+        return [call_of(task.task_id, cls, partial, more_fields=more)]
     else:
         calls = [{**partial, **item} if isinstance(item, Mapping) else partial for item in value]
     return [call_of(task.task_id, cls, kwargs) for kwargs in calls]
@@ -204,11 +232,11 @@ def _common(task_id: str, calls: Sequence[Call]) -> Call:
     )
 
 
-def _images(model: Any, verb: str, fields: Mapping[str, Any]) -> int | None:
-    """How many pictures a request asks for: what it says, else the model's default, else one."""
-    for name in ("n", "num_images"):
+def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bool) -> int | None:
+    """How many pictures a request asks for: what it says, else the model's default; None: known when it runs."""
+    for name in COUNTS:
         n = fields.get(name)
-        if n is None:
+        if n is None or more_fields:
             continue
         if is_pending(n):
             return None
@@ -218,14 +246,31 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any]) -> int | None:
             return None
     if not isinstance(model, str) or is_pending(model):
         return 1 if verb != "generate" else None
+    if more_fields:
+        return None
+    classes = catalogue.find(model=model, verb=verb)
     defaults = {
-        info.get_default()
-        for cls in catalogue.find(model=model, verb=verb)
+        default if isinstance(default := info.get_default(), int) else 1
+        for cls in classes
         for name, info in cls.model_fields.items()
-        if name in ("n", "num_images") and not info.is_required()
-    }
-    numbers = {d for d in defaults if isinstance(d, int)}
-    return numbers.pop() if len(numbers) == 1 else 1
+        if name in COUNTS
+    } or {1}
+    # Of a model that this version does not know, the default is not known either.
+    return defaults.pop() if classes and len(defaults) == 1 else None
+
+
+def _limit(cls: type[GenerationRequest]) -> int | None:
+    """The most pictures that a typed request can ask for; None: it has no limit."""
+    fields = [info for name, info in cls.model_fields.items() if name in COUNTS]
+    limits = [
+        limit for info in fields for m in info.metadata if isinstance(limit := getattr(m, "le", None), int)
+    ]
+    return 1 if not fields else max(limits, default=None)
+
+
+def _returns_prompt(function: Any) -> bool:
+    """Whether a function says that it returns a prompt: then its options are all that it asks for."""
+    return getattr(function, "__annotations__", {}).get("return") in (str, "str")
 
 
 class _Pending:
@@ -238,7 +283,7 @@ class _Pending:
 class _Arguments(Mapping[str, Any]):
     """The arguments of an operator, as a mapping of those that count here."""
 
-    _NAMES = ("model", "request", "options", "conn_id", "reuse")
+    _NAMES = ("model", "request", "options", "conn_id", "reuse", "python_callable")
 
     def __init__(self, task: Any) -> None:
         self._names = (*self._NAMES, *type(task).request_fields)

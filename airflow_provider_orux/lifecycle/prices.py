@@ -43,6 +43,10 @@ def price_in_table(
             continue
         for model in names:
             for name in (f"{model}:{verb}", model):
-                if name in prices and (amount := amount_of(prices[name], images)) is not None:
+                if name not in prices:
+                    continue
+                if (amount := amount_of(prices[name], images)) is not None:
                     return amount, str(prices.get("currency", "")), str(group)
+                if amount_of(prices[name], 1) is not None:
+                    return None  # it has a price, by the picture; another one is not its
     return None

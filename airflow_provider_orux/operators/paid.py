@@ -142,7 +142,8 @@ class PaidOperator(BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
         self.auth_grace = auth_grace
-        if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay:
+        own_backoff = self.retry_exponential_backoff or self.max_retry_delay is not None
+        if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay and not own_backoff:
             self.retry_policy = OruxRetryPolicy()
         self._under_way: Submission | None = None
         self.artifact_link: str | None = None

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class OruxRetryPolicy(RetryPolicy):
     """Delays that fit the error: short after a failed save, growing while a gateway, or before paying a store, is away.
 
-    The operators use it when neither ``retry_policy`` nor ``retry_delay`` is given. It cannot make a final error
-    retry, nor give more retries than ``retries``.
+    The operators use it when the author chose no delays: no ``retry_policy``, ``retry_delay``,
+    ``retry_exponential_backoff`` or ``max_retry_delay``. It cannot make a final error retry, nor give more retries than
+    ``retries``.
 
     :param save_delay: seconds before fetching artifacts again. Default 15.
     :param first_delay: seconds before the first retry while it is away; doubled each time. Default 30.

@@ -89,15 +89,84 @@ def test_every_kind_of_task_is_counted(orux, file, connection, monkeypatch):
         ("imagine", "each.grid", "flat"): (2, 402, 20.0),
         ("heroes",): (6, 6, 5.0),
         ("two",): (2, 2, 16.0),
-        ("some",): (2, 2, None),  # priced by picture, and their number is known when it runs
+        ("some",): (2, 2, None),  # priced by picture, and their number, 1 to 4, is known when it runs
         ("any",): (2, 2, None),
         ("songs",): (8, 8, None),
         ("kinds", "drawn"): (6, 6, 8.0),
     } | {("kinds",): (2, 2, None)}
     assert ended.json["totals"] == {
-        "known": {"credits": [2 * 20 + 6 * 5 + 2 * 16 + 6 * 8, 402 * 20 + 6 * 5 + 2 * 16 + 6 * 8]},
-        "unknown": [14, 14],
+        "known": {
+            "credits": [
+                2 * 20 + 6 * 5 + 2 * 16 + 6 * 8 + 2 * 8,
+                402 * 20 + 6 * 5 + 2 * 16 + 6 * 8 + 2 * 4 * 8,
+            ]
+        },
+        "unknown": [12, 12],
     }
+
+
+UNCOUNTED = """
+import pendulum
+from airflow.sdk import DAG, task
+from airflow_provider_orux.models.requests import CustomRequest
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+
+with DAG("uncounted", schedule=None) as dag:
+    @task.orux_image(model="gpt-image-2")
+    def fields():
+        return {"prompt": "x", "n": 4}
+
+    @task.orux_image(model="gpt-image-2", options={"n": 2})
+    def prompt() -> str:
+        return "x"
+
+    @task
+    def items():
+        return [{"prompt": "x", "options": {"n": 4}}]
+
+    @task.orux_image(model="recraft-v3")
+    def single():
+        return {"prompt": "x"}
+
+    one = {"model": "gpt-image-2", "prompt": "x"}
+    picture = OruxGenerateImageOperator
+    fields(), prompt(), single()
+    picture.partial(task_id="mapped", model="gpt-image-2").expand_kwargs(items())
+    picture.partial(task_id="said", model="gpt-image-2", options={"n": 3}).expand_kwargs(items())
+    picture.partial(task_id="loose", model="gpt-image-2").expand_kwargs(items(), strict=False)
+    picture.partial(task_id="each", **one).expand(options=items())
+    picture(task_id="templated", options={"n": "{{ params.n }}"}, **one)
+    picture(task_id="newer", request=CustomRequest(name="brand-new", body={"prompt": "x"}))
+"""
+
+
+def test_an_unknown_number_of_pictures_is_never_priced_as_one(orux, tmp_path, connection, monkeypatch):
+    table = {"recraft-v3": {"per_image": 3}, "brand-new": {"per_image": 5}}
+    monkeypatch.setenv("AIRFLOW__ORUX__PRICES", json.dumps({"orux": {**PRICES["orux"], **table}}))
+    path = tmp_path / "uncounted.py"
+    path.write_text(UNCOUNTED)
+    many = [w for name in ("mapped", "said", "loose", "each") for w in ("--assume-mapped", f"{name}=2")]
+    ended = orux("estimate", "uncounted", "--file", path, *many, "--json")
+    assert ended.status == 0, ended.err
+    prices = {
+        name: (row["price"], row["price_low"], row["price_high"])
+        for row in ended.json["rows"]
+        for name in row["tasks"]
+    }
+    between = (None, 8.0, 32.0)  # gpt-image-2 makes four at most
+    assert prices == {
+        **dict.fromkeys(("fields", "mapped", "each", "templated"), between),
+        "prompt": (16.0, 16.0, 16.0),
+        "said": (24.0, 24.0, 24.0),
+        "single": (3.0, 3.0, 3.0),
+        "loose": (None, None, None),
+        "newer": (None, None, None),
+    }
+    assert ended.json["totals"]["known"]["credits"] == [16 + 48 + 3 + 6 * 8, 16 + 48 + 3 + 6 * 32]
+    assert ended.json["totals"]["unknown"] == [3, 3]
+    (note,) = [text for text in ended.json["notes"] if "1 to 4" in text]
+    assert note.startswith("fields, mapped, each, templated: how many pictures")
+    assert "8 to 32 credits" in orux("estimate", "uncounted", "--file", path, *many).out
 
 
 def test_assumed_lengths_narrow_the_range(orux, file, connection, monkeypatch):
@@ -207,7 +276,7 @@ def test_a_connections_own_prices_win():
         return (found.amount, found.currency) if found else None
 
     assert price(conn_id="cheap") == (3.0, "USD")
-    assert price(conn_id="cheap", images=None) == (2.0, "credits")
+    assert price(conn_id="cheap", images=None) is None
     assert price(conn_id="orux_default") == (2.0, "credits")
     assert price(conn_id="orux_default", gateway=None) is None
     assert price(conn_id="orux_default", models=("other",)) is None

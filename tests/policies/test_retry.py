@@ -13,6 +13,7 @@ from airflow_provider_orux.exceptions import OruxTaskRetryException
 from airflow_provider_orux.models.errors import ArtifactError, GatewayUnavailableError, RateLimitedError
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
 from airflow_provider_orux.policies.retry import OruxRetryPolicy
+from airflow_provider_orux.storage import DestinationError
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 
 
@@ -25,6 +26,12 @@ def delay(error: Exception, try_number: int = 1) -> float:
 
 def test_a_failed_save_is_tried_again_soon():
     assert 12 <= delay(OruxTaskRetryException(ArtifactError("cut"))) <= 18
+
+
+def test_a_store_that_is_away_before_anything_is_sent_is_like_a_gateway_that_is():
+    away = OruxTaskRetryException(DestinationError("away", charged="no"))
+    assert 24 <= delay(away) <= 36
+    assert 96 <= delay(away, 3) <= 144
 
 
 def test_a_gateway_that_is_away_is_asked_ever_less_often_up_to_a_cap():
@@ -47,6 +54,13 @@ def test_it_is_the_default_only_where_the_author_chose_nothing():
         mine = OruxImagineOperator(task_id="a", prompt="x")
         delayed = OruxImagineOperator(task_id="b", prompt="x", retry_delay=timedelta(seconds=7))
         own = OruxImagineOperator(task_id="c", prompt="x", retry_policy=OruxRetryPolicy(first_delay=1))
+        doubling = OruxImagineOperator(task_id="e", prompt="x", retry_exponential_backoff=True)
+        capped = OruxImagineOperator(task_id="f", prompt="x", max_retry_delay=timedelta(minutes=5))
+        mapped = OruxImagineOperator.partial(task_id="g", retry_exponential_backoff=2.0).expand(prompt=["x"])
+    with DAG("e", schedule=None, default_args={"retry_exponential_backoff": True}):
+        by_default = OruxImagineOperator(task_id="h", prompt="x")
+    assert [t.retry_policy for t in (doubling, capped, by_default)] == [None] * 3
+    assert mapped.partial_kwargs.get("retry_policy") is None
     assert isinstance(mine.retry_policy, OruxRetryPolicy)
     assert delayed.retry_policy is None
     assert own.retry_policy.first_delay == 1
