@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from airflow_provider_orux.client.flow import Send, TransportFailure
 from airflow_provider_orux.client.polling_transport import PollTransport
@@ -16,6 +18,9 @@ from airflow_provider_orux.models.errors import (
     UnsupportedByGatewayError,
 )
 from airflow_provider_orux.models.job import Job
+
+LONG_ANSWER = 16 * 1024
+"""Bytes from which reading an answer is work that is not done for many in a row."""
 
 
 class TooLong(Exception):  # noqa: N818  (not an error: a finished job with its pictures inside)
@@ -50,6 +55,7 @@ class Exchange:
         self.gateway = gateway
         self.transport = transport
         self._read_timeout = read_timeout
+        self._reading = asyncio.Lock()
 
     async def one(self, job_id: str, *, wait: float = 0.0) -> Job:
         """The job as it is now.
@@ -66,7 +72,10 @@ class Exchange:
         response = await self._send(request, wait=wait, job_id=job_id)
         if response.truncated and 200 <= response.status < 300:
             raise TooLong
-        return self.gateway.read_poll(job_id, response)
+        if len(response.body) < LONG_ANSWER:
+            return self.gateway.read_poll(job_id, response)
+        async with self._in_turn():
+            return self.gateway.read_poll(job_id, response)
 
     async def many(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """The jobs that the gateway's answer holds.
@@ -83,10 +92,20 @@ class Exchange:
         response = await self._send(request)
         if response.truncated and 200 <= response.status < 300:
             raise TooLong
-        try:
-            return self.gateway.read_batch(job_ids, response)
-        except (UnsupportedByGatewayError, InvalidRequestError) as e:
-            raise BatchRefused(e) from e
+        async with self._in_turn():
+            try:
+                return self.gateway.read_batch(job_ids, response)
+            except (UnsupportedByGatewayError, InvalidRequestError) as e:
+                raise BatchRefused(e) from e
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """One long answer at a time, and the event loop's others in between: after a stall of the gateway they come
+        by the dozen.
+        """
+        async with self._reading:
+            yield
+            await asyncio.sleep(0)
 
     async def _send(
         self, request: HttpRequest, *, wait: float = 0.0, job_id: str | None = None

@@ -13,7 +13,7 @@ import logging
 import math
 import random
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -55,6 +55,8 @@ MANY = 50
 """Jobs from which on they are not polled to the millisecond."""
 TOGETHER = 0.2
 """Seconds between two moments at which many jobs come due."""
+JOBS_A_TURN = 250
+"""Jobs that are asked for, or whose end is told, before the event loop's other triggers get their turn."""
 CLOSING_SECONDS = 1.0
 """Seconds that the last trigger waits for the connections to be closed behind it."""
 SHARED = (GatewayUnavailableError, RateLimitedError, AuthenticationError)
@@ -119,6 +121,8 @@ class PollHub:
         self._waiters: set[Waiter] = set()
         self._queue = DueQueue()
         self._asking: set[Asking] = set()
+        self._overdue: deque[tuple[Waiter, OruxError, bool]] = deque()
+        self._next: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._expire_at = 0.0
@@ -168,7 +172,7 @@ class PollHub:
             now = time.monotonic()
             due = waiter.first_due(now)
             self._queue.put(waiter, now if self._may_hold(waiter) else self._together(due, due - now))
-            self._turn()
+            self._soon()
             return await waiter.outcome(log)
         finally:
             closing = self._leave(waiter)
@@ -199,32 +203,49 @@ class PollHub:
             for asking in self._asking:
                 if asking.waiters == [waiter]:
                     self._break_off(asking)
-        self._turn()
+        self._soon()
         return None
 
     # -- the clock ----------------------------------------------------------------------------------------
+    def _soon(self) -> None:
+        """A turn in the next round of the event loop: one, however many ask for it."""
+        if self._next is None and self._waiters:
+            # Not in the context of the trigger that happens to run now: its logger is in it.
+            self._next = asyncio.get_running_loop().call_soon(self._on_round, context=contextvars.Context())
+
+    def _on_round(self) -> None:
+        self._next = None
+        self._turn()
+
     def _turn(self) -> None:
-        """Start what is due and may start; set the clock for the next time."""
+        """Start what is due and may start; set the clock for the next time.
+
+        A round of the event loop holds one turn, and a turn a bounded part of that; the clock goes on with the rest at
+        once.
+        """
         if not self._waiters:
             return
         now = time.monotonic()
+        if self._overdue:
+            self._judge_some(now)
         if self._connected(now):
             circuit = self._circuit
-            while (waiter := self._queue.head()) is not None:
+            taken = 0
+            while taken < JOBS_A_TURN and (waiter := self._queue.head()) is not None:
                 # While the circuit is open the next one is asked for, due or not: it shows whether the gateway is back.
                 if waiter.due > now and not circuit.is_open:
                     break
                 ready = circuit.ready_at(len(self._asking))
                 if ready is None or ready > now:
                     break
-                self._start(waiter, now)
+                taken += self._start(waiter, now)
             self._make_room(now)
         if now >= self._expire_at:
             self._expire(now)
         self._set_clock(now)
 
     def _set_clock(self, now: float) -> None:
-        moments = [self._expire_at]
+        moments = [now if self._overdue else self._expire_at]
         if self._looking is None and (self._connection is None or self._reload):
             moments.append(self._look_again)
         head = self._queue.head()
@@ -240,14 +261,13 @@ class PollHub:
                 return  # it comes early enough, and sets itself again
             self._timer.cancel()
         self._timer_at = moment
-        # Not in the context of the trigger that happens to run now: its logger is in it.
         self._timer = asyncio.get_running_loop().call_later(
             moment - now, self._on_time, context=contextvars.Context()
         )
 
     def _on_time(self) -> None:
         self._timer = None
-        self._turn()
+        self._soon()
 
     def _make_room(self, now: float) -> None:
         """Break off a held request when there are more jobs than slots and one of them is due."""
@@ -271,10 +291,15 @@ class PollHub:
         """
         self._expire_at = now + LAST_LOOK / 2
         answered = now - self._worked_at < LAST_LOOK
+        ended = 0
         for waiter in list(self._waiters):
             if answered and waiter.tracker.polls == 0:
                 continue
             if waiter.place >= 0 and now > waiter.deadline_at + LAST_LOOK:
+                if ended == JOBS_A_TURN:
+                    self._expire_at = now
+                    break
+                ended += 1
                 error = waiter.tracker.timed_out()
                 self._finish(waiter, Outcome.of_error(error, job_id=waiter.job_id))
 
@@ -304,7 +329,7 @@ class PollHub:
         else:
             self._looking = None
             self._use(connection)
-        self._turn()
+        self._soon()
 
     def _not_looked_up(self, error: OruxError) -> None:
         now = time.monotonic()
@@ -345,7 +370,8 @@ class PollHub:
                 self._queue.put(waiter, min(waiter.due, now))
 
     # -- polls --------------------------------------------------------------------------------------------
-    def _start(self, waiter: Waiter, now: float) -> None:
+    def _start(self, waiter: Waiter, now: float) -> int:
+        """Ask for a job, and for others along with it; says how many they are."""
         ask = (
             Ask()
             if self._circuit.is_open
@@ -368,6 +394,7 @@ class PollHub:
         self._circuit.started(now)
         self._asking.add(asking)
         asking.task = _task(self._poll(asking))
+        return len(waiters)
 
     def _can_batch(self, waiter: Waiter, now: float) -> bool:
         return waiter.batchable and not waiter.alone and now >= self._no_batch_until
@@ -413,7 +440,7 @@ class PollHub:
                 self._failed(waiter, OruxError(f"The poll failed: {type(e).__name__}"), asking)
         finally:
             self._asking.discard(asking)
-            self._turn()
+            self._soon()
 
     async def _poll_one(self, exchange: Exchange, asking: Asking, waiter: Waiter) -> None:
         try:
@@ -503,6 +530,7 @@ class PollHub:
     def _worked(self, asking: Asking) -> None:
         self._worked_at = time.monotonic()
         if self._circuit.worked(began=asking.began) == "closed":
+            self._overdue.clear()
             now = time.monotonic()
             log.warning(
                 "Polling of connection %r works again; %d jobs wait.", self.conn_id, len(self._waiters)
@@ -568,7 +596,17 @@ class PollHub:
 
         :param everyone: those that are not due yet as well.
         """
-        for waiter in list(self._waiters):
+        self._overdue.extend(
+            (waiter, error, everyone)
+            for waiter in self._waiters
+            if waiter.place >= 0 and (everyone or waiter.due <= now)
+        )
+        self._judge_some(now)
+
+    def _judge_some(self, now: float) -> None:
+        for _ in range(min(len(self._overdue), JOBS_A_TURN)):
+            waiter, error, everyone = self._overdue.popleft()
+            # Since it was noted it may have left, be asked for, or have been judged already.
             if waiter.place >= 0 and (everyone or waiter.due <= now):
                 waiter.hurt = True
                 self._judge(waiter, copy.copy(error), now, tell=False)
@@ -598,9 +636,10 @@ class PollHub:
 
     def _close(self) -> asyncio.Task[None] | None:
         self._forget()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for handle in (self._next, self._timer):
+            if handle is not None:
+                handle.cancel()
+        self._next = self._timer = None
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
@@ -613,6 +652,7 @@ class PollHub:
         self._failed_lookups = 0
         self._offer, self._circuit = Offer(), Circuit()
         self._queue = DueQueue()
+        self._overdue.clear()
         return closing
 
 
