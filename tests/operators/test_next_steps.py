@@ -142,10 +142,10 @@ def test_the_exact_command_stands_in_the_text():
 
 @pytest.mark.parametrize(
     ("record", "remote", "on_clear"),
-    itertools.product(
+    list(itertools.product(
         (INTENT, SUBMITTED, FINISHED), (Remote.ALIVE, Remote.FAILED, Remote.FAILED_FINALLY, Remote.EXPIRED),
         ("auto", "resubmit", "reattach"),
-    ),
+    )),
 )  # fmt: skip
 def test_the_words_are_the_tables(record, remote, on_clear):
     """Whatever stands there: where it says that a clear pays, the table submits, and only there."""
