@@ -55,7 +55,7 @@ class FluxPro(OpenAIImage):
     model: ClassVar[str] = "flux-pro"
     source: ClassVar[str] = 'YEScale documentation, page "Flux (OpenAI dall-e-3 format)"'
     prompt: Annotated[NonBlank, Field(max_length=1000, description="What to make.")]
-    n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
+    n: Annotated[int | None, Field(ge=1, le=10, description="How many images.")] = None
     size: Annotated[FluxSize | None, Field(description="Width x height in pixels.")] = None
 
 
