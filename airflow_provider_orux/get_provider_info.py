@@ -200,6 +200,12 @@ def get_provider_info() -> dict[str, object]:
                         "Kling path", "Inferred.", type=["string", "null"], default="/kling/v1/images"
                     ),
                     "suno_path": field("Suno path", "Inferred.", type=["string", "null"], default="/suno"),
+                    "chat_path": field(
+                        "Chat path",
+                        "Where Gemini makes images: OpenAI's chat interface (inferred).",
+                        type=["string", "null"],
+                        default="/v1/chat/completions",
+                    ),
                     "probe_path": field(
                         "Test path",
                         "What the connection test asks for (inferred).",

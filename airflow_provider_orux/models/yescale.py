@@ -24,7 +24,7 @@ from airflow_provider_orux.models.requests import (
     Verb,
 )
 
-Family = Literal["images", "ideogram", "mj", "media", "kling-image", "kling-tryon", "suno"]
+Family = Literal["images", "chat", "ideogram", "mj", "media", "kling-image", "kling-tryon", "suno"]
 """A group of models with one address and one shape of answers; the part before the colon of a job id."""
 
 
@@ -55,7 +55,7 @@ class FluxPro(OpenAIImage):
     model: ClassVar[str] = "flux-pro"
     source: ClassVar[str] = 'YEScale documentation, page "Flux (OpenAI dall-e-3 format)"'
     prompt: Annotated[NonBlank, Field(max_length=1000, description="What to make.")]
-    n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
+    n: Annotated[int | None, Field(ge=1, le=10, description="How many images.")] = None
     size: Annotated[FluxSize | None, Field(description="Width x height in pixels.")] = None
 
 
@@ -98,6 +98,23 @@ class QwenImage(OpenAIImage):
     n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
     size: PixelSize = "1024x1024"
     response_format: Literal["url", "b64_json"] = "url"
+
+
+# -- /v1/chat/completions: synchronous -----------------------------------------------------------------------
+class GeminiFlashImage(YEScaleRequest):
+    """Gemini 2.0 Flash, image generation in a chat interface."""
+
+    model: ClassVar[str] = "gemini-2.0-flash-exp-image-generation"
+    family: ClassVar[Family] = "chat"
+    source: ClassVar[str] = (
+        "OpenAI's chat shape, as new-api has it (inferred; YEScale's pages name the model)"
+    )
+    prompt: Annotated[NonBlank, Field(description="What to make.")]
+
+    @property
+    def makes_inline(self) -> bool:
+        """new-api puts Gemini's pictures into the answer as base64 (inferred)."""
+        return True
 
 
 # -- Midjourney ------------------------------------------------------------------------------------------------
@@ -424,7 +441,7 @@ class SunoLyrics(YEScaleRequest):
 
 
 REQUESTS: tuple[type[GenerationRequest], ...] = (
-    FluxPro, DallE3, GptImage1, QwenImage,
+    FluxPro, DallE3, GptImage1, QwenImage, GeminiFlashImage,
     MidjourneyImagine, MidjourneyUpscale, MidjourneyVariation, MidjourneyReroll, MidjourneyBlend, MidjourneyDescribe,
     FluxKontextMax, NanoBanana2, NanoBananaPro, GptImage2, Seedream45,
     IdeogramGenerate, IdeogramEdit, IdeogramRemix,

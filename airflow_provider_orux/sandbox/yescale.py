@@ -14,6 +14,7 @@ from fastapi import APIRouter
 
 from airflow_provider_orux.sandbox import (
     YESCALE_KEY,
+    yescale_chat,
     yescale_ideogram,
     yescale_images,
     yescale_kling,
@@ -75,6 +76,7 @@ class YEScale:
     webhook_attempts = 1
     endpoints: Sequence[Endpoint] = (
         *yescale_images.ENDPOINTS,
+        *yescale_chat.ENDPOINTS,
         *yescale_midjourney.ENDPOINTS,
         *yescale_media.ENDPOINTS,
         *yescale_ideogram.ENDPOINTS,
@@ -168,6 +170,7 @@ class YEScale:
         router = APIRouter()
         for family in (
             yescale_images,
+            yescale_chat,
             yescale_midjourney,
             yescale_media,
             yescale_ideogram,

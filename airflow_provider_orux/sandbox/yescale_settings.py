@@ -13,6 +13,7 @@ YESCALE_PRICES: Mapping[str, float] = {
     "dall-e-3": 0.04,
     "gpt-image-1": 0.06,
     "qwen-image": 0.02,
+    "gemini-2.0-flash-exp-image-generation": 0.04,
     "mj_imagine": 0.06,
     "mj_variation": 0.06,
     "mj_upscale": 0.02,
@@ -46,6 +47,16 @@ class YEScaleSettings(BaseModel):
         default="sandbox-account-access-key",
         min_length=1,
         description="the separate key of GET /yescale/user",
+    )
+
+    # Gemini's images in a chat, which is all inferred
+    yescale_chat_shape: Literal["markdown", "parts", "images", "words"] = Field(
+        default="markdown",
+        description="where the picture of a chat answer is: in the text, in parts of the content, in"
+        " `message.images`, or nowhere",
+    )
+    yescale_chat_picture: Literal["data_url", "link"] = Field(
+        default="data_url", description="what stands there"
     )
 
     # Midjourney

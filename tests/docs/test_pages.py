@@ -301,3 +301,28 @@ def test_the_pages_build_without_a_warning(tmp_path):
     models = (tmp_path / "html" / "models.html").read_text(encoding="utf-8")
     assert "flux-kontext-max" in models
     assert "arrives" in models
+
+
+def test_every_test_that_the_page_of_gateways_names_is_there():
+    """Asked from pytest, since the ids come from the parametrization."""
+    collected = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/routes", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    there = {line.partition("::")[2] for line in collected.splitlines() if "::" in line}
+    page = (DOCS / "gateways.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+(?:\[[^`]*\])?)`", page))
+    assert len(named) > 60
+    assert named <= there, named - there
+    assert "…" not in page.partition("## Which page")[2].replace("{…}", "").replace("name=…", "").replace(
+        ": …", ""
+    )
+    # The other ending of each is said to exist.
+    for name in named:
+        if name.startswith("test_relay["):
+            assert {name.replace("-tasks]", "-sync]"), name.replace("-sync]", "-tasks]")} <= there
+    models = {name for name in there if name.startswith(("test_orux[", "test_yescale["))}
+    assert models <= named, models - named

@@ -20,7 +20,7 @@ from airflow_provider_orux.models.errors import (
     UnexpectedResponseError,
     UnsupportedByGatewayError,
 )
-from airflow_provider_orux.models.job import JobStatus
+from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import CustomRequest
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
@@ -652,3 +652,94 @@ def test_probe_costs_nothing_and_its_answer_is_free() -> None:
     assert not GATEWAY.has_idempotency_keys
     assert GATEWAY.idempotency_seconds == 0
     assert GATEWAY.keeping(IMAGINE) is IMAGINE
+
+
+# -- Gemini's images in a chat ------------------------------------------------------------------------------------
+GEMINI = yescale.GeminiFlashImage(prompt="a fox")
+DATA_URL = f"data:image/png;base64,{PNG}"
+
+
+def chatted(message: Any, **more: Any) -> Job:
+    body = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1724554354,
+        "choices": [{"message": message}],
+        **more,
+    }
+    return GATEWAY.read_generate(GEMINI, answer(body), local_id="l")
+
+
+def test_a_chat_image_is_asked_for_in_openais_shape() -> None:
+    body = {
+        "model": "gemini-2.0-flash-exp-image-generation",
+        "messages": [{"role": "user", "content": "a fox"}],
+        "stream": False,
+    }
+    sent = GATEWAY.generate(GEMINI)
+    assert (sent.method, sent.path, sent.purpose, sent.body) == (
+        "POST",
+        "/v1/chat/completions",
+        Purpose.PAY,
+        body,
+    )
+    more = yescale.GeminiFlashImage(prompt="a fox", extra_body={"temperature": 1, "stream": True})
+    assert GATEWAY.generate(more).body == {**body, "temperature": 1}
+    elsewhere = gateway_for("yescale", {"chat_path": "gemini/chat/"})
+    assert elsewhere.generate(GEMINI).path == "/gemini/chat"
+    assert GATEWAY.route(GEMINI) == "sync"
+    with pytest.raises(UnsupportedByGatewayError, match="no asynchronous way"):
+        GATEWAY.submit(GEMINI)
+
+
+@pytest.mark.parametrize("picture", ["https://a.example/x.png?sig=1", DATA_URL])
+@pytest.mark.parametrize("shape", ["markdown", "part", "text part", "images", "both"])
+def test_where_a_chat_has_its_pictures(shape: str, picture: str) -> None:
+    markdown = f"Here it is:\n\n![a fox]({picture})\nEnjoy [this](https://a.example/page)"
+    part = {"type": "image_url", "image_url": {"url": picture}}
+    message: dict[str, Any] = {
+        "markdown": {"content": markdown},
+        "part": {"content": [{"type": "text", "text": "Here"}, part, None]},
+        "text part": {"content": [{"type": "text", "text": markdown}]},
+        "images": {"content": "Here", "images": [part, None, {"type": "image_url", "image_url": picture}]},
+        "both": {"content": markdown, "images": [part]},
+    }[shape]
+    job = chatted({"role": "assistant", **message})
+    assert [a.url or a.inline for a in job.artifacts] == [picture]
+    assert job.has_inline == picture.startswith("data:")
+    assert (job.status, job.charged, job.text, job.finished_at) == (
+        JobStatus.SUCCEEDED,
+        "yes",
+        None,
+        1724554354.0,
+    )
+
+
+def test_several_pictures_of_a_chat_keep_their_order() -> None:
+    job = chatted({"content": f"![1](https://a/1) and ![2]({DATA_URL} 'x') and ![3](https://a/3)"})
+    assert [a.url or a.inline for a in job.artifacts] == ["https://a/1", DATA_URL, "https://a/3"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "I cannot draw."},
+        {"content": None},
+        {"content": []},
+        {"content": "see https://a/1.png and [it](https://a/1.png)", "images": [None, {}]},
+        {"content": "![x](ftp://a/1.png)"},
+    ],
+)
+def test_a_chat_without_a_picture_is_charged_and_not_asked_again(message: Any) -> None:
+    job = chatted({"role": "assistant", **message})
+    assert (job.status, job.charged, job.retry_helps, job.artifacts) == (JobStatus.FAILED, "yes", False, ())
+    assert "without a picture" in str(job.error_message)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"choices": []}, {"choices": [None]}, {"choices": [{"message": "x"}]}, [1]]
+)
+def test_a_chat_of_another_shape_may_have_been_charged(body: Any) -> None:
+    with pytest.raises(UnexpectedResponseError) as e:
+        GATEWAY.read_generate(GEMINI, answer(body), local_id="l")
+    assert e.value.charged == "unknown"

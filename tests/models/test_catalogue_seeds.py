@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models import opengpu_relay, yescale
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.requests import GenerationRequest, allowed_values
@@ -38,12 +39,19 @@ SD = {
     "cfg_scale": ("float", 7, None),
 }
 
+SD_MODELS = (
+    "Realistic_Vision_V5.1.safetensors",
+    "illustriousRealismBy_v10VAE.safetensors",
+    "stable-diffusion-v1-5-pruned.safetensors",
+)
+"""The row ``model`` of the same table: a string, the first by default, and the line "Models" under it."""
+
 TABLES: dict[type[GenerationRequest], tuple[str, dict[str, tuple[str, Any, str | None]]]] = {
     yescale.FluxPro: (
         "flux-pro",
         {
             "prompt": ("string", REQUIRED, None),
-            "n": ("int", 1, None),
+            "n": ("int", NONE, None),
             "size": ("string", NONE, ", ".join(dict.fromkeys(FLUX_SIZES))),
         },
     ),
@@ -134,6 +142,22 @@ def test_each_field_is_as_its_row_says(cls: type[GenerationRequest], name: str) 
     with pytest.raises(InvalidRequestError) as e:
         cls(**{**others, name: wrong})
     assert f"`{name}`" in e.value.message
+
+
+def test_the_row_model_of_stable_diffusion_is_a_class_for_each_value() -> None:
+    classes = [c for c in opengpu_relay.REQUESTS if issubclass(c, opengpu_relay.StableDiffusion)]
+    assert tuple(cls.model for cls in classes) == SD_MODELS
+    gateway = gateway_for("opengpu_relay", {"generation": 1})
+    for model, cls in zip(SD_MODELS, classes, strict=True):
+        assert cls.path == opengpu_relay.StableDiffusion.path  # type: ignore[attr-defined]
+        for sent in (gateway.generate(cls(prompt="a fox")), gateway.submit(cls(prompt="a fox"))):
+            assert (sent.body or {})["model"] == model
+
+
+def test_a_field_without_a_default_in_the_table_is_not_made_up() -> None:
+    """The page of flux-pro gives ``n`` limits and an example, and no default."""
+    request = yescale.FluxPro(prompt="a fox")
+    assert (request.n, request.count, request.fields()) == (None, None, {"prompt": "a fox"})
 
 
 @pytest.mark.parametrize(

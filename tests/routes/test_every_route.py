@@ -7,8 +7,10 @@ readings of them.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -23,6 +25,7 @@ from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.orux import VIDEO_MODELS
 from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+from airflow_provider_orux.models.yescale import GeminiFlashImage
 from airflow_provider_orux.sandbox.server import SandboxServer
 
 FAST = {
@@ -99,6 +102,21 @@ def sample(cls: type[GenerationRequest], client: GatewayClient, server: Any) -> 
     return cls(**fields)
 
 
+@contextlib.contextmanager
+def charged(server: Any, times: int = 1) -> Iterator[None]:
+    """What happens inside is charged so often; a follow-up's parent was paid for before."""
+    before = len(server.charges())
+    yield
+    assert len(server.charges()) - before == times
+
+
+def run(client: GatewayClient, cls: type[GenerationRequest], server: Any, way: str | None = None) -> None:
+    request = sample(cls, client, server)
+    with charged(server):
+        job = make(client, request, server, way)
+    check(job, cls.kind, server)
+
+
 def check(job: Job, cls_kind: str, server: Any) -> None:
     assert job.status is JobStatus.SUCCEEDED, job
     if cls_kind == "text":
@@ -127,7 +145,7 @@ def ids(cls: type[GenerationRequest]) -> str:
 @pytest.mark.parametrize("cls", requests_of("orux"), ids=ids)
 def test_orux(server, cls):
     with client_for(server, "orux") as client:
-        check(make(client, sample(cls, client, server), server), cls.kind, server)
+        run(client, cls, server)
 
 
 ORUX_IMAGES = [c for c in requests_of("orux") if c.kind == "image" and c.verb == "generate"]
@@ -136,24 +154,47 @@ ORUX_IMAGES = [c for c in requests_of("orux") if c.kind == "image" and c.verb ==
 @pytest.mark.parametrize("cls", ORUX_IMAGES, ids=ids)
 def test_orux_images_as_tasks(server, cls):
     with client_for(server, "orux", route="tasks") as client:
-        check(make(client, sample(cls, client, server), server), cls.kind, server)
+        run(client, cls, server)
 
 
 @pytest.mark.parametrize("model", VIDEO_MODELS)
 def test_orux_video(server, model):
     with client_for(server, "orux") as client:
         request = CustomRequest(name=model, body={"prompt": "waves"})
-        check(make(client, request, server, "tasks"), "video", server)
+        with charged(server):
+            job = make(client, request, server, "tasks")
+        check(job, "video", server)
 
 
 @pytest.mark.parametrize("cls", requests_of("yescale"), ids=ids)
 def test_yescale(server, cls):
     with client_for(server, "yescale") as client:
-        check(make(client, sample(cls, client, server), server), cls.kind, server)
+        run(client, cls, server)
+
+
+@pytest.mark.parametrize("picture", ["data_url", "link"])
+@pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
+def test_yescale_chat_image(server, shape, picture):
+    server.configure(yescale_chat_shape=shape, yescale_chat_picture=picture)
+    try:
+        with client_for(server, "yescale") as client:
+            run(client, GeminiFlashImage, server)
+    finally:
+        server.configure(yescale_chat_shape="markdown", yescale_chat_picture="data_url")
+
+
+def test_yescale_chat_without_a_picture_is_charged(server):
+    server.configure(yescale_chat_shape="words")
+    try:
+        with client_for(server, "yescale") as client, charged(server):
+            job = make(client, GeminiFlashImage(prompt="a fox"), server)
+        assert (job.status, job.charged, job.retry_helps) == (JobStatus.FAILED, "yes", False)
+    finally:
+        server.configure(yescale_chat_shape="markdown")
 
 
 def test_yescale_batch_fetch(server):
-    with client_for(server, "yescale", batch_fetch="on") as client:
+    with client_for(server, "yescale", batch_fetch="on") as client, charged(server, times=3):
         imagine = next(c for c in client.gateway.requests if c.verb == "imagine")
         jobs = [client.submit(imagine(prompt=f"fox {n}")).job_id for n in range(3)]
         end = time.monotonic() + 20
@@ -180,6 +221,6 @@ def test_relay(server, generation, cls, way):
     server.configure(relay_generation=generation)
     try:
         with client_for(server, "opengpu_relay", generation=generation) as client:
-            check(make(client, sample(cls, client, server), server, way), cls.kind, server)
+            run(client, cls, server, way)
     finally:
         server.configure(relay_generation=2)

@@ -208,6 +208,26 @@ def test_openai_with_yescales_gpt_image(sandbox):
     assert [image_of(base64.b64decode(one.b64_json)).format for one in made.data] == ["PNG", "PNG"]
 
 
+@pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
+def test_openai_chats_for_a_picture(sandbox, shape):
+    sandbox.configure(yescale_chat_shape=shape)
+    model = "gemini-2.0-flash-exp-image-generation"
+    with openai.OpenAI(api_key=sandbox.key_of("yescale"), base_url=f"{sandbox.url}/v1") as client:
+        made = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "a fox"}])
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "a fox"}])
+    (choice,) = made.choices
+    assert (made.object, made.model, choice.finish_reason) == ("chat.completion", model, "stop")
+    message = choice.message.model_dump(warnings=False)
+    held = {
+        "markdown": lambda: message["content"].partition("](")[2].rstrip(")"),
+        "parts": lambda: message["content"][1]["image_url"]["url"],
+        "images": lambda: message["images"][0]["image_url"]["url"],
+    }[shape]()
+    assert image_of(base64.b64decode(held.partition("base64,")[2])).size == (256, 256)
+    assert [charge["model"] for charge in sandbox.charges()] == [model]
+
+
 def test_openai_reads_our_errors(sandbox):
     for gateway, base in (("yescale", "/v1"), ("orux", "/api/v1")):
         url = sandbox.url_of(gateway) + base

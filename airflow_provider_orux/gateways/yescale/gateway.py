@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale import errors
+from airflow_provider_orux.gateways.yescale.chat import generate_chat, read_chat
 from airflow_provider_orux.gateways.yescale.images import generate_ideogram, generate_image, read_images
 from airflow_provider_orux.gateways.yescale.kling import KlingImages, KolorsTryOn
 from airflow_provider_orux.gateways.yescale.media import Media
@@ -24,7 +25,7 @@ from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import YEScaleRequest
 
-SYNCHRONOUS = ("images", "ideogram")
+SYNCHRONOUS = ("images", "ideogram", "chat")
 BATCH = 50
 """Jobs of one batch fetch: a bound of ours, none is documented."""
 
@@ -54,6 +55,8 @@ class YEScaleGateway(Gateway):
         "ideogram_path": ("/ideogram/v1/ideogram-v3",),
         "kling_path": ("/kling/v1/images",),
         "suno_path": ("/suno",),
+        # OpenAI's, which new-api follows: YEScale lists its Gemini image page among the chat models.
+        "chat_path": ("/v1/chat/completions",),
         # Costs nothing and needs the key in OpenAI's API, which new-api follows.
         "probe_path": ("/v1/models",),
     }
@@ -93,14 +96,19 @@ class YEScaleGateway(Gateway):
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """The synchronous call."""
         self.route(request, wanted="sync")
-        if not isinstance(request, CustomRequest) and self._family(request) == "ideogram":
+        family = "images" if isinstance(request, CustomRequest) else self._family(request)
+        if family == "ideogram":
             return generate_ideogram(request, path="/" + str(self.options["ideogram_path"]).strip("/"))
+        if family == "chat":
+            return generate_chat(request, path="/" + str(self.options["chat_path"]).strip("/"))
         return generate_image(request)
 
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
         """The pictures."""
         self.check(response, purpose=Purpose.PAY)
         self.check_length(response)
+        if not isinstance(request, CustomRequest) and self._family(request) == "chat":
+            return read_chat(self, request, response, local_id=local_id)
         return read_images(self, request, response, local_id=local_id)
 
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
