@@ -1,8 +1,13 @@
-"""The key nowhere: what a run leaves in logs, database, files, events and errors is searched for it."""
+"""The key nowhere: what a run leaves in logs, database, files, events and errors is searched for it.
+
+Links that let anyone in are searched for, too, where they must not be.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import sqlite3
 import time
@@ -12,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.hooks.base import GatewayHook
 from airflow_provider_orux.lifecycle.outcome import Outcome
 from airflow_provider_orux.models import orux
-from airflow_provider_orux.models.errors import OruxError
+from airflow_provider_orux.models.errors import ArtifactError, OruxError
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.storage import StorageSettings, save_job
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 from tests.airflow.conftest import database, load_dag, run  # noqa: F401  (fixtures)
 from tests.client.servers import RawServer
@@ -245,6 +253,88 @@ def test_triggers_and_their_events(sandbox, key, caplog, capfd):
     assert_clean(text, key, "a trigger or its event")
     assert_clean(caplog.text + "".join(capfd.readouterr()), key, "a log")
     assert sandbox.leaks() == []
+
+
+TOKEN = "4fJ9sKq2LmT8vXw3Rb6Nc1Zd"
+SIGNATURE = "51gn4tur3Qx7ZtLp2n0tAr3al0ne"
+PRESIGNED = f"https://bucket.s3.amazonaws.com/in/photo.png?X-Amz-Signature={SIGNATURE}&X-Amz-Expires=60"
+INLINE = base64.b64encode(bytes(range(256)) * 4).decode()
+
+CAPABILITIES = """
+    import pendulum
+    from airflow.sdk import DAG
+    from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+    from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+    with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
+        edit = OruxGenerateImageOperator(task_id="edit", model="flux-kontext-pro", prompt="bluer", push_urls=False,
+                                         options={"reference_image_url": "%(link)s"}, save_to="%(out)s/edit")
+        grid = OruxImagineOperator(task_id="grid", prompt="%(link)s a lighthouse", save_to="%(out)s/grid",
+                                   poll_interval=0.1)
+"""
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("key", [KEYS["documented shape"]], ids=["documented shape"])
+def test_links_that_let_one_in_are_not_recorded(sandbox, load_dag, run, tmp_path, capfd, caplog):  # noqa: F811
+    caplog.set_level("INFO", "airflow_provider_orux")
+    result = run(load_dag(CAPABILITIES % {"link": PRESIGNED, "out": f"file://{tmp_path}/out"}))
+    assert set(result.states().values()) == {"success"}, result.states()
+    kept = whole_folder(tmp_path / "out")
+    assert kept.count("bucket.s3.amazonaws.com/in/photo.png") == 2, (
+        "the manifests say which inputs there were"
+    )
+    said = "".join(capfd.readouterr()) + caplog.text
+    # Airflow itself keeps the DAG's file and the rendered arguments.
+    airflows = ("rendered_task_instance_fields", "serialized_dag", "dag_code")
+    stored = "\n".join(r for r in whole_database().splitlines() if not r.startswith(airflows))
+    assert result.xcom("edit")["job_id"] in stored
+    for text, where in ((kept, "the files"), (said, "the logs"), (stored, "the database")):
+        assert SIGNATURE not in text, f"the signature is in {where}"
+    links = [a["url"] for a in result.xcom("edit")["artifacts"]]
+    assert links == [None]
+
+
+def test_bytes_of_inputs_are_not_recorded(tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(picture, "PNG")
+    made = Artifact(inline=base64.b64encode(picture.getvalue()).decode())
+    job = Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=(made,))
+    fields = {"image": f"data:image/png;base64,{INLINE}", "images": [INLINE, PRESIGNED]}
+    save_job(job, str(tmp_path), settings=StorageSettings(), provenance={"parameters": fields, "prompt": "x"})
+    text = (tmp_path / "job-1" / "manifest.json").read_text()
+    assert INLINE[:40] not in text
+    assert SIGNATURE not in text
+    assert text.count("1024 bytes)") == 2
+
+
+LINKS: dict[str, Callable[[Any, Any], Any]] = {
+    "dead": lambda p, h: p.answer(b"gone", 404),
+    "away": lambda p, h: p.answer(b"sorry", 503),
+    "refused": lambda p, h: p.answer(b"no", 451),
+    "another file": lambda p, h: p.answer(b"<html>a page</html>"),
+    "redirect": lambda p, h: p.answer(b"", 302, location=f"ftp://other/content/{TOKEN}"),
+    "circle": lambda p, h: p.answer(b"", 302, location=f"/content/{TOKEN}"),
+    "nowhere": lambda p, h: p.answer(b"", 302),
+    "cut": lambda p, h: p.close(),
+    "half": lambda p, h: (p.raw(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\nxx"), p.close()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", LINKS)
+def test_a_link_whose_path_is_the_secret_is_in_no_error_and_no_log(reply, tmp_path, caplog, capfd):
+    caplog.set_level("DEBUG", "airflow_provider_orux")
+    caplog.set_level("WARNING", "httpx")  # as Airflow sets it
+    settings = StorageSettings(allow_private_hosts=True, attempts=2, backoff_base=0.01, read_timeout=5)
+    with RawServer(LINKS[reply]) as server:
+        url = f"{server.url}/content/{TOKEN}?sig={SIGNATURE}"
+        job = Job("job-1", JobStatus.SUCCEEDED, "opengpu_relay", artifacts=(Artifact(url=url),))
+        with pytest.raises(ArtifactError) as caught:
+            save_job(job, str(tmp_path), settings=settings, provenance={})
+    said = everything_of(caught.value) + caplog.text + "".join(capfd.readouterr())
+    assert "artifact" in said.lower()
+    for secret in (TOKEN, SIGNATURE):
+        assert secret not in said
+    assert TOKEN not in whole_folder(tmp_path)
 
 
 def test_the_password_of_a_proxy(connect, key, capfd):

@@ -92,9 +92,9 @@ API = (
     ),
 )
 ONE = (
-    _arg("dag_id", metavar="DAG", help="the DAG's id"),
-    _arg("run_id", metavar="RUN", help="the run's id"),
-    _arg("task_id", metavar="TASK", help="the task's id"),
+    _Optional("dag_id", metavar="DAG", help="one record: the DAG's id"),
+    _Optional("run_id", metavar="RUN", help="the run's id"),
+    _Optional("task_id", metavar="TASK", help="the task's id"),
 )
 MAP_INDEX = _arg(
     "--map-index",
@@ -114,6 +114,15 @@ TO = _arg("--to", metavar="DATE", help="logical date of the last run; a day with
 OLDER = _arg(
     "--older-than", metavar="AGE", help="only records whose last change is older, like 90s, 30m, 2h, 3d"
 )
+MANY = (
+    _arg("--dag", metavar="DAG", help="many records: those of this DAG"),
+    _arg("--run", metavar="RUN", help="with --dag: only this run"),
+    _arg("--task", metavar="TASK", help="with --dag: only this task"),
+    FROM,
+    TO,
+    OLDER,
+)
+STATES = ("intent", "submitted", "settled", "finished", "unreadable", "open", "all")
 
 LEDGER = GroupCommand(
     name="ledger",
@@ -131,24 +140,38 @@ LEDGER = GroupCommand(
                 _arg("--task", metavar="TASK", help="only this task"),
                 _arg(
                     "--state",
-                    choices=("intent", "submitted", "settled", "finished", "unreadable", "open", "all"),
+                    choices=STATES,
                     default="all",
                     help="only records in this state; open: all but finished. Default: all",
                 ),
                 FROM,
                 TO,
                 OLDER,
+                _arg(
+                    "--csv",
+                    action="store_true",
+                    help="print CSV instead of a table, with the columns that settle --file reads",
+                ),
                 JSON,
                 *API,
             ),
         ),
         ActionCommand(
             name="show",
-            help="Show one record and what the next execution of the task will do",
+            help="Show records and what the next execution of the task will do",
+            description="Shows one record (DAG RUN TASK), or many in short (--dag and what narrows it), and what the "
+            "next execution of each task will do.",
             func=action("ledger:show"),
             args=(
                 *ONE,
                 MAP_INDEX,
+                *MANY,
+                _arg(
+                    "--state",
+                    choices=STATES,
+                    default="all",
+                    help="with --dag: only records in this state; open: all but finished. Default: all",
+                ),
                 _arg(
                     "--ask-gateway",
                     action="store_true",
@@ -161,11 +184,18 @@ LEDGER = GroupCommand(
         ActionCommand(
             name="settle",
             help="Say which job an ambiguous submission became; the next execution takes it up and pays nothing",
-            func=action("ledger:settle"),
+            description="Settles one record (DAG RUN TASK), or many from a CSV file (--file) with the columns dag_id, "
+            "run_id, task_id, map_index and job_id, or url.",
+            func=action("settle:settle"),
             args=(
                 *ONE,
                 MAP_INDEX,
                 _arg("--job-id", metavar="ID", help="the job's id at the gateway"),
+                _arg(
+                    "--file",
+                    metavar="FILE",
+                    help="many records: a CSV file, or - for the standard input; list --csv prints the columns",
+                ),
                 _arg(
                     "--url",
                     action="append",
@@ -191,18 +221,11 @@ LEDGER = GroupCommand(
             help="Remove a record: the next execution submits anew and pays",
             description="Removes one record (DAG RUN TASK), or many (--dag and what narrows it). A submission that "
             "was accepted after all is then paid for twice: look at the gateway first.",
-            func=action("ledger:discard"),
+            func=action("discard:discard"),
             args=(
-                _Optional("dag_id", metavar="DAG", help="one record: the DAG's id"),
-                _Optional("run_id", metavar="RUN", help="the run's id"),
-                _Optional("task_id", metavar="TASK", help="the task's id"),
+                *ONE,
                 MAP_INDEX,
-                _arg("--dag", metavar="DAG", help="many records: those of this DAG"),
-                _arg("--run", metavar="RUN", help="with --dag: only this run"),
-                _arg("--task", metavar="TASK", help="with --dag: only this task"),
-                FROM,
-                TO,
-                OLDER,
+                *MANY,
                 _arg(
                     "--state",
                     choices=("intent", "submitted", "all"),

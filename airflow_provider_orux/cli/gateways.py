@@ -78,6 +78,14 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
     return Found(connection)
 
 
+def connection_of(conn_id: str, api: AirflowApi) -> Found:
+    """The same for a record: one that is not usable is as good as none."""
+    try:
+        return find_connection(conn_id, api)
+    except ConfigurationError as e:
+        return Found(None, why=e.message)
+
+
 def patience(found: Found, *, synchronous: bool) -> float:
     """Seconds after which the answer to a paid request, or the note of it, can no longer come.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta, timezone
 from typing import IO, Any
@@ -40,6 +42,13 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -
     widths = [max(len(line[i]) for line in cells) for i in range(len(kept))]
     for line in cells:
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows as CSV with a header; what a row has not is empty."""
+    writer = csv.writer(Output.stream or sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([row.get(name) for name in columns] for row in rows)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

@@ -44,12 +44,21 @@ def canonical(value: Any) -> Any:
     return value
 
 
+def is_presigned(names: Iterable[str]) -> bool:
+    """Whether the names of a URL's query parameters show that it is presigned."""
+    return bool(_added_by_signing(names))
+
+
+def _added_by_signing(names: Iterable[str]) -> list[re.Pattern[str]]:
+    there = {name.lower() for name in names}
+    return [pattern for shows, pattern in _SIGNED_BY if shows in there]
+
+
 def _unsigned(url: str) -> str:
     head, _, rest = url.partition("?")
     query, hash_, fragment = rest.partition("#")
     given = parse_qsl(query, keep_blank_values=True)
-    names = {name.lower() for name, _ in given}
-    added = [pattern for shows, pattern in _SIGNED_BY if shows in names]
+    added = _added_by_signing(name for name, _ in given)
     if not added:
         return url
     kept = [(k, v) for k, v in given if not any(pattern.fullmatch(k.lower()) for pattern in added)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
@@ -24,14 +26,34 @@ _REFUSED = tuple(
 )
 
 
+_FILE_NAME = re.compile(r"[\w%.-]{1,24}\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
+"""A name that people give to files. A longer one may be a token, which lets anyone in."""
+
+
 def shown(url: httpx.URL | str) -> str:
-    """A link as a message may show it: without query, fragment and user, which may be what lets one in."""
+    """A link as a message may show it: enough to know it again, never enough to follow it.
+
+    Query, fragment and user are left out, and of the path all but a file's name: each of them may be what lets one in.
+    """
     try:
         parts = urlsplit(str(url))
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return "a link that is no URL"
-    return f"{parts.scheme}://{host}{parts.path}"
+    folders, _, name = parts.path.rpartition("/")
+    if folders and has_file_name(parts.path):
+        return f"{parts.scheme}://{host}/…/{name}"
+    return f"{parts.scheme}://{host}" + (f"/…{digest_of(parts.path)}" if parts.path.strip("/") else "")
+
+
+def has_file_name(path: str) -> bool:
+    """Whether a path ends with what looks like a file's name, not with a token."""
+    return _FILE_NAME.fullmatch(path.rpartition("/")[2]) is not None
+
+
+def digest_of(path: str) -> str:
+    """A few digits by which a path is known again."""
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def is_public(address: str) -> bool:

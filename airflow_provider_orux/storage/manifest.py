@@ -16,6 +16,7 @@ from airflow_provider_orux.models.errors import (
     redact,
 )
 from airflow_provider_orux.storage.destination import Folder
+from airflow_provider_orux.storage.recorded import recorded
 from airflow_provider_orux.storage.spool import DestinationError
 
 MANIFEST = "manifest.json"
@@ -30,6 +31,7 @@ _ORDER = (
     "dag_id", "run_id", "task_id", "map_index", "provider_version",
 )  # fmt: skip
 _OWN = ("schema_version", "requested", "returned", "missing", "artifacts", "saved_at")
+_INPUTS = ("prompt", "parameters")
 _IDENTITY = ("gateway", "host", "job_id", "fingerprint")
 
 
@@ -240,12 +242,16 @@ def compose(
     revised_prompts: Mapping[int, str],
     record_urls: bool,
 ) -> bytes:
-    """A manifest as the bytes of its file: always the same order of keys, and no secrets.
+    """A manifest as the bytes of its file: always the same order of keys, no secrets, and no bytes of inputs.
 
     :param artifacts: what was saved, by number from 1.
     :param returned: how many artifacts the job has.
     """
-    given = {k: v for k, v in provenance.items() if k not in _OWN}
+    given = {
+        k: recorded(v, links=record_urls) if k in _INPUTS else v
+        for k, v in provenance.items()
+        if k not in _OWN
+    }
     value: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     for key in (*(k for k in _ORDER if k in given), *sorted(k for k in given if k not in _ORDER)):
         value[key] = given[key]

@@ -214,8 +214,26 @@ def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag
     shown = at_api(*command(result, "imagine", "show"))
     assert "unreadable" in shown.out
     assert at_api(*command(result, "imagine", "settle", job_id="task_1")).status == 1
-    assert at_api(*command(result, "imagine", "discard")).status == 0
+    young = at_api("ledger", "discard", "--dag", dag_id, "--state", "all", "--yes")
+    assert young.status == 1
+    assert "kept: it is not readable and was written" in young.out
+    assert at_api(*command(result, "imagine", "discard")).status == 1
+    assert at_api("ledger", "discard", "--dag", dag_id, "--state", "all", "--yes", "--force").status == 0
     assert at_api(*command(result, "imagine", "show")).status == 1
+
+
+def test_an_unreadable_record_without_an_age_says_so(monkeypatch):
+    from airflow_provider_orux.cli.discard import _going, _lost, _under_way
+    from airflow_provider_orux.cli.instances import Entry, Instance
+
+    instance = Instance("d", "r", "t", facts={"state": "failed"})
+    entry = Entry(instance, None, "not ours")
+    assert _under_way(entry, None, {}, 1e9) is None
+    assert "its age is not known" in _going(entry)
+    assert "its age was not known" in _lost(entry)
+    old = Entry(instance, None, "not ours", updated=1e9 - 86_400)
+    assert _under_way(old, None, {}, 1e9) is None
+    assert _going(old) == "discard"
 
 
 def test_refusals_of_airflow_are_told_in_words(api, at_api, orux, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -61,10 +63,26 @@ def test_links_that_are_not_followed(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_message_shows_no_query_and_no_user() -> None:
-    assert (
-        shown("https://u:p@cdn.example.com:8443/a/b.png?sig=abc#x") == "https://cdn.example.com:8443/a/b.png"
-    )
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://u:p@cdn.example.com:8443/a/b.png?sig=abc#x", "https://cdn.example.com:8443/…/b.png"),
+        ("https://relay.example.com/v2/content/4fJ9sKq2LmT8", "https://relay.example.com/…"),
+        ("https://cdn.example.com/1.png", "https://cdn.example.com/…"),  # the name is all of it
+        ("https://cdn.example.com/f/0f9a1b2c3d4e5f60718293a4b5c6d7e8.png", "https://cdn.example.com/…"),
+        ("https://cdn.example.com/", "https://cdn.example.com"),
+        ("http://[::1", "a link that is no URL"),
+    ],
+)
+def test_a_message_shows_a_link_so_that_it_cannot_be_followed(url: str, told: str) -> None:
+    said = shown(url)
+    assert said.partition("…")[0] == told.partition("…")[0]
+    if "/…/" in told or "…" not in told:
+        assert said == told
+    else:
+        assert re.fullmatch(r"[0-9a-f]{8}", said.partition("…")[2])
+    for secret in ("u:p", "sig", "4fJ9sKq2LmT8", "1.png", "0f9a1b2c3d4e5f60"):
+        assert secret not in said
 
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:

@@ -1,0 +1,84 @@
+"""How a manifest records the inputs of a request: what they were, never what lets one in, and never their bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+
+from airflow_provider_orux.lifecycle.fingerprint import is_presigned
+from airflow_provider_orux.storage.address import digest_of, has_file_name
+
+# Inputs also stand in the middle of texts: prompts begin with the links of their reference pictures.
+_URL = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+_DATA_URL = re.compile(
+    r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?P<more>(?:;[\w=.+-]+)*),(?P<text>\S*)", re.IGNORECASE
+)
+_BYTES = re.compile(r"[A-Za-z0-9+/]{256,}={0,2}")
+"""Base64 without a prefix. Ids and digests are shorter, texts have spaces."""
+_KEYS = re.compile(
+    r"(access|auth|api|id)?[_-]?(token|key)|auth|authorization|secret|sig|signature|sas|hmac|hm|jwt|password|pwd",
+    re.IGNORECASE,
+)
+"""Query parameters that let one in, beside those of presigned URLs."""
+
+
+def recorded(value: Any, *, links: bool) -> Any:
+    """A JSON value as a manifest records it.
+
+    Bytes (``data:`` URLs, base64) become their SHA-256, media type and size. A link loses its user info always, and its
+    query when that is what lets one in.
+
+    :param links: False: links are kept out of manifests: they lose their query in any case, and their path when it may
+        be a token.
+    """
+    if isinstance(value, str):
+        if _BYTES.fullmatch(value):
+            return _bytes(value, "base64")
+        if value[:5].lower() == "data:":
+            value = "".join(value.split()) if "," in value[:1024] else value
+        if ":" not in value:
+            return value
+        value = _DATA_URL.sub(_data_url, value)
+        return _URL.sub(lambda found: _link(found[0], links=links), value)
+    if isinstance(value, Mapping):
+        return {k: recorded(v, links=links) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [recorded(v, links=links) for v in value]
+    return value
+
+
+def _data_url(found: re.Match[str]) -> str:
+    if ";base64" in found["more"].lower():
+        return _bytes(found["text"], found["type"].lower())
+    return _told(unquote_to_bytes(found["text"]), found["type"].lower())
+
+
+def _bytes(text: str, media_type: str) -> str:
+    try:
+        return _told(base64.b64decode(text, validate=True), media_type)
+    except binascii.Error:
+        return _told(text.encode(), f"broken {media_type}")
+
+
+def _told(content: bytes, media_type: str) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()} ({media_type}, {len(content)} bytes)"
+
+
+def _link(url: str, *, links: bool) -> str:
+    try:
+        parts = urlsplit(url)
+        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    except ValueError:
+        return "(a link that is no URL)"
+    host = parts.netloc.rpartition("@")[2]
+    bare = f"{parts.scheme}://{host}"
+    if not links and parts.path.strip("/") and not has_file_name(parts.path):
+        return f"{bare}/…{digest_of(parts.path)}"
+    if not links or is_presigned(names) or any(_KEYS.fullmatch(name) for name in names):
+        return bare + parts.path
+    return parts._replace(netloc=host).geturl()
