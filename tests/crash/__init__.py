@@ -8,7 +8,7 @@ its supervisor, as when a machine is lost) or holds it there until the test lets
 outside: faults of the sandbox, SIGKILL and SIGSTOP of Airflow's processes, clears through the REST API, and a proxy
 before the execution API that answers 404 or 503 for a while (``proxy.py``).
 
-A *cell* (``cells.py``) is one boundary: what it does to one DAG run, and what must come of it: charges at the sandbox,
+A *cell* (``cells/``) is one boundary: what it does to one DAG run, and what must come of it: charges at the sandbox,
 final state, artifacts that are saved and whole. Most cells run side by side against one Airflow, each with a sandbox
 and a connection of its own; those that kill a shared process run after them, one by one.
 

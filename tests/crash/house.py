@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +27,15 @@ from tests.crash.proxy import Proxy
 
 T = TypeVar("T")
 DAGS = Path(__file__).parent / "dags"
-DAG_IDS = ("crash_deferrable", "crash_worker", "crash_impatient", "crash_sync", "crash_chain")
+DAG_IDS = (
+    "crash_deferrable",
+    "crash_worker",
+    "crash_impatient",
+    "crash_sync",
+    "crash_image",
+    "crash_four_images",
+    "crash_chain",
+)
 PATIENCE = 180.0
 """Seconds for any wait: the machine may be busy."""
 MARK = "ORUX_CRASH_HOME"
@@ -38,8 +46,11 @@ SHORT_INTERVALS = {
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "4",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    # Its statements read before they write, which SQLite answers with "database is locked" when another process
+    # wrote in between; the scheduler ends by it. Nothing of these tests needs it.
+    "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "86400",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
@@ -152,8 +163,13 @@ class House:
     def prepare(self) -> None:
         """Start what Airflow stands on; SQLite needs nothing."""
 
-    def launch(self, part: str, *, name: str | None = None) -> None:
-        """Start a part. Log servers are left out: they would listen on all addresses."""
+    def launch(
+        self, part: str, *, name: str | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a part. Log servers are left out: they would listen on all addresses.
+
+        :param settings: environment variables of this process alone.
+        """
         name = name or part
         self._killed.discard(name)
         command = [sys.executable, "-m", "airflow", *part.split()]
@@ -162,12 +178,27 @@ class House:
         with (self.home / "log" / f"{name.replace(' ', '_')}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,
-                env=self.env,
+                env={**self.env, **(settings or {})},
                 cwd=self.home,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @contextlib.contextmanager
+    def patient_scheduler(self, seconds: float) -> Iterator[None]:
+        """A scheduler that gives a task without heartbeats up after so long, for a cell that runs alone.
+
+        With the short timeout of this house an API server that is started again comes back too late.
+        """
+        self.signal("scheduler", signal.SIGKILL)
+        timeout = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(int(seconds))}
+        self.launch("scheduler", settings=timeout)
+        try:
+            yield
+        finally:
+            self.signal("scheduler", signal.SIGKILL)
+            self.launch("scheduler")
 
     def family(self, name: str) -> list[psutil.Process]:
         """A part's process and all that come from it."""
@@ -266,7 +297,7 @@ class House:
         for name, process in list(self.processes.items()):
             if name not in self._killed and process.poll() is not None:
                 log = (self.home / "log" / f"{name.replace(' ', '_')}.log").read_text(errors="replace")
-                raise RuntimeError(f"{name} ended by itself:\n{log[-3000:]}")
+                raise RuntimeError(f"{name} ended by itself:\n{log[-1000:]}")
 
     def _healthy(self) -> bool:
         self.check()

@@ -110,8 +110,11 @@ class Proxy:
             response = await self._client.request(
                 scope["method"], raw + (f"?{query}" if query else ""), content=body, headers=headers
             )
-        except httpx.HTTPError as e:
-            await _answer(send, 502, [(b"content-type", b"text/plain")], f"{type(e).__name__}\n".encode())
+        except httpx.HTTPError:
+            # As the API server itself when it is away: no answer. (A 502 in plain text, as of an ingress, to the
+            # supervisor of a task ends the scheduler with Airflow 3.3.2 and LocalExecutor: the exception that it
+            # becomes cannot be unpickled.)
+            send.__self__.transport.abort()
             return
         kept = [(k.lower(), v) for k, v in response.headers.raw if k.lower() not in DROPPED]
         await _answer(send, response.status_code, kept, response.content)

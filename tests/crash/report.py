@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
+from airflow_provider_orux.models.errors import GATEWAY_TITLES
 from demo.airflow_home import ROOT
 from tests.crash.runner import Row
 
@@ -33,8 +35,10 @@ def summary(rows: Sequence[Row]) -> str:
     lost = sum(row.found.saved < row.cell.saved for row in rows)
     asked = sum(row.asked for row in rows)
     wrong = sum(not row.passed for row in rows)
+    gateways = Counter(GATEWAY_TITLES[row.cell.gateway] for row in rows)
+    where = ", ".join(f"{number} on {title}" for title, number in gateways.items())
     return (
-        f"{len(rows)} cells: {double} double charges, {lost} lost results, {wrong} not as expected; "
+        f"{len(rows)} cells ({where}): {double} double charges, {lost} lost results, {wrong} not as expected; "
         f"{len(rows) - asked} healed by themselves, in {asked} a person was asked."
     )
 

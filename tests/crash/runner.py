@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from tests.crash.cells import Cell
 from tests.crash.house import House, until
-from tests.crash.stage import Found, Stage
+from tests.crash.stage import PAYS_ANEW, Found, Stage
+
+ASKED = ("`ledger", PAYS_ANEW)
+"""How the note of what a person had to do begins."""
 
 
 @dataclass
@@ -24,7 +27,7 @@ class Row:
     @property
     def asked(self) -> bool:
         """Whether a person had to say what became of the submission."""
-        return any(note.startswith("`ledger") for note in self.found.notes)
+        return any(note.startswith(ASKED) for note in self.found.notes)
 
     @property
     def passed(self) -> bool:
@@ -37,7 +40,14 @@ def run_cell(house: House, cell: Cell) -> Row:
     stage: Stage | None = None
     try:
         stage = Stage(
-            house, cell.name, dag_id=cell.dag_id, settings=cell.settings, own_process=cell.own_process
+            house,
+            cell.name,
+            dag_id=cell.dag_id,
+            settings=cell.settings,
+            own_process=cell.own_process,
+            kind=cell.gateway,
+            extra=cell.extra,
+            conf=cell.conf,
         )
         cell.act(stage)
         found = stage.look()
@@ -61,7 +71,12 @@ def _compare(cell: Cell, found: Found) -> None:
         wanted, seen = getattr(cell, what), getattr(found, what)
         if wanted != seen:
             found.problems.append(f"{what}: {seen}, wanted {wanted}")
-    if not cell.decidable and not found.notes:
+    if cell.executions not in (None, found.executions):
+        found.problems.append(f"executions: {found.executions}, wanted {cell.executions}")
+    asked = any(note.startswith(ASKED) for note in found.notes)
+    if cell.decidable and asked:
+        found.problems.append("a person was asked, and Airflow could have gone on alone")
+    if not cell.decidable and not asked:
         found.problems.append("nobody was asked, and nobody can know")
 
 

@@ -10,22 +10,39 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import psutil
 from PIL import Image
 
-from airflow_provider_orux.sandbox import SANDBOX_KEY, SandboxServer
+from airflow_provider_orux.sandbox import SandboxServer
 from demo.airflow_home import ROOT
 from tests.crash.house import PATIENCE, House, T, free_port, until
 
-QUICK = {"queue_seconds": 0.1, "run_seconds": 0.4, "sync_seconds": 0.1, "picture_scale": 0.25}
+QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "picture_scale": 0.25}
+"""Jobs take longer than a scheduler's loop on a busy machine: one that hears of a deferral only after it has queued the
+resume takes that for a failure and uses a retry (Airflow 3.3.2), and the resume that a cell waits for never comes."""
 SLOW = {**QUICK, "run_seconds": 3600.0}
 """Jobs end when the test lets the sandbox's clock run."""
+PAYS_ANEW = "a clear that pays anew"
+"""Note: nobody can have the result any more, the error says so, and a person pays again, knowingly."""
 ENDED = {"success", "failed", "upstream_failed", "skipped"}
+
+ENDPOINTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "orux": {"pay": ("tasks.submit", "images.generate"), "poll": ("tasks.get",)},
+    "yescale": {
+        "pay": ("yescale.*.submit", "yescale.*.submit.*", "yescale.images.generate"),
+        "poll": ("yescale.*.fetch", "yescale.*.fetch.*", "yescale.mj.list"),
+    },
+    "opengpu_relay": {"pay": ("relay.submit.*",), "poll": ("relay.poll",)},
+}
+"""What the sandbox calls the paid requests and the polls of each gateway."""
+FAMILIES = {"yescale.mj": "mj", "yescale.media": "media", "yescale.kling": "kling-image"}
+"""YEScale has job families with addresses of their own; a job id of ours has the family before it."""
 
 
 @dataclass
@@ -42,9 +59,22 @@ class Found:
 
 
 class Gateway:
-    """The sandbox of a cell: in this process, or one of its own that can be killed."""
+    """The sandbox of a cell: in this process, or one of its own that can be killed.
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], *, own_process: bool):
+    :param name: whose wire is spoken with it.
+    :param extra: settings of the connection, beside the sandbox's own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        *,
+        own_process: bool,
+        name: str = "orux",
+        extra: Mapping[str, Any] | None = None,
+    ):
+        self.name = name
         self.settings = dict(settings)
         self._folder = folder
         self._server: SandboxServer | None = None
@@ -58,14 +88,10 @@ class Gateway:
             self._server.start()
             self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}"
-        self.connection = json.dumps(
-            {
-                "conn_type": "orux",
-                "host": self.url,
-                "password": SANDBOX_KEY,
-                "extra": {"allow_private_hosts": True},
-            }
-        )
+        mine = next(g for g in self.ask("GET", "gateways")["gateways"] if g["gateway"] == name)
+        self._key = str(mine["key"])
+        connection = mine["connection"]
+        self.connection = json.dumps({**connection, "extra": {**connection["extra"], **(extra or {})}})
 
     def start(self) -> None:
         """Start (again) the sandbox that is a process of its own; it knows all that it knew."""
@@ -116,8 +142,16 @@ class Gateway:
         answer.raise_for_status()
         return answer.json() if answer.content else True
 
+    def endpoints(self, name: str) -> tuple[str, ...]:
+        """What the sandbox calls ``pay`` and ``poll`` of this gateway; another name is its own."""
+        return ENDPOINTS[self.name].get(name, (name,))
+
     def fault(self, endpoint: str, *, times: int = 1, skip: int = 0, **then: Any) -> None:
-        self.ask("POST", "faults", {"endpoint": endpoint, "times": times, "skip": skip, "then": then})
+        """Order a fault for an endpoint, or for all that ``pay`` or ``poll`` stand for."""
+        orders = [
+            {"endpoint": e, "times": times, "skip": skip, "then": then} for e in self.endpoints(endpoint)
+        ]
+        self.ask("POST", "faults", orders)
 
     def clear_faults(self) -> None:
         self.ask("DELETE", "faults")
@@ -126,23 +160,40 @@ class Gateway:
         self.ask("POST", "clock", {"advance": 4000})
 
     def charges(self) -> list[dict[str, Any]]:
-        return list((self.ask("GET", "charges") or {"charges": []})["charges"])
+        """What was accepted and is, or will be, paid for: OpenGPU Relay charges when a job ends."""
+        listed = (self.ask("GET", "charges") or {"charges": []})["charges"]
+        return [c for c in listed if c["state"] != "not_charged"]
+
+    def handles(self) -> list[str]:
+        """The charged jobs as the provider names them."""
+        found = []
+        for charge in self.charges():
+            family = FAMILIES.get(".".join(charge["endpoint"].split(".")[:2]))
+            found.append(f"{family}:{charge['job_id']}" if family else str(charge["job_id"]))
+        return found
 
     def requests(self, endpoint: str) -> list[dict[str, Any]]:
-        return list((self.ask("GET", f"requests?endpoint={endpoint}") or {"requests": []})["requests"])
+        """What came to an endpoint, or to all that ``pay`` or ``poll`` stand for."""
+        seen = (self.ask("GET", "requests?limit=2000") or {"requests": []})["requests"]
+        names = self.endpoints(endpoint)
+        return [r for r in seen if any(fnmatchcase(str(r["endpoint"]), n) for n in names)]
 
     def posts(self) -> int:
-        seen = len(self.requests("tasks.submit")) + len(self.requests("images.generate"))
-        return self._posts_before + seen
+        return self._posts_before + len(self.requests("pay"))
 
     def key(self, *, disabled: bool) -> None:
-        self.ask("POST", "accounts", {"key": SANDBOX_KEY, "disabled": disabled})
+        self.ask("POST", "accounts", {"key": self._key, "disabled": disabled})
 
 
 class Stage:
     """One DAG run before one sandbox.
 
     :param name: of the cell; also the run id and the connection id.
+    :param gateway: a sandbox that is there already.
+    :param conn_id: a connection that is there already.
+    :param kind: the gateway whose wire the sandbox speaks with it.
+    :param extra: settings of the connection, beside the sandbox's own.
+    :param conf: of the run, beside what every run has.
     """
 
     def __init__(
@@ -155,6 +206,10 @@ class Stage:
         own_process: bool = False,
         task_id: str = "pay",
         gateway: Gateway | None = None,
+        conn_id: str | None = None,
+        kind: str = "orux",
+        extra: Mapping[str, Any] | None = None,
+        conf: Mapping[str, Any] | None = None,
     ) -> None:
         self.house = house
         self.name = name
@@ -165,11 +220,33 @@ class Stage:
             house.home / f"sandbox_{name}",
             settings,
             own_process=own_process,
+            name=kind,
+            extra=extra,
         )
+        self.conn_id = conn_id or name
+        self.conf = dict(conf or {})
+        self.others: list[Stage] = []
         self.found = Found()
         self.plan: list[dict[str, str]] = []
         self.out = house.home / "out" / name
-        house.connect(name, self.gateway.connection)
+        if conn_id is None:
+            house.connect(name, self.gateway.connection)
+
+    def more_runs(self, number: int) -> Sequence[Stage]:
+        """As many other runs of the same DAG at the same gateway; :meth:`look` counts them in."""
+        self.others = [
+            Stage(
+                self.house,
+                f"{self.name}_{n}",
+                dag_id=self.dag_id,
+                task_id=self.task_id,
+                gateway=self.gateway,
+                conn_id=self.conn_id,
+                conf=self.conf,
+            )
+            for n in range(2, number + 2)
+        ]
+        return self.others
 
     def until(
         self, look: Callable[[], T | None], what: str, *, pause: float = 0.7, patience: float = PATIENCE
@@ -205,7 +282,7 @@ class Stage:
             json={
                 "dag_run_id": self.run_id,
                 "logical_date": None,
-                "conf": {"conn_id": self.name, "save_to": f"file://{self.out}", **conf},
+                "conf": {"conn_id": self.conn_id, "save_to": f"file://{self.out}", **self.conf, **conf},
             },
         )
 
@@ -248,6 +325,19 @@ class Stage:
             },
         )
 
+    def clear_all(self) -> None:
+        """A person clears this run and the others in one go: one call of the REST API."""
+        runs = [self, *self.others]
+        self.house.api(
+            "POST",
+            f"/dags/{self.dag_id}/clearDagRuns",
+            json={
+                "dry_run": False,
+                "only_failed": True,
+                "dag_runs": [{"dag_id": r.dag_id, "dag_run_id": r.run_id} for r in runs],
+            },
+        )
+
     def settle(self, *, discard: bool = False) -> None:
         """A person does what the error says: the very command that it names, with what the gateway shows."""
         verb = "discard" if discard else "settle"
@@ -262,18 +352,29 @@ class Stage:
         elif "--url" in words:
             jobs = (self.gateway.ask("GET", "jobs") or {"jobs": []})["jobs"]
             words[words.index("--url") + 1] = jobs[0]["urls"][0]
+        elif (handle := self.gateway.handles()[0]) != (shown := str(self.gateway.charges()[0]["job_id"])):
+            # The gateway knows nothing of our families: the id that it shows is refused, and the words say what to do.
+            words[words.index("--job-id") + 1] = shown
+            refusal = self._command(words)
+            family = handle.partition(":")[0]
+            if not refusal.returncode or "it has the form family:id" not in _said(refusal):
+                self.found.problems.append(f"{shlex.join(words)}: no word of {family}: {_said(refusal)}")
+            words[words.index("--job-id") + 1] = handle
         else:
-            words[words.index("--job-id") + 1] = self.gateway.charges()[0]["job_id"]
-        done = subprocess.run(
+            words[words.index("--job-id") + 1] = shown
+        done = self._command(words)
+        if done.returncode:
+            raise RuntimeError(f"{shlex.join(words)}: {_said(done)}")
+        self.found.notes.append(f"`ledger {verb}`, clear")
+
+    def _command(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, "-m", *words],
             env={**self.house.env, "AIRFLOW__API__BASE_URL": self.house.url},
             cwd=self.house.home,
             capture_output=True,
             text=True,
         )
-        if done.returncode:
-            raise RuntimeError(f"{shlex.join(words)}: {done.stdout[-1500:]}\n{done.stderr[-3000:]}")
-        self.found.notes.append(f"`ledger {verb}`, clear")
 
     # -- what happened inside ---------------------------------------------------------------------------------
     def trace(self) -> list[dict[str, Any]]:
@@ -321,12 +422,28 @@ class Stage:
         found.charges = len(self.gateway.charges())
         found.posts = self.gateway.posts()
         found.state = str(self.task().get("state"))
-        found.executions = sum(n["point"] == "at_execute" for n in self.trace())
+        saved = self._look_at_run(found)
+        for other in self.others:
+            saved += other._look_at_run(found)
+            if (state := str(other.task().get("state"))) != found.state:
+                found.problems.append(f"{other.name} is {state}")
+        if len(set(saved)) != len(saved):
+            found.problems.append(f"two runs saved the same job: {saved}")
+        if leaks := (self.gateway.ask("GET", "leaks") or {"leaks": []})["leaks"]:
+            found.problems.append(f"the key went elsewhere: {leaks}")
+        return found
+
+    def _look_at_run(self, found: Found) -> list[str]:
+        """Add what this run executed and saved; the jobs of its manifests."""
+        found.executions += sum(n["point"] == "at_execute" for n in self.trace())
         for number, order in enumerate(self.plan):
             if not (self.house.home / "plan" / f"{self.run_id}.{number}.used").exists():
                 found.problems.append(f"it never came to {order['point']}: nothing was shown")
+        handles = self.gateway.handles()
+        saved = []
         for manifest in sorted(self.out.glob("*/manifest.json")):
             value = json.loads(manifest.read_text())
+            saved.append(str(value["job_id"]))
             for entry in value["artifacts"]:
                 path = manifest.parent / entry["name"]
                 if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
@@ -335,16 +452,17 @@ class Stage:
                 with Image.open(path) as image:
                     image.load()
                 found.saved += 1
-            if value["job_id"] not in {
-                c["job_id"] for c in self.gateway.charges()
-            } and not self.dag_id.endswith("sync"):
+            # A synchronous generation has no job at the gateway: its id is ours.
+            if value["job_id"] not in handles and not value["job_id"].startswith("gen-"):
                 found.problems.append(f"{value['job_id']} was saved, and never charged")
-        if leaks := (self.gateway.ask("GET", "leaks") or {"leaks": []})["leaks"]:
-            found.problems.append(f"the key went elsewhere: {leaks}")
-        return found
+        return saved
 
     def close(self) -> None:
         self.gateway.stop()
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    return f"{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
 
 
 def stop_worker(note: Mapping[str, Any]) -> None:

@@ -45,6 +45,16 @@ with dag("crash_sync"):
         task_id="pay", model="gpt-image-2", prompt=PROMPT, deferrable=False, **PAID, **RETRY
     )
 
+with dag("crash_image"):
+    OruxGenerateImageOperator(
+        task_id="pay", model="{{ dag_run.conf['model'] }}", prompt=PROMPT, **PAID, **RETRY
+    )
+
+with dag("crash_four_images"):
+    OruxGenerateImageOperator(
+        task_id="pay", model="kling-image", prompt=PROMPT, options={"n": 4}, **PAID, **RETRY
+    )
+
 with dag("crash_chain"):
     submit = OruxImagineOperator(task_id="pay", prompt=PROMPT, wait_for_completion=False, **PAID, **RETRY)
     ready = OruxJobSensor(

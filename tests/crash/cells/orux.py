@@ -1,13 +1,13 @@
-"""The cells: what is done to a run at one boundary, and what must come of it."""
+"""The cells on Orux AI, and those of Airflow's own parts."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
+from tests.crash.cells.registry import GRID, ask_a_person, cell, dies_at
 from tests.crash.stage import (
     QUICK,
     SLOW,
@@ -19,81 +19,13 @@ from tests.crash.stage import (
     thaw,
 )
 
-Act = Callable[[Stage], None]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One boundary.
-
-    :param what: what is done, for the table.
-    :param charges: that the sandbox must have counted in the end.
-    :param posts: paid requests that it must have seen.
-    :param state: of the paid task in the end.
-    :param saved: artifacts that must lie there, whole.
-    :param decidable: whether Airflow can go on by itself; otherwise a person is asked, and then it must.
-    :param alone: it kills what others need: it runs by itself.
-    """
-
-    name: str
-    part: str
-    what: str
-    act: Act
-    charges: int = 1
-    posts: int = 1
-    state: str = "success"
-    saved: int = 1
-    decidable: bool = True
-    short: bool = False
-    alone: bool = False
-    dag_id: str = "crash_deferrable"
-    settings: Mapping[str, Any] = field(default_factory=lambda: QUICK)
-    own_process: bool = False
-
-
-CELLS: list[Cell] = []
-
-
-def cell(part: str, what: str, **expected: Any) -> Callable[[Act], Act]:
-    def register(act: Act) -> Act:
-        CELLS.append(Cell(name=act.__name__, part=part, what=what, act=act, **expected))
-        return act
-
-    return register
-
-
-GRID = {**QUICK, "grid": "four"}
-
 # ---------------------------------------------------------------------------------------------------------------
 PART = "A worker dies while it submits"
-
-
-def dies_at(point: str, how: str = "kill_worker") -> Act:
-    def act(stage: Stage) -> None:
-        stage.start((point, how))
-        stage.wait_run()
-
-    return act
 
 
 @cell(PART, "before the intent is written; worker and supervisor killed")
 def before_intent(stage: Stage) -> None:
     dies_at("before_intent")(stage)
-
-
-def ask_a_person(stage: Stage, *, charged: bool = True) -> None:
-    """The ambiguous end: a failed task with the right words, then what they say, and a clear."""
-    stage.wait_state("failed")
-    stage.wait_run()
-    if (posts := stage.gateway.posts()) != charged:
-        stage.found.problems.append(f"{posts} paid requests before a person was asked")
-    stage.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
-    if charged:
-        stage.settle()
-    else:
-        stage.settle(discard=True)
-    stage.clear()
-    stage.wait_run()
 
 
 @cell(
@@ -113,7 +45,7 @@ def after_intent(stage: Stage) -> None:
     short=True,
 )
 def post_accepted(stage: Stage) -> None:
-    stage.gateway.fault("tasks.submit", delay=600, when="after")
+    stage.gateway.fault("pay", delay=600, when="after")
     stage.start()
     note = stage.wait_point("before_post")
     stage.wait_charge()
@@ -153,7 +85,7 @@ def before_defer_worker(stage: Stage) -> None:
 def waiting_in_worker(stage: Stage) -> None:
     stage.start()
     note = stage.wait_point("after_submitted")
-    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.until(lambda: stage.gateway.requests("poll"), "a poll")
     kill_task(note)
     stage.wait_point("at_execute", nth=2)
     stage.gateway.let_jobs_end()
@@ -162,7 +94,7 @@ def waiting_in_worker(stage: Stage) -> None:
 
 @cell(PART, "the connection is cut after the gateway accepted; nobody dies", decidable=False)
 def answer_cut(stage: Stage) -> None:
-    stage.gateway.fault("tasks.submit", cut="after")
+    stage.gateway.fault("pay", cut="after")
     stage.start()
     ask_a_person(stage)
 
@@ -334,7 +266,7 @@ def record_hidden(stage: Stage) -> None:
     decidable=False,
 )
 def record_hidden_from_clear(stage: Stage) -> None:
-    stage.gateway.fault("tasks.submit", cut="after")
+    stage.gateway.fault("pay", cut="after")
     stage.start(("at_execute", "pass"), ("at_execute", "hold"))
     stage.wait_state("failed")
     stage.wait_run()
@@ -381,7 +313,7 @@ def defer_refused_for_good(stage: Stage) -> None:
 def heartbeat_404(stage: Stage) -> None:
     stage.start()
     note = stage.wait_point("after_submitted")
-    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.until(lambda: stage.gateway.requests("poll"), "a poll")
     words = b'{"detail": {"reason": "not_found", "message": "Task Instance not found"}}'
     stage.house.proxy.answer(404, path=f"/task-instances/{note['ti']}/heartbeat", times=1, words=words)
     stage.until(lambda: gone(note["pid"]), "the end of the task")
@@ -417,7 +349,7 @@ def cleared_after_intent(stage: Stage) -> None:
 
 @cell(PART, "while it runs, in the POST", decidable=False)
 def cleared_in_post(stage: Stage) -> None:
-    stage.gateway.fault("tasks.submit", delay=600, when="after")
+    stage.gateway.fault("pay", delay=600, when="after")
     stage.start()
     stage.wait_point("before_post")
     stage.wait_charge()
@@ -499,6 +431,36 @@ def cleared_after_401(stage: Stage) -> None:
     stage.wait_run()
 
 
+@cell(
+    PART,
+    "six runs after 401s: the key was disabled while all their jobs ran, then set right; all are cleared by one call "
+    "(clearDagRuns)",
+    dag_id="crash_impatient",
+    settings={**SLOW, "max_concurrency": 0},
+    charges=6,
+    posts=6,
+    saved=6,
+    executions=12,
+)
+def bulk_cleared_after_401(stage: Stage) -> None:
+    runs = [stage, *stage.more_runs(5)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.wait_state("deferred")
+    stage.gateway.key(disabled=True)
+    for run in runs:
+        run.wait_state("failed")
+        run.wait_run()
+        run.says("AuthenticationError")
+        stage.found.problems += run.found.problems if run is not stage else []
+    stage.gateway.key(disabled=False)
+    stage.gateway.let_jobs_end()
+    stage.clear_all()
+    for run in runs:
+        run.wait_run()
+
+
 # ---------------------------------------------------------------------------------------------------------------
 PART = "The gateway dies"
 
@@ -509,7 +471,7 @@ PART = "The gateway dies"
 def gateway_killed_running(stage: Stage) -> None:
     stage.start()
     stage.wait_state("deferred")
-    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.until(lambda: stage.gateway.requests("poll"), "a poll")
     stage.gateway.kill()
     stage.gateway.start()
     stage.wait_run()
@@ -517,7 +479,7 @@ def gateway_killed_running(stage: Stage) -> None:
 
 @cell(PART, "killed after it accepted, before it answered; started again", own_process=True, decidable=False)
 def gateway_killed_answering(stage: Stage) -> None:
-    stage.gateway.fault("tasks.submit", delay=600, when="after")
+    stage.gateway.fault("pay", delay=600, when="after")
     stage.start()
     stage.wait_charge()
     stage.gateway.kill()
@@ -551,7 +513,7 @@ def sync_saving(stage: Stage) -> None:
 
 
 def lose_synchronous_answer(stage: Stage) -> None:
-    stage.gateway.fault("images.generate", delay=600, when="after")
+    stage.gateway.fault("pay", delay=600, when="after")
     stage.start()
     note = stage.wait_point("before_post")
     stage.wait_charge()
@@ -626,7 +588,7 @@ PART = "A shared part of Airflow dies"
 def triggerer_killed(stage: Stage) -> None:
     stage.start()
     stage.wait_state("deferred")
-    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.until(lambda: stage.gateway.requests("poll"), "a poll")
     stage.house.signal("triggerer", signal.SIGKILL)
     stage.gateway.let_jobs_end()
     stage.house.launch("triggerer")
@@ -638,13 +600,11 @@ def taken_over(stage: Stage) -> None:
     house = stage.house
     stage.start()
     stage.wait_state("deferred")
-    stage.until(lambda: stage.gateway.requests("tasks.get"), "a poll")
+    stage.until(lambda: stage.gateway.requests("poll"), "a poll")
     house.signal("triggerer", signal.SIGSTOP)
-    polls = len(stage.gateway.requests("tasks.get"))
+    polls = len(stage.gateway.requests("poll"))
     house.launch("triggerer", name="second")
-    stage.until(
-        lambda: len(stage.gateway.requests("tasks.get")) > polls + 1, "a poll of the second triggerer"
-    )
+    stage.until(lambda: len(stage.gateway.requests("poll")) > polls + 1, "a poll of the second triggerer")
     house.signal("triggerer", signal.SIGCONT)
     stage.gateway.let_jobs_end()
     stage.wait_run()
@@ -716,17 +676,41 @@ def scheduler_killed_submitting(stage: Stage) -> None:
 
 @cell(
     PART,
-    "API server killed while the job id is to be written, started again (away for longer than the heartbeat timeout, a "
-    "person is asked)",
+    "API server killed while the job id is to be written, started again at once: the worker waits and writes it",
     alone=True,
+    executions=1,
 )
 def api_server_killed(stage: Stage) -> None:
-    stage.start(("before_submitted", "hold"))
-    stage.wait_point("before_submitted")
-    stage.house.signal("api-server", signal.SIGKILL)
-    stage.release()
-    stage.house.launch("api-server")
-    stage.until(lambda: stage.house.healthy("metadatabase"), "the API server")
-    if stage.wait_run() == "failed":
-        # On a slow machine it is away for so long that the task is given up, and the retry finds the intent.
-        ask_a_person(stage)
+    house = stage.house
+    with house.patient_scheduler(180):
+        stage.start(("before_submitted", "hold"))
+        stage.wait_point("before_submitted")
+        house.signal("api-server", signal.SIGKILL)
+        stage.release()
+        house.launch("api-server")
+        stage.until(lambda: house.healthy("metadatabase"), "the API server")
+        stage.wait_run()
+
+
+@cell(
+    PART,
+    "API server killed while the job id is to be written, and away for longer than a worker waits (60 s)",
+    alone=True,
+    decidable=False,
+)
+def api_server_away_for_long(stage: Stage) -> None:
+    house = stage.house
+    with house.patient_scheduler(180):
+        stage.start(("before_submitted", "hold"))
+        stage.wait_point("before_submitted")
+        house.signal("api-server", signal.SIGKILL)
+        stage.release()
+        stage.until(lambda: "is NOT lost" in stage.log(), "the worker to give the ledger up")
+        house.launch("api-server")
+        stage.until(lambda: house.healthy("metadatabase"), "the API server")
+        stage.wait_state("failed")
+        stage.wait_run()
+        stage.says("LedgerError", f"--job-id {stage.gateway.charges()[0]['job_id']}")
+        stage.settle()
+        stage.clear()
+        stage.wait_run()

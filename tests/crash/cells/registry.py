@@ -1,0 +1,85 @@
+"""What a cell is, the list of all, and the acts that cells of several gateways share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.crash.stage import QUICK, Stage
+
+Act = Callable[[Stage], None]
+GRID = {**QUICK, "grid": "four"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One boundary.
+
+    :param what: what is done, for the table.
+    :param charges: that the sandbox must have counted in the end.
+    :param posts: paid requests that it must have seen.
+    :param state: of the paid task in the end.
+    :param saved: artifacts that must lie there, whole.
+    :param executions: times that Airflow must have started the task; None: as it comes.
+    :param decidable: whether Airflow can go on by itself; otherwise a person is asked, and then it must.
+    :param alone: it kills what others need: it runs by itself.
+    :param gateway: whose wire the sandbox speaks with it.
+    :param extra: settings of the connection, beside the sandbox's own.
+    :param conf: of the run, beside what every run has.
+    """
+
+    name: str
+    part: str
+    what: str
+    act: Act
+    charges: int = 1
+    posts: int = 1
+    state: str = "success"
+    saved: int = 1
+    executions: int | None = None
+    decidable: bool = True
+    short: bool = False
+    alone: bool = False
+    dag_id: str = "crash_deferrable"
+    settings: Mapping[str, Any] = field(default_factory=lambda: QUICK)
+    own_process: bool = False
+    gateway: str = "orux"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    conf: Mapping[str, Any] = field(default_factory=dict)
+
+
+CELLS: list[Cell] = []
+
+
+def cell(part: str, what: str, **expected: Any) -> Callable[[Act], Act]:
+    """Register a cell under the name of its act."""
+
+    def register(act: Act) -> Act:
+        CELLS.append(Cell(name=act.__name__, part=part, what=what, act=act, **expected))
+        return act
+
+    return register
+
+
+def dies_at(point: str, how: str = "kill_worker") -> Act:
+    def act(stage: Stage) -> None:
+        stage.start((point, how))
+        stage.wait_run()
+
+    return act
+
+
+def ask_a_person(stage: Stage, *, charged: bool = True) -> None:
+    """The ambiguous end: a failed task with the right words, then what they say, and a clear."""
+    stage.wait_state("failed")
+    stage.wait_run()
+    if (posts := stage.gateway.posts()) != charged:
+        stage.found.problems.append(f"{posts} paid requests before a person was asked")
+    stage.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
+    if charged:
+        stage.settle()
+    else:
+        stage.settle(discard=True)
+    stage.clear()
+    stage.wait_run()
