@@ -63,13 +63,14 @@ ui: venv  ## a standalone Airflow with the example DAGs and the sandbox, on loop
 
 $(VENV)/.bench: $(VENV)/.complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/bench-s3 -r benchmarks/s3.txt
 	@touch $@
 
 bench: $(VENV)/.bench  ## short benchmarks
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: $(VENV)/.bench  ## all benchmarks, five repeats
-	$(BIN)/python -m benchmarks --full
+bench-full: $(VENV)/.bench  ## all benchmarks, a good hour (ARGS="--repeats 5": five); writes docs/benchmarks/
+	$(BIN)/python -m benchmarks --full $(ARGS)
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build docs/_build .pytest_cache .mypy_cache .ruff_cache

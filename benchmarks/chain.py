@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.progress import say
 from benchmarks.results import Results, median_of
 from benchmarks.triggerer import postgres
 
@@ -132,8 +133,8 @@ def measure(results: Results, *, repeats: int) -> None:
                 for form in FORMS:
                     result = _one(database, form, airflow, parts)
                     if repeat:  # the first of each warms Airflow up
-                        results.add("chain", {"name": form}, result)
-                        print(f"  {form}: {result}", flush=True)
+                        results.add("chain", {"name": form}, result, part="chain")
+                        say(f"chain: {form}: {result}")
         finally:
             for process in parts:
                 _end(process)

@@ -18,8 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.gateway import ends_at, job_id
+from benchmarks.loopwatch import LoopWatch
 
-LOOP_STEP = 0.1
+TAKEN_UP = 50
+"""Triggers that are started at a time, with a look at the sockets in between: as many as the triggerer does."""
 
 
 def durations(spec: dict[str, Any], count: int, seed: int) -> list[float]:
@@ -82,23 +84,9 @@ def factory(order: dict[str, Any]) -> Callable[[str], Any]:
             conn_id="b_openai", batch_id=job, poll_interval=5.0, timeout=7200
         )
     if subject == "sleep":
-        from airflow.triggers.base import BaseTrigger, TriggerEvent
+        from benchmarks.sleeping import SleepingTrigger
 
-        class Sleeping(BaseTrigger):
-            """Waits and fires: what Airflow's own machinery costs here."""
-
-            def __init__(self, job: str) -> None:
-                super().__init__()
-                self.job = job
-
-            def serialize(self) -> Any:
-                return ("x", {})
-
-            async def run(self) -> Any:
-                await asyncio.sleep(max(0.0, ends_at(self.job) - time.time()))
-                yield TriggerEvent(True)
-
-        return Sleeping
+        return SleepingTrigger
     raise ValueError(subject)
 
 
@@ -114,6 +102,7 @@ def memory() -> int:
 
 
 async def measure(order: dict[str, Any]) -> dict[str, Any]:
+    watch = LoopWatch()
     make = factory(order)
     count, spec = order["jobs"], order["durations"]
     if order.get("learn"):
@@ -127,16 +116,16 @@ async def measure(order: dict[str, Any]) -> dict[str, Any]:
                 book.of(key).saw(after=max(0.0, found - 5), before=found)
     # One job first: imports, certificates and the connection's look-up are not what a poll costs.
     await fire(make(job_id(time.time() - 60, 1.0, 99999)), [])
+    takes = durations(spec, count, order["seed"])
     gc.collect()
-    blocked: list[float] = []
-    watch = asyncio.create_task(watch_loop(blocked))
+    if order.get("wait"):
+        print("READY", flush=True)
+        sys.stdin.readline()
+    watch.restart()
     before_memory, before = memory(), cpu()
     began = time.time()
     spread = order.get("spread", 0.0)
-    jobs = [
-        job_id(began + spread * i / count, seconds, i)
-        for i, seconds in enumerate(durations(spec, count, order["seed"]))
-    ]
+    jobs = [job_id(began + spread * i / count, seconds, i) for i, seconds in enumerate(takes)]
     storm = order.get("storm")
     storm_over = 0.0
     if storm:
@@ -146,14 +135,18 @@ async def measure(order: dict[str, Any]) -> dict[str, Any]:
         orders = {"kind": storm["kind"], "from": began + storm["after"], "until": storm_over}
         await asyncio.to_thread(Loopback(order["port"], order["ca"], 0).control, "set", storm=orders)
     fired: list[tuple[float, float]] = []
-    tasks = [asyncio.create_task(fire(make(job), fired)) for job in jobs]
+    tasks = []
+    for number, job in enumerate(jobs):
+        tasks.append(asyncio.create_task(fire(make(job), fired)))
+        if number % TAKEN_UP == 0:
+            await asyncio.sleep(0)
     limit = order.get("limit", 600)
     await asyncio.sleep(1.5)
     full_memory = memory()
     done, pending = await asyncio.wait(tasks, timeout=limit)
     wall = time.time() - began
     used = cpu() - before
-    watch.cancel()
+    blocks = watch.result()
     for task in pending:
         task.cancel()
     errors = [str(t.exception()) for t in done if t.exception() is not None]
@@ -171,7 +164,7 @@ async def measure(order: dict[str, Any]) -> dict[str, Any]:
     return {
         "finished": len(lags), "lost": count - len(lags), "events": kinds, "wall": wall, "cpu": used,
         "cpu_per_job_ms": used / max(len(lags), 1) * 1000, "lag_p50": at(0.5), "lag_p95": at(0.95), "lag_max": at(1.0),
-        "memory_per_trigger": (full_memory - before_memory) / count, "blocked_max": max(blocked, default=0.0),
+        "memory_per_trigger": (full_memory - before_memory) / count, **blocks,
         "errors": errors[:3], "recovery_p50": recoveries[len(recoveries) // 2] if recoveries else None,
         "recovery_max": recoveries[-1] if recoveries else None,
     }  # fmt: skip
@@ -195,16 +188,6 @@ async def fire(trigger: Any, fired: list[tuple[float, float]]) -> str:
         fired.append((time.time(), ends_at(job)))
         return kind
     raise RuntimeError("no event")
-
-
-async def watch_loop(blocked: list[float]) -> None:
-    """How long the event loop did not get to anything else."""
-    while True:
-        before = time.perf_counter()
-        await asyncio.sleep(LOOP_STEP)
-        blocked.append(time.perf_counter() - before - LOOP_STEP)
-        if len(blocked) > 1000:
-            blocked[:] = [max(blocked)]
 
 
 def main() -> None:

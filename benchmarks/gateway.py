@@ -19,6 +19,8 @@ from typing import Any
 
 ID = re.compile(rb"(\d{13})(\d{7})(\d{5})")
 ENDED = b"https://cdn.example/"
+INLINE = b"A" * (20 * 1024 * 1024)
+"""A picture inside an answer."""
 
 
 def job_id(start: float, duration: float, number: int) -> str:
@@ -127,10 +129,11 @@ class Gateway(asyncio.Protocol):
         counts.jobs += 1
         raw = found[0]
         ended = self.left(raw, now) <= 0
+        big = ended and bool(counts.big_every) and int(found[3]) % counts.big_every == 0
         if target.startswith(b"/api/v1/tasks/"):
-            if ended and counts.big_every and int(found[3]) % counts.big_every == 0:
-                self.answer(b'{"task_id":"%b","status":"SUCCESS","result_urls":["data:image/png;base64,' % raw
-                            + b"A" * (20 * 1024 * 1024) + b'"]}')  # fmt: skip
+            if big:
+                head = b'{"task_id":"%b","status":"SUCCESS","result_urls":["data:image/png;base64,' % raw
+                self.answer(head + INLINE + b'"]}')
                 return
             state = b'"SUCCESS","result_urls":["%b%b.png"]' % (ENDED, raw) if ended else b'"RUNNING"'
             times = b',"submit_time":"%b"' % _iso(int(found[1]) / 1000)
@@ -140,6 +143,10 @@ class Gateway(asyncio.Protocol):
         elif target.startswith(b"/mj/"):
             self.answer(self.midjourney(raw, now))
         elif target.startswith(b"/v2/tasks/"):
+            if big:
+                head = b'{"task_id":"direct:%b","status":"completed","result":{"data":[{"b64_json":"' % raw
+                self.answer(head + INLINE + b'"}]}}')
+                return
             result = b'"completed","result":{"urls":["%b%b.png"]}' % (ENDED, raw) if ended else b'"running"'
             self.answer(b'{"task_id":"direct:%b","status":%b}' % (raw, result))
         elif target.startswith(b"/v1/batches/"):

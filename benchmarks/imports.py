@@ -84,7 +84,7 @@ def measure(results: Results, *, repeats: int) -> None:
             for name, code in jobs:
                 milliseconds = _run(code)
                 if repeat:
-                    results.add("imports", {"name": name}, {"ms": milliseconds})
+                    results.add("imports", {"name": name}, {"ms": milliseconds}, part="imports")
 
 
 def report(results: Results) -> str:

@@ -6,11 +6,10 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chain, imports, polling, saving, schedules, storms, triggerer
+from benchmarks import chain, imports, polling, saving, schedules, storms, triggerer, wanted
 from benchmarks.results import Results, median_of, range_of
 
 PACKAGES = (
@@ -68,13 +67,20 @@ def write(results: Results, folder: Path, *, name: str) -> Path:
         "",
         f"- {machine()}",
         f"- {versions()}",
-        f"- {time.strftime('%Y-%m-%d')}; load of the machine when this was written: {os.getloadavg()[1]:.1f}",
+        f"- measured {days(results)}",
         f"- runs by row: {runs(results)}",
         "",
     ]  # fmt: skip
     note = Path(__file__).with_name("notes.md")
-    if name == "index":
-        lines += [note.read_text().strip(), ""]
+    if name == "index" and (table := wanted.report(results)):
+        lines += [
+            "## What is wanted, and what was reached",
+            "",
+            table,
+            "",
+            wanted.fill(note.read_text(), results).strip(),
+            "",
+        ]
     for title, section in SECTIONS:
         text = section(results)
         if text:
@@ -90,6 +96,7 @@ def runs(results: Results) -> str:
     counts = []
     for measurement in (
         "polling",
+        "account",
         "transports",
         "schedules",
         "triggerer",
@@ -101,7 +108,13 @@ def runs(results: Results) -> str:
         sizes = {len(row["runs"]) for row in results.of(measurement)}
         if sizes:
             counts.append(f"{measurement} {min(sizes)}" + (f"–{max(sizes)}" if len(sizes) > 1 else ""))
-    return ", ".join(counts)
+    return ", ".join(counts) + " (a column says it where it differs by row)"
+
+
+def days(results: Results) -> str:
+    """When the runs were made."""
+    found = sorted({run["on"] for rows in results.all().values() for row in rows for run in row["runs"]})
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}" if found else "never"
 
 
 def draw(results: Results, folder: Path) -> list[tuple[str, str, str]]:

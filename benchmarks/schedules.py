@@ -89,7 +89,7 @@ def measure(results: Results, *, repeats: int, jobs: int = 3000) -> None:
         for name, (schedule, learns, exact) in SCHEDULES.items():
             for repeat in range(repeats):
                 values = simulate(schedule, draw, learns=learns, exact=exact, jobs=jobs, seed=repeat)
-                results.add("schedules", {"what": what, "name": name}, values)
+                results.add("schedules", {"what": what, "name": name}, values, part="schedules")
 
 
 def report(results: Results) -> str:

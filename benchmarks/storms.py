@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import random
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.loopback import gateway
+from benchmarks.progress import say
 from benchmarks.results import Results, median_of
-from benchmarks.subject import TITLES, finish, start
+from benchmarks.subject import TITLES, finish, go, start
 
 KINDS = {
     "429": "429 without Retry-After",
@@ -20,35 +23,39 @@ KINDS = {
 
 
 def measure(
-    results: Results, *, jobs: int, seconds: float, subjects: tuple[str, ...], repeats: int = 1
+    results: Results,
+    *,
+    jobs: int,
+    seconds: float,
+    groups: Sequence[Sequence[str]],
+    repeats: int = 1,
+    part: str = "storms",
 ) -> None:
-    """Each subject through each storm; the storms of one subject at the same time, each with a gateway of its own."""
-    orders = [(subject, repeat) for subject in subjects for repeat in range(repeats)]
-    random.Random(time.time()).shuffle(orders)
-    for subject, repeat in orders:
-        with tempfile.TemporaryDirectory() as folder:
+    """Each subject through each storm; a group of subjects and all its storms at the same time, each with a gateway of
+    its own.
+    """
+    orders = [
+        (group, repeat) for repeat in range(repeats) for group in random.sample(list(groups), len(groups))
+    ]
+    for group, repeat in orders:
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
             running = []
-            for kind in KINDS:
-                context = gateway(Path(folder))
-                loopback = context.__enter__()
+            for subject, kind in itertools.product(group, KINDS):
+                loopback = stack.enter_context(gateway(Path(folder)))
                 order = {
                     "port": loopback.port, "ca": loopback.ca, "subject": subject, "jobs": jobs, "seed": repeat,
-                    "durations": {"median": seconds * 0.8, "sigma": 0.3},
+                    "durations": {"median": seconds * 0.8, "sigma": 0.3}, "wait": True,
                     "storm": {"kind": kind, "after": 5.0, "seconds": seconds}, "limit": 4 * seconds + 30,
                 }  # fmt: skip
-                running.append((kind, context, loopback, start("benchmarks.client", order)))
-            for kind, context, loopback, process in running:
+                running.append((subject, kind, loopback, start("benchmarks.client", order)))
+            go([process for *_, process in running])
+            for subject, kind, loopback, process in running:
                 result = finish(process)
                 counts = loopback.control()
-                context.__exit__(None, None, None)
                 result |= {"storm_requests": counts["storm_requests"], "requests": counts["requests"]}
-                results.add(
-                    "storms", {"name": subject, "kind": kind, "jobs": jobs, "seconds": seconds}, result
-                )
-                print(
-                    f"  {subject} {kind}: lost {result['lost']}, {counts['storm_requests']} requests",
-                    flush=True,
-                )
+                key = {"name": subject, "kind": kind, "jobs": jobs, "seconds": seconds}
+                results.add("storms", key, result, part=part)
+                say(f"storms: {subject}, {kind}: lost {result['lost']}, {counts['storm_requests']} requests")
 
 
 def report(results: Results) -> str:

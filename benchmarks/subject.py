@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.loopback import ROOT, Loopback
@@ -18,23 +20,42 @@ TITLES = {
     "http": "HttpSensorTrigger",
     "dbt": "DbtCloudRunJobTrigger",
     "openai": "OpenAIBatchTrigger",
-    "sleep": "a trigger that only sleeps",
+    "sleep": "a trigger that only sleeps, for comparison",
 }
 
 
-def start(module: str, order: dict[str, Any]) -> subprocess.Popen[str]:
-    """A measured process."""
+def start(module: str, order: dict[str, Any], more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """A measured process.
+
+    :param more: environment variables.
+    """
     home = tempfile.mkdtemp(prefix="bench-airflow-")
     env = {
         **os.environ,
         "AIRFLOW_HOME": home,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        **(more or {}),
     }
     return subprocess.Popen(
         [sys.executable, "-m", module, json.dumps(order)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT,
     )  # fmt: skip
+
+
+def go(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Let processes that were ordered to ``wait`` begin together: none measures while another still imports."""
+    for process in processes:
+        assert process.stdout is not None
+        while line := process.stdout.readline():
+            if line.startswith("READY"):
+                break
+    for process in processes:
+        assert process.stdin is not None
+        # One that died says why when it is asked for its result.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write("\n")
+            process.stdin.flush()
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
