@@ -429,6 +429,7 @@ class Submission(Execution):
                     poll_interval=operator.poll_interval,
                     started=accepted_at,
                     auth_grace=operator.auth_grace,
+                    kind=f"{self.request.model_id}:{self.request.verb}"[:100],
                 ),
                 method_name="resume",
                 timeout=timedelta(seconds=max(deadline - time.time(), 0.0) + NET_SECONDS),

@@ -268,3 +268,17 @@ def test_what_is_known_is_checked_when_the_file_is_parsed(dag_of, body, words):
     with pytest.raises(Exception, match=r".") as caught:
         dag_of(body)
     assert words in str(caught.value)
+
+
+def test_the_poller_is_told_what_kind_of_job_it_waits_for(sandbox, dag_of, run, capfd):
+    """Jobs of one kind take about the same time: the schedule learns by it."""
+    dag = dag_of("""
+    class Tells(OruxImagineOperator):
+        def defer(self, *, trigger, **arguments):
+            print("waits for", trigger.serialize()[1]["kind"])
+            super().defer(trigger=trigger, **arguments)
+
+    Tells(task_id="imagine", prompt="a fox", poll_interval=0.2)
+    """)
+    assert run(dag).state == "success"
+    assert "waits for midjourney-v7:imagine" in "".join(capfd.readouterr())
