@@ -332,6 +332,13 @@ def test_midjourney_times_are_milliseconds_and_may_be_null() -> None:
     assert (job.submitted_at, job.finished_at) == (None, 1689231499.0)
 
 
+@pytest.mark.parametrize("action", ["IMAGINE", "UPSCALE", "BLEND"])
+def test_words_do_not_stand_for_a_picture_that_is_not_there(action: str) -> None:
+    task = {"id": "1", "action": action, "status": "SUCCESS", "imageUrl": "", "prompt": "a fox"}
+    with pytest.raises(UnexpectedResponseError, match="without a result"):
+        GATEWAY.read_poll("mj:1", answer({**task, "properties": {"finalPrompt": "a fox --v 7"}}))
+
+
 def test_describe_makes_text_and_no_artifact() -> None:
     task = {"id": "1", "action": "DESCRIBE", "status": "SUCCESS", "imageUrl": "https://a.example/given.png"}
     job = GATEWAY.read_poll("mj:1", answer({**task, "properties": {"finalPrompt": "1️⃣ a fox"}}))

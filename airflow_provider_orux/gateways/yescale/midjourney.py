@@ -123,9 +123,11 @@ class Midjourney(JobFamily):
         status = self.statuses.get(state.upper(), JobStatus.RUNNING)
         properties = task.get("properties")
         final = properties.get("finalPrompt") if isinstance(properties, Mapping) else None
-        describes = str(task.get("action", "")).upper() == "DESCRIBE"
+        action = str(task.get("action") or "").upper()
+        describes = action == "DESCRIBE"
         text = None
-        if describes or not task.get("imageUrl"):
+        # Tasks of the other actions have a `finalPrompt` too: it does not stand for a picture that is not there.
+        if describes or (not action and not task.get("imageUrl")):
             words = final or (task.get("prompt") if describes else None)
             text = words if isinstance(words, str) and words.strip() else None
         image = task.get("imageUrl")
