@@ -257,14 +257,15 @@ class Folder:
             with contextlib.suppress(OSError):
                 part.unlink()  # it is there only if it was not published
 
-    def publish(self, spool: Spool, name: str) -> None:
+    def publish(self, spool: Spool, name: str) -> bool:
         """Give a spool its final name. The same content under that name already is left as it is.
 
+        :returns: whether it was written.
         :raises DestinationError: the destination does not take it; then there is nothing under that name.
         """
         spool.finish()
         if self._digest_if_readable(name) == (spool.sha256, spool.size):
-            return
+            return False
         try:
             if spool.path is not None:
                 os.replace(spool.path, self.path_of(name))
@@ -273,6 +274,7 @@ class Folder:
         except Exception as e:
             raise self._failed("written to", e) from e
         self._tell_lineage(name)
+        return True
 
     def publish_bytes(self, content: bytes, name: str) -> None:
         """Write a small file, as a whole.

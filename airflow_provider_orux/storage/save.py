@@ -236,7 +236,8 @@ class _Saving:
             else:
                 raise ArtifactRejectedError("The artifact has neither a link nor a content")
             name = f"{number}.{media.extension}"
-            self.folder.publish(spool, name)
+            if self.folder.publish(spool, name):
+                _count(spool.size, self.job.gateway)
             saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
@@ -284,6 +285,13 @@ class _Saving:
         )
         error.__cause__ = first
         return error
+
+
+def _count(size: int, gateway: str) -> None:
+    """Count a file where it is written: what a retry finds there was counted before, also if that try failed."""
+    from airflow.sdk.observability import stats
+
+    stats.incr("orux.saved_bytes", size, tags={"gateway": gateway})
 
 
 def _digests(earlier: Mapping[str, Any] | None) -> dict[int, str]:

@@ -313,7 +313,8 @@ def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
     assert "pool with include_deferred=True" in out
 
 
-def test_what_was_done_is_counted(sandbox, load_dag, run, tmp_path, monkeypatch):
+@pytest.fixture
+def counted(monkeypatch):
     from airflow.sdk._shared.observability.metrics import stats
     from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 
@@ -322,9 +323,35 @@ def test_what_was_done_is_counted(sandbox, load_dag, run, tmp_path, monkeypatch)
     class Recorder(NoStatsLogger):
         @classmethod
         def incr(cls, stat, count=1, rate=1, *, tags=None):
-            counted[stat] = counted.get(stat, 0) + (count or 1)
+            counted[stat] = counted.get(stat, 0) + (1 if count is None else count)
 
     monkeypatch.setattr(stats, "_backend", Recorder())
+    return counted
+
+
+def test_the_task_that_saves_counts_what_it_wrote(sandbox, load_dag, run, tmp_path, counted):
+    sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
+    dag = load_dag(
+        f"""
+        from datetime import timedelta
+        import pendulum
+        from airflow.sdk import DAG
+        from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
+        from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+        with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
+            grid = OruxImagineOperator(task_id="grid", prompt="a fox", poll_interval=0.1)
+            for name in ("save", "again"):
+                grid >> OruxSaveArtifactsOperator(task_id=name, job_id=grid.output["job_id"], save_to="file://{tmp_path}/out",
+                                                  retries=1, retry_delay=timedelta(0))
+            dag.get_task("save") >> dag.get_task("again")
+    """
+    )
+    assert run(dag).state == "success"
+    pictures = [p for p in (tmp_path / "out").rglob("*") if p.is_file() and p.suffix != ".json"]
+    assert counted["orux.saved_bytes"] == sum(p.stat().st_size for p in pictures) > 1000
+
+
+def test_what_was_done_is_counted(sandbox, load_dag, run, tmp_path, counted):
     sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
     result = run(imagine(load_dag, f"save_to='file://{tmp_path}/out'"))
     assert result.states() == {"imagine": "success"}
