@@ -4,7 +4,13 @@ A *schedule* is made from a seed: how the task is set (deferrable or not, retrie
 the gateway plays, at which places executions die, when the state store does not answer or hides the record, when a
 person clears, when the rendered request changes, when a worker is given up and comes back. It is carried out, then all
 faults end and a person does what the errors say until the result is there. ``checker.py`` watches: no charge without a
-reason that the schedule itself gave, no paid result that is lost, no end without a typed error, no key elsewhere.
+reason that the schedule itself gave, no paid result that is lost, no end without a typed error, no key elsewhere; and no
+paid request without an intent that the store acknowledged, no intent overwritten, no deferral for a job that the ledger
+does not know.
+
+The gateways and the ways to pay them stand in ``ways.py``: half of the schedules are Orux AI's, a quarter YEScale's, a
+quarter OpenGPU Relay's of both generations. ``breakages.py`` holds deliberate defects of the provider; the checker has
+to see each of them.
 
 What is real: the operators (``execute``, ``resume_execution``), the trigger (``OruxJobTrigger.run``, rebuilt from its
 serialized form), hook, client, storage; and the gateway, the sandbox, over HTTP. What is simulated, because a real
@@ -17,4 +23,5 @@ before a retry or a reschedule are left out. ``WRITE_PATIENCE`` of the ledger is
 
     python -m tests.chaos --seeds 200 --start 0
     python -m tests.chaos --seeds 1 --start 17 --verbose       one schedule, told step by step
+    python -m tests.chaos --seeds 60 --break fence-gone        with a defect: violations are wanted
 """

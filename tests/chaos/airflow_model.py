@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -83,6 +84,8 @@ class Store:
         self.hidden = 0
         """How many of the next reads find nothing."""
         self.lock = threading.Lock()
+        self.on_intent: Callable[[dict[str, Any] | None, dict[str, Any]], object] = lambda old, new: None
+        """Told of each intent that takes the place of a record, or of none."""
 
     def view(self) -> StoreView:
         """What the execution that starts now is given."""
@@ -100,6 +103,8 @@ class StoreView:
     def __init__(self, store: Store, ti_id: uuid.UUID) -> None:
         self._store = store
         self._ti_id = ti_id
+        self.acknowledged: str | None = None
+        """The state of the ledger's record that was last written through this view, and was not refused."""
 
     def get(self, key: str, default: Any = None) -> Any:
         self._call()
@@ -118,13 +123,20 @@ class StoreView:
         text = json.dumps(value)
         with self._store.lock:
             self._fence()
+            old = self._store.record()
             self._store.rows[key] = text
+        if key == "orux_ledger":
+            self.acknowledged = str(value["state"])
+            if self.acknowledged == "intent":
+                self._store.on_intent(old, value)
 
     def delete(self, key: str) -> None:
         self._call()
         with self._store.lock:
             self._fence()
             self._store.rows.pop(key, None)
+        if key == "orux_ledger":
+            self.acknowledged = None
 
     def _call(self) -> None:
         if self._store.away:

@@ -4,6 +4,10 @@ A *reason* for a charge is the first execution; a clear of a task that had finis
 request had changed; a job that failed in a way that may pass; a setting that says "resubmit", each time it applies; a
 person's ``discard`` of a synchronous generation, whose result cannot be fetched. Reasons come from what the schedule
 did and what the gateway says, never from what the operator decided.
+
+Reasons do not add up: somebody who clears a task three times before anything is sent wants one job, not three. So a
+charge needs one that is *open*, at most one is open for the execution that runs and one for each frozen execution that
+may still send its request, and a success leaves none.
 """
 
 from __future__ import annotations
@@ -16,34 +20,52 @@ from typing import Any
 
 from PIL import Image
 
-from airflow_provider_orux.models.errors import AmbiguousSubmitError, LedgerError, OruxError
+from airflow_provider_orux.models.errors import AmbiguousSubmitError, JobNotFoundError, LedgerError, OruxError
 from airflow_provider_orux.sandbox.server import SandboxServer
-from tests.chaos.airflow_model import Store, TaskInstance
+from tests.chaos.airflow_model import Store, StoreView, TaskInstance
 from tests.chaos.schedule import Task
 
-MAY_PASS = {"upstream_error"}
+FAILED = ("failed", "expired", "cancelled")
 
 
 class Checker:
-    """Counts reasons and charges, and looks at what is saved in the end."""
+    """Counts reasons and charges, and looks at what is saved in the end.
 
-    def __init__(self, task: Task, server: SandboxServer, out: Path, say: Callable[[str], object]) -> None:
+    :param in_flight: how many frozen executions there are that may still send a paid request.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        server: SandboxServer,
+        out: Path,
+        say: Callable[[str], object],
+        in_flight: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.task = task
         self.server = server
         self.out = out
         self.say = say
+        self.in_flight = in_flight
         self.violations: list[str] = []
         self.reasons = ["the first execution"]
+        self.open = 1
+        """Charges that are allowed now."""
+        self.others: set[str] = set()
+        """Jobs at the gateway that are not of this task."""
         self.known_jobs: set[str] = set()
-        """Jobs that the ledger has known, or a person."""
+        """Jobs that the ledger has known, or a person, by the gateway's ids."""
         self.excuses: set[str] = set()
         """What the schedule did that a person may have to be asked about."""
+        self._counted: list[str] = []
+        """Jobs whose charge was counted."""
         self._granted: set[tuple[str, Any]] = set()
         self._clears = 0
         self._first_seen: dict[str, int] = {}
         """How many clears there had been when a job was first seen."""
         self._given_up = 0
         """Paid results that somebody's word or setting gave up."""
+        self._hits: dict[int, int] = {}
 
     def wrong(self, what: str) -> None:
         self.violations.append(what)
@@ -57,16 +79,24 @@ class Checker:
             self._granted.add((why, key))
         self.reasons.append(why)
         self._given_up += gives_up
-        self.say(f"  reason {len(self.reasons)}: {why}")
+        self.open = min(self.open + 1, 1 + self.in_flight())
+        self.say(f"  reason {len(self.reasons)}: {why} ({self.open} open)")
 
     def _jobs(self) -> dict[str, dict[str, Any]]:
-        return {j["id"]: j for j in self.server.jobs()}
+        return {j["id"]: j for j in self.server.jobs() if j["id"] not in self.others}
 
     def paid(self) -> list[str]:
-        """The accepted submissions, oldest first. OpenGPU Relay charges when a job ends: there the jobs count."""
-        if self.task.gateway == "orux":
-            return [str(c["job_id"]) for c in self.server.charges()]
-        return [str(j["id"]) for j in reversed(self.server.jobs())]
+        """The accepted submissions, oldest first; one that is refunded later counts.
+
+        OpenGPU Relay charges when a job ends: there the jobs are what was accepted.
+        """
+        if self.task.gateway == "opengpu_relay":
+            return [str(j["id"]) for j in reversed(self.server.jobs())]
+        return [str(c["job_id"]) for c in self.server.charges() if c["job_id"] not in self.others]
+
+    def refunded(self) -> int:
+        """How many charges were given back."""
+        return sum(c["refunded"] for c in self.server.charges() if c["job_id"] not in self.others)
 
     def last_prompt(self) -> str | None:
         """The prompt of the last paid request."""
@@ -76,8 +106,12 @@ class Checker:
                 return str(jobs[job_id]["prompt"])
         return None
 
+    def _raw(self, record: Mapping[str, Any] | None) -> str | None:
+        job_id = (record or {}).get("job_id")
+        return None if not job_id else self.task.way.raw(str(job_id))
+
     def _job_of(self, record: Mapping[str, Any] | None) -> dict[str, Any]:
-        return self._jobs().get(str((record or {}).get("job_id")), {})
+        return self._jobs().get(str(self._raw(record)), {})
 
     def cleared(self, record: Mapping[str, Any] | None, ti: TaskInstance, *, changed: bool) -> None:
         self.count(record)
@@ -87,7 +121,7 @@ class Checker:
                 # It is settled first; then the clear finds a job for another request than today's.
                 self._grant("cleared with another request", (ti.id,), gives_up=True)
             return
-        alive = self._job_of(record).get("status") not in ("failed", "expired")
+        alive = self._job_of(record).get("status") not in FAILED
         if self.task.on_clear == "resubmit":
             self._grant("cleared, on_clear=resubmit", gives_up=record["state"] == "submitted" and alive)
         elif record["state"] == "finished":
@@ -97,6 +131,7 @@ class Checker:
             self._grant("cleared with another request", gives_up=alive)
 
     def request_changed(self, record: Mapping[str, Any] | None, ti: TaskInstance) -> None:
+        self.count(record)
         if record is None:
             return
         if self.task.on_request_changed == "resubmit":
@@ -112,27 +147,38 @@ class Checker:
             self._grant("ambiguous, on_ambiguous_submit=resubmit", record["at"], gives_up=True)
 
     def discarded(self, jobs: list[str]) -> None:
+        self.count(None)
         for job in jobs:
             self._grant("a person discarded a synchronous generation", job, gives_up=True)
         self.known_jobs.update(jobs)
 
     def given_up(self, job: str) -> None:
+        self.count(None)
         self._grant("a person gave up a job that failed", job, gives_up=True)
 
     # -- asking a person ----------------------------------------------------------------------------------
-    def excuse_fault(self, endpoint: str, then: Mapping[str, Any]) -> None:
-        """Note a fault that takes the answer to a paid request away."""
-        if endpoint == "submit" and (
-            any(k in then for k in ("cut", "malformed", "delay"))
-            or int(then.get("status", 0)) >= 500
-            or (self.task.synchronous and "job" in then)  # its fate is then an answer of 502, or none
-        ):
-            self.excuses.add("a lost answer")
+    def _note_faults(self) -> None:
+        """A fault is an excuse once it struck a paid request and took its answer away."""
+        for fault in self.server.faults():
+            struck = fault["hits"] > self._hits.get(fault["id"], 0)
+            self._hits[fault["id"]] = fault["hits"]
+            paid = fault["endpoint"] == self.task.way.submits
+            if struck and paid and self.task.way.loses_answer(fault["then"]):
+                self.excuses.add("a lost answer")
+            if struck and fault["endpoint"] == self.task.way.polls:
+                self.excuses.add("a poll that failed")
+
+    def struck(self) -> int:
+        """How many requests a fault has struck."""
+        return sum(self._hits.values())
 
     def asked(self, error: OruxError | None) -> None:
         """A person is asked only where nobody else can decide."""
-        if isinstance(error, AmbiguousSubmitError) and not self.excuses:
+        self._note_faults()
+        if isinstance(error, AmbiguousSubmitError) and not self.excuses - {"a poll that failed"}:
             self.wrong(f"a person is asked, and nothing was lost: {error}")
+        if isinstance(error, JobNotFoundError) and "a poll that failed" not in self.excuses:
+            self.wrong(f"a job is given up that the gateway knows, or will know in a moment: {error}")
         if (
             isinstance(error, LedgerError)
             and "request changed" not in error.message
@@ -143,26 +189,81 @@ class Checker:
     def settled(self, jobs: list[str]) -> None:
         self.known_jobs.update(jobs)
 
-    def execution_ended(self, record: Mapping[str, Any] | None, value: Any) -> None:
+    # -- one execution ------------------------------------------------------------------------------------
+    def intent_written(self, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> None:
+        """An intent without an answer is the only trace of what may have been paid: nothing may take its place.
+
+        Except the same submission under its idempotency key, one that was refused and gives the older intent its
+        place back, and what ``on_ambiguous_submit="resubmit"`` allows, once.
+        """
+        if old is None or old["state"] != "intent" or old["local_id"] == new["local_id"]:
+            return
+        back = int(new.get("resubmits", 0)) < int(old.get("resubmits", 0))
+        once = int(new.get("resubmits", 0)) == 1 and self.task.on_ambiguous_submit == "resubmit"
+        if not (back or once):
+            self.wrong("an intent without an answer is overwritten")
+
+    def pays(self, view: StoreView) -> None:
+        """A paid request is about to leave: this execution's intent must be in the store, acknowledged.
+
+        Without it nothing would be known of the request if the process died now; and a stale execution, whose write
+        is refused, would pay beside its successor.
+        """
+        if view.acknowledged != "intent":
+            self.wrong(f"a paid request leaves, and the store acknowledged {view.acknowledged or 'nothing'}")
+
+    def deferred(self, record: Mapping[str, Any] | None, job_id: Any) -> None:
+        """From here on the process is gone: what it waits for must be in the ledger."""
+        if record is None or record["state"] != "submitted" or record["job_id"] != job_id:
+            self.wrong(f"deferred for job {job_id}, and the ledger says {record}")
+
+    def execution_ended(
+        self, record: Mapping[str, Any] | None, result: Mapping[str, Any] | None = None
+    ) -> None:
+        """
+        :param result: what it returned; None: it ended otherwise.
+        """
         self.count(record)
+        if result is not None:
+            if self.task.wait_for_completion and not (result["artifacts"] and result["manifest"]):
+                self.wrong(f"a success without artifacts: {result}")
+            # Whoever wanted something has it.
+            waiting = self.in_flight()
+            self.open = min(self.open, waiting)
+            if not waiting:
+                self.excuses.clear()
 
     def count(self, record: Mapping[str, Any] | None) -> None:
-        """No more charges than reasons, at any moment."""
-        if record is not None and record.get("job_id"):
-            self.known_jobs.add(str(record["job_id"]))
+        """No charge without an open reason, at any moment."""
+        # Before the charges are read: a request that is sent meanwhile must not lose its reason.
+        in_flight = self.in_flight()
+        self._note_faults()
+        if raw := self._raw(record):
+            self.known_jobs.add(raw)
         jobs = self._jobs()
-        for job_id, job in jobs.items():
-            cleared = self._clears > self._first_seen.setdefault(job_id, self._clears)
-            if job["status"] not in ("failed", "expired"):
+        for job_id in self.paid():
+            if job_id in self._counted:
                 continue
-            if job["error_code"] in MAY_PASS:
+            self._grant_for_failures(jobs)
+            self._counted.append(job_id)
+            self.open -= 1
+            if self.open < 0:
+                self.wrong(f"charge {len(self._counted)} has no open reason: {self.reasons}")
+                self.open = 0
+        self._grant_for_failures(jobs)
+        self.open = min(self.open, 1 + in_flight)
+
+    def _grant_for_failures(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
+        for job_id in self._counted:
+            job = jobs[job_id]
+            cleared = self._clears > self._first_seen.setdefault(job_id, self._clears)
+            if job["status"] not in FAILED:
+                continue
+            code = "cancelled" if job["status"] == "cancelled" else job["error_code"]
+            if code in self.task.way.passing:
                 self._grant("a job failed in a way that may pass", job_id)
             elif cleared:
                 self._grant("cleared, and the job failed or expired", job_id)
-        charges = self.paid()
-        if len(charges) > len(self.reasons):
-            self.wrong(f"{len(charges)} charges for {len(self.reasons)} reasons: {self.reasons}")
-            self.reasons += ["(counted already)"] * (len(charges) - len(self.reasons))
 
     # -- the end ----------------------------------------------------------------------------------------------
     def end(self, ti: TaskInstance, store: Store, prompt: str) -> None:
@@ -183,11 +284,9 @@ class Checker:
         result = record["result"]
         if ti.xcoms.get("job_id") != result["job_id"]:
             self.wrong(f"XCom job_id {ti.xcoms.get('job_id')}, the result is of {result['job_id']}")
-        if not self.task.synchronous and result["job_id"] not in self.paid():
+        if not self.task.synchronous and self.task.way.raw(result["job_id"]) not in self.paid():
             self.wrong(f"the result is of {result['job_id']}, which was never charged")
         if self.task.wait_for_completion:
-            if not result["artifacts"] or result["manifest"] is None:
-                self.wrong("a success without artifacts")
             for artifact in result["artifacts"]:
                 path = Path(str(artifact["uri"]).removeprefix("file://"))
                 if not path.exists():
@@ -200,7 +299,8 @@ class Checker:
 
     def _look_for_lost(self) -> None:
         """Paid jobs that ended well and lie nowhere, beyond those that somebody gave up."""
-        saved = {json.loads(m.read_text())["job_id"] for m in self.out.glob("*/manifest.json")}
+        manifests = (json.loads(m.read_text()) for m in self.out.glob("*/manifest.json"))
+        saved = {self.task.way.raw(manifest["job_id"]) for manifest in manifests}
         jobs = self._jobs()
         well = [job_id for job_id in self.paid() if jobs[job_id]["status"] == "succeeded"]
         lost = len(well) - len(saved) if self.task.synchronous else len(set(well) - saved)

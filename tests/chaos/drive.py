@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import logging
 import os
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -24,6 +27,7 @@ from airflow.sdk.exceptions import (
     AirflowRescheduleException,
     TaskDeferred,
 )
+from PIL import Image
 
 from airflow_provider_orux.exceptions import OruxTaskFailedException, OruxTaskRetryException
 from airflow_provider_orux.lifecycle.ledger import Record, State
@@ -34,7 +38,7 @@ from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
 from airflow_provider_orux.sandbox.server import SandboxServer
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
-from tests.chaos.airflow_model import Killed, Store, TaskInstance, context_of, note_reschedule
+from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, context_of, note_reschedule
 from tests.chaos.checker import Checker
 from tests.chaos.schedule import BLIND, Step, Task
 from tests.crash import points
@@ -48,6 +52,11 @@ SETTINGS = {
     "link_seconds": 864000.0,
     "max_concurrency": 0,
     "credits": 1e9,
+    "usd": 1e9,
+    "yescale_sync_seconds": 0.03,
+    # A person lets an hour pass; what is forgotten by then is not what is looked at here.
+    "relay_task_seconds": 864000.0,
+    "relay_link_seconds": 864000.0,
 }
 WAIT = 3.0
 """The ``timeout`` of the tasks, seconds: a job that never ends is to be met."""
@@ -65,6 +74,7 @@ class Plan:
     hold_at: str | None = None
     away: tuple[str, int] | None = None
     store: Store | None = None
+    view: StoreView | None = None
     checker: Checker | None = None
     passed: list[str] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
@@ -74,6 +84,8 @@ class Plan:
         self.passed.append(point)
         if self.checker is not None and point in (self.die_at, self.hold_at) and point in BLIND:
             self.checker.excuses.add("a death or a freeze between intent and id")
+        if point == "before_post" and self.checker is not None and self.view is not None:
+            self.checker.pays(self.view)
         if self.away is not None and self.store is not None and self.away[0] == point:
             self.store.away, self.away = self.away[1], None
         if point == self.hold_at:
@@ -108,11 +120,20 @@ def prepare() -> None:
 def gateway() -> Any:
     """The sandbox of this process, as an Airflow connection to each of its gateways."""
     with SandboxServer(SETTINGS) as server:
-        for name in ("orux", "opengpu_relay"):
+        for conn_id, (name, options) in CONNECTIONS.items():
             connection = json.loads(server.connection(name))
-            connection["extra"] = {**connection["extra"], "read_timeout": 0.6, "generate_timeout": 0.8}
-            os.environ[f"AIRFLOW_CONN_CHAOS_{name.upper()}"] = json.dumps(connection)
+            connection["extra"] |= {"read_timeout": 0.6, "generate_timeout": 0.8, **options}
+            os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
         yield server
+
+
+CONNECTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chaos_orux": ("orux", {}),
+    "chaos_yescale": ("yescale", {}),
+    "chaos_yescale_batch": ("yescale", {"batch_fetch": "on"}),
+    "chaos_relay_1": ("opengpu_relay", {"generation": 1}),
+    "chaos_relay_2": ("opengpu_relay", {"generation": 2}),
+}
 
 
 @dataclass
@@ -122,34 +143,47 @@ class Execution:
     plan: Plan
     thread: threading.Thread
     ti_id: Any
+    submits: bool
     ending: tuple[str, Any] = ("", None)
+
+    @property
+    def may_pay(self) -> bool:
+        """Whether it may still send a paid request."""
+        return self.submits and self.thread.is_alive() and "answer_arrived" not in self.plan.passed
 
 
 class Drive:
     """One schedule.
 
     :param say: told what happens, step by step.
+    :param task: how the task is set; None: the seed decides.
     """
 
-    def __init__(self, seed: int, server: SandboxServer, say: Callable[[str], object]) -> None:
+    def __init__(
+        self, seed: int, server: SandboxServer, say: Callable[[str], object], *, task: Task | None = None
+    ) -> None:
         self.dice = random.Random(seed)
         self.server = server
         self.say = say
         self.out = Path(tempfile.mkdtemp(prefix="orux-chaos-"))
-        self.task = Task.of(self.dice)
+        self.task = task or Task.of(self.dice, seed=seed)
         self.ti = TaskInstance(retries=self.task.retries, run_id=f"seed_{seed}")
         self.store = Store(self.ti)
         self.prompt = "a lighthouse"
         self.stale: list[Execution] = []
         self.last_error: BaseException | None = None
         self.never_finish = False
-        self.checker = Checker(self.task, server, self.out, say)
+        self.companion: str | None = None
+        self.checker = Checker(
+            self.task, server, self.out, say, in_flight=lambda: sum(e.may_pay for e in self.stale)
+        )
+        self.store.on_intent = self.checker.intent_written
 
     # -- the whole -----------------------------------------------------------------------------------------
     def run(self) -> list[str]:
         """Carry it out; the violations."""
         self.server.reset()
-        self.server.configure(grid="four" if self.task.four else "one")
+        self._choose_reading()
         self.say(str(self.task))
         try:
             self._storm()
@@ -164,9 +198,41 @@ class Drive:
             shutil.rmtree(self.out, ignore_errors=True)
         return self.checker.violations
 
+    def _choose_reading(self) -> None:
+        """Where a gateway's documents can be read in two ways, either may be played."""
+        dice, way = self.dice, self.task.way
+        if way.gateway == "orux":
+            self.server.configure(grid="four" if self.task.several else "one")
+        elif way.gateway == "yescale":
+            self.server.configure(
+                yescale_result=dice.choice(("string", "number")),
+                yescale_rewrites_codes=dice.random() < 0.5,
+                yescale_unknown_mj_task=dice.choice(("task_no_found", "empty")),
+                yescale_list=dice.choice(("served", "served", "refused")),
+                yescale_unindexed_seconds=dice.choice((0.0, 0.05)),
+            )
+        else:
+            self.server.configure(relay_generation=way.generation)
+        if self.task.batch:
+            self._start_companion()
+
+    def _start_companion(self) -> None:
+        """Another job of the account that never ends: a trigger that waits for both may ask for both at once."""
+        picture = io.BytesIO()
+        Image.new("RGB", (64, 64), "orange").save(picture, "PNG")
+        endpoint = "yescale.mj.submit.describe"
+        self.server.order_fault({"endpoint": endpoint, "then": {"job": "never_finish"}})
+        answer = httpx.post(
+            f"{self.server.url_of('yescale')}/mj/submit/describe",
+            json={"base64": f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"},
+            headers={"Authorization": f"Bearer {self.server.key_of('yescale')}"},
+        )
+        raw_id = str(answer.raise_for_status().json()["result"])
+        self.checker.others.add(raw_id)
+        self.companion = self.task.way.handle(raw_id)
+
     def _storm(self) -> None:
         clears = self.dice.choice((0, 1, 1, 2, 3))
-        relay = self.task.gateway == "opengpu_relay"
         for _ in range(24):
             if self.ti.state in ("success", "failed"):
                 if not clears:
@@ -175,17 +241,25 @@ class Drive:
                 if self.dice.random() < 0.15:
                     self._change_request()
                 self._clear(running=False)
-            self._step(Step.of(self.dice, resuming=self.ti.next_method is not None, relay=relay))
+            step = Step.of(
+                self.dice,
+                task=self.task,
+                resuming=self.ti.next_method is not None,
+                recorded=self.store.record() is not None,
+            )
+            self.step(step)
         self._let_stale_go()
 
     def _calm(self) -> None:
         """All faults end; a person does what the errors say, until the result is there."""
+        self.checker.count(self.store.record())
         self.server.clear_faults()
+        self.server.configure(yescale_unindexed_seconds=0.0)
         self.store.away = self.store.hidden = 0
         self._let_stale_go()
         for _ in range(ROUNDS):
             while self.ti.state not in ("success", "failed"):
-                self._step(Step())
+                self.step(Step())
             if self.ti.state == "success":
                 return
             if self.never_finish:
@@ -198,6 +272,11 @@ class Drive:
 
     # -- what a person does ----------------------------------------------------------------------------------
     def _clear(self, *, running: bool) -> None:
+        for execution in self.stale:
+            if execution.ti_id == self.ti.id and execution.plan.go.is_set():
+                # It was given up with no try left, so it goes on as if nothing had happened until somebody clears:
+                # whether that is before or after its end must not hang on this machine.
+                execution.thread.join(60)
         self.checker.cleared(self.store.record(), self.ti, changed=self._changed())
         self.ti.clear(running=running, counts=self.dice.random() < 0.5)
         self.say(f"cleared{' while running' if running else ''}: max_tries {self.ti.max_tries}")
@@ -230,7 +309,7 @@ class Drive:
         jobs = [job_id for job_id in self.checker.paid() if job_id not in known]
         if jobs and not record.synchronous:
             self.say(f"settled as {jobs[-1]}")
-            settled = record.with_state(State.SETTLED, job_id=jobs[-1], at=time.time())
+            settled = record.with_state(State.SETTLED, job_id=self.task.way.handle(jobs[-1]), at=time.time())
             self.store.rows["orux_ledger"] = json.dumps(settled.to_json())
             self.checker.settled(jobs)
         elif (links := self._links(jobs)) and self.dice.random() < 0.5:
@@ -258,15 +337,14 @@ class Drive:
         return list(shown[jobs[-1]]) if jobs else []
 
     # -- one step ----------------------------------------------------------------------------------------------
-    def _step(self, step: Step) -> None:
+    def step(self, step: Step) -> None:
+        """One execution, or what happens to a task that is deferred."""
         if step.request_changes:
             self._change_request()
         for order in step.faults:
-            endpoint = self._endpoint(order["endpoint"])
-            self.never_finish = self.never_finish or order["then"].get("job") == "never_finish"
-            self.server.order_fault({**order, "endpoint": endpoint})
-            self.checker.excuse_fault(order["endpoint"], order["then"])
-            self.say(f"fault: {endpoint} {order['then']} x{order['times']}")
+            self.never_finish = self.never_finish or order["then"].get("job") in ("never_finish", "modal")
+            self.server.order_fault(order)
+            self.say(f"fault: {order['endpoint']} {order['then']} x{order['times']}")
         self.store.hidden = step.hidden_reads
         if step.store_away or step.hidden_reads:
             self.checker.excuses.add("the store")
@@ -295,12 +373,6 @@ class Drive:
         if self.stale and self.dice.random() < 0.6:
             self._let_stale_go()
 
-    def _endpoint(self, name: str) -> str:
-        if self.task.gateway == "opengpu_relay":
-            return {"submit": "relay.submit", "poll": "relay.poll"}.get(name, name)
-        submit = "images.generate" if self.task.synchronous else "tasks.submit"
-        return {"submit": submit, "poll": "tasks.get"}.get(name, name)
-
     def _is_held(self, execution: Execution) -> bool:
         while execution.thread.is_alive():
             if execution.plan.held.wait(0.02):
@@ -308,8 +380,10 @@ class Drive:
         return execution.plan.held.is_set()
 
     def _begin(self, step: Step) -> Execution:
-        plan = Plan(step.die_at, step.hold_at, step.store_away, self.store, self.checker)
         context = context_of(self.ti, self.store)
+        plan = Plan(
+            step.die_at, step.hold_at, step.store_away, self.store, context["task_state_store"], self.checker
+        )
         method = self.ti.next_method
         self.checker.execution_begins(self.store.record())
         operator = self._operator()
@@ -333,14 +407,22 @@ class Drive:
             except BaseException as e:
                 execution.ending = ("raised", e)
 
-        execution = Execution(plan, threading.Thread(target=work, daemon=True), self.ti.id)
+        execution = Execution(
+            plan, threading.Thread(target=work, daemon=True), self.ti.id, submits=method is None
+        )
         execution.thread.start()
         return execution
 
+    def _conn_id(self) -> str:
+        if self.task.gateway == "opengpu_relay":
+            return f"chaos_relay_{self.task.way.generation}"
+        return f"chaos_{self.task.gateway}" + ("_batch" if self.task.batch else "")
+
     def _operator(self) -> Any:
+        way = self.task.way
         common: dict[str, Any] = {
             "task_id": "pay",
-            "conn_id": f"chaos_{self.task.gateway}",
+            "conn_id": self._conn_id(),
             "deferrable": self.task.deferrable,
             "wait_for_completion": self.task.wait_for_completion,
             "retries": self.task.retries,
@@ -354,18 +436,15 @@ class Drive:
             "auth_grace": 0.3,
             "prompt": self.prompt,
         }
-        if self.task.synchronous:
-            options = {"n": 2} if self.task.four else {}
-            return OruxGenerateImageOperator(model="gpt-image-2", options=options, **common)
-        if self.task.gateway == "opengpu_relay":
-            return OruxSubmitJobOperator(
-                model="black-forest-labs/FLUX-2-pro", options={"width": 256, "height": 256}, **common
-            )
-        return OruxImagineOperator(**common)
+        if way.operator == "imagine":
+            return OruxImagineOperator(**common)
+        options = {**way.options, **((way.several or {}) if self.task.several else {})}
+        cls = OruxGenerateImageOperator if way.operator == "generate" else OruxSubmitJobOperator
+        return cls(model=way.model, options=options, **common)
 
     def _ended(self, execution: Execution) -> None:
         kind, value = execution.ending
-        self.checker.execution_ended(self.store.record(), value)
+        self.checker.execution_ended(self.store.record(), value if kind == "result" else None)
         if kind == "result":
             json.dumps(value)
             self.say(f"result: job {value['job_id']}")
@@ -376,6 +455,7 @@ class Drive:
             self.say("deferred")
             self.ti.state = "deferred"
             path, arguments = value.trigger.serialize()
+            self.checker.deferred(self.store.record(), arguments["job_id"])
             self.ti.next_method = (value.method_name, {"trigger": json.loads(json.dumps(arguments))})
             if not path.endswith(".OruxJobTrigger"):
                 self.checker.wrong(f"another trigger: {path}")
@@ -433,9 +513,16 @@ class Drive:
         async def first() -> Any:
             trigger = OruxJobTrigger(**arguments)
             events = trigger.run()
+            beside = []
+            if self.companion is not None:
+                other = OruxJobTrigger(**{**arguments, "job_id": self.companion})
+                beside = [asyncio.ensure_future(anext(other.run()))]
             try:
                 return await asyncio.wait_for(anext(events), patience)
             finally:
+                for waiting in beside:
+                    waiting.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
                 await events.aclose()  # type: ignore[attr-defined]
 
         try:

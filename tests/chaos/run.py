@@ -15,6 +15,8 @@ from pathlib import Path
 from demo.airflow_home import ROOT, environment
 
 REPORT = "report: "
+WHOLE = "whole"
+"""The provider as it is."""
 
 
 @dataclass
@@ -22,17 +24,26 @@ class Report:
     """What came of one seed."""
 
     seed: int
+    gateway: str = ""
+    way: str = ""
     violations: list[str] = field(default_factory=list)
     charges: int = 0
+    refunded: int = 0
     reasons: int = 0
     executions: int = 0
     deaths: int = 0
     clears: int = 0
     faults: int = 0
+    struck: int = 0
 
 
-def run_seeds(seeds: Iterable[int], *, jobs: int, verbose: bool = False) -> list[Report]:
-    """All seeds, dealt out to processes; the reports in order."""
+def run_seeds(
+    seeds: Iterable[int], *, jobs: int, verbose: bool = False, breakage: str = WHOLE
+) -> list[Report]:
+    """All seeds, dealt out to processes; the reports in order.
+
+    :param breakage: the name of a deliberate defect of the provider, see ``breakages.py``.
+    """
     seeds = list(seeds)
     with tempfile.TemporaryDirectory(prefix="orux-chaos-") as folder:
         env = {
@@ -46,7 +57,14 @@ def run_seeds(seeds: Iterable[int], *, jobs: int, verbose: bool = False) -> list
         files = [(Path(folder) / f"hand_{n}.txt").open("w+") for n in range(len(hands))]
         processes = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.run", "verbose" if verbose else "quiet", *map(str, hand)],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.chaos.run",
+                    "verbose" if verbose else "quiet",
+                    breakage,
+                    *map(str, hand),
+                ],
                 env=env,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -78,7 +96,11 @@ def run_seeds(seeds: Iterable[int], *, jobs: int, verbose: bool = False) -> list
 def _hand(words: list[str]) -> None:
     from tests.chaos.drive import Drive, gateway, prepare
 
-    verbose, seeds = words[0] == "verbose", [int(w) for w in words[1:]]
+    verbose, breakage, seeds = words[0] == "verbose", words[1], [int(w) for w in words[2:]]
+    if breakage != WHOLE:
+        from tests.chaos.breakages import BREAKAGES
+
+        BREAKAGES[breakage]()
     prepare()
     with gateway() as server:
         for seed in seeds:
@@ -92,13 +114,17 @@ def _hand(words: list[str]) -> None:
                 print(f"--- seed {seed}", *told, sep="\n", flush=True)
             report = Report(
                 seed=seed,
+                gateway=drive.task.gateway,
+                way=drive.task.way.name,
                 violations=drive.checker.violations,
                 charges=len(drive.checker.paid()),
+                refunded=drive.checker.refunded(),
                 reasons=len(drive.checker.reasons),
                 executions=sum(t.startswith("try ") for t in told),
                 deaths=sum(t.startswith(("died", "frozen")) for t in told),
                 clears=sum(t.startswith("cleared") for t in told),
                 faults=sum(t.startswith("fault") for t in told),
+                struck=drive.checker.struck(),
             )
             print(f"{REPORT}{json.dumps(asdict(report))}", flush=True)
     sys.stdout.flush()

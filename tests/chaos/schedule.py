@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+from tests.chaos.ways import BATCH, FILES, WAYS, Way
 
 SUBMITTING = (
     "at_execute",
@@ -30,109 +33,63 @@ ENDING = (
 BLIND = ("after_intent", "before_post", "answer_arrived", "before_submitted")
 """Dead here, nobody can know whether the request was sent."""
 
-SUBMIT_FAULTS: tuple[dict[str, Any], ...] = (
-    {"cut": "before"},
-    {"cut": "after"},
-    {"cut": "after", "reset": True},
-    {"cut": "mid_body"},
-    {"status": 429, "code": "concurrency_exceeded"},
-    {"status": 429, "code": "rate_limited", "headers": {"Retry-After": "0"}},
-    {"status": 402, "code": "insufficient_balance"},
-    {"status": 400, "code": "invalid_param", "param": "prompt"},
-    {"status": 401, "code": "invalid_api_key"},
-    {"status": 500, "code": "internal_error"},
-    {"status": 502, "after_accepting": True},
-    {"status": 503, "after_accepting": True},
-    {"malformed": "html"},
-    {"malformed": "not_json"},
-    {"malformed": "other_shape"},
-    {"malformed": "empty"},
-    {"delay": 1.2, "when": "before"},
-    {"delay": 1.2, "when": "after"},
+CONSPIRACIES: tuple[Mapping[str, Any], ...] = (
+    {"store_away": ("before_intent", 1), "die_at": "answer_arrived"},
+    {"store_away": ("before_intent", 1), "die_at": "before_submitted"},
+    {"store_away": ("before_intent", 2)},
+    {"store_away": ("before_submitted", 30)},
+    {"store_away": ("before_submitted", 2), "die_at": "after_submitted"},
+    {"hold_at": "before_intent", "held_until_after": True},
+    {"hold_at": "before_intent", "held_until_after": True},
+    {"hold_at": "before_intent", "held_until_after": True, "cleared_while_held": True},
+    {"hold_at": "before_post", "held_until_after": True},
+    {"hold_at": "answer_arrived", "held_until_after": True},
 )
-RELAY_SUBMIT_FAULTS: tuple[dict[str, Any], ...] = (
-    {"cut": "before"},
-    {"cut": "after"},
-    {"cut": "after"},
-    {"cut": "mid_body"},
-    {"status": 429},
-    {"status": 500},
-    {"status": 502, "after_accepting": True},
-    {"malformed": "not_json"},
-    {"malformed": "empty"},
-    {"delay": 1.2, "when": "before"},
-    {"delay": 1.2, "when": "after"},
-)
-"""OpenGPU Relay remembers a submission by its idempotency key: a lost answer is asked for again."""
-RELAY_POLL_FAULTS: tuple[dict[str, Any], ...] = (
-    {"status": 500},
-    {"malformed": "html"},
-    {"cut": "before"},
-    {"delay": 1.2, "when": "after"},
-)
-FATES: tuple[dict[str, Any], ...] = (
-    {"job": "fail", "error_code": "upstream_error"},
-    {"job": "fail", "error_code": "content_policy_violation"},
-    {"job": "expire"},
-    {"job": "never_finish"},
-    {"job": "fewer", "count": 1},
-)
-POLL_FAULTS: tuple[dict[str, Any], ...] = (
-    {"status": 500},
-    {"status": 503},
-    {"status": 429, "code": "rate_limited"},
-    {"status": 401, "code": "invalid_api_key"},
-    {"status": 404, "code": "task_not_found"},
-    {"malformed": "html"},
-    {"malformed": "truncated_json"},
-    {"cut": "before"},
-    {"cut": "mid_body"},
-    {"delay": 1.2, "when": "after"},
-    {"merge": {"status": None}},
-)
-FILE_FAULTS: tuple[dict[str, Any], ...] = (
-    {"truncate": True},
-    {"truncate": "quietly"},
-    {"content": "html"},
-    {"content": "empty"},
-    {"status": 404},
-    {"status": 500},
-    {"cut": "mid_body"},
-)
+"""Accidents that meet: either of a pair alone is harmless with a protocol that is weaker than ours, and single dice
+would throw both at the same place too seldom."""
+HIDDEN: tuple[Mapping[str, Any], ...] = ({"hidden_reads": 1}, {"hidden_reads": 2}) * 4
+"""And those that meet a record which is there."""
 
 
 @dataclass(frozen=True)
 class Task:
     """How the paying task is set. Most schedules keep what the provider ships."""
 
-    deferrable: bool
-    wait_for_completion: bool
-    synchronous: bool
-    four: bool
-    retries: int
-    on_clear: str
-    on_request_changed: str
-    on_ambiguous_submit: str
-    on_partial: str
-    gateway: str = "orux"
+    way: Way
+    deferrable: bool = True
+    wait_for_completion: bool = True
+    several: bool = False
+    batch: bool = False
+    """Another job of the account is polled beside it, in one request where the gateway takes that."""
+    retries: int = 2
+    on_clear: str = "auto"
+    on_request_changed: str = "fail"
+    on_ambiguous_submit: str = "fail"
+    on_partial: str = "fail"
 
     @classmethod
-    def of(cls, dice: random.Random) -> Task:
-        gateway = "opengpu_relay" if dice.random() < 0.2 else "orux"
-        synchronous = dice.random() < 0.2 and gateway == "orux"
+    def of(cls, dice: random.Random, *, seed: int) -> Task:
+        way = _way_of(seed)
         shipped = dice.random() < 0.6
         return cls(
+            way=way,
             deferrable=dice.random() < 0.7,
-            wait_for_completion=synchronous or dice.random() < 0.85,
-            synchronous=synchronous,
-            four=dice.random() < 0.4 and gateway == "orux",
+            wait_for_completion=way.synchronous or dice.random() < 0.85,
+            several=way.several is not None and dice.random() < 0.4,
+            batch=way.name == "yescale.mj" and dice.random() < 0.5,
             retries=dice.choice((0, 1, 2, 3)),
             on_clear="auto" if shipped else dice.choice(("auto", "resubmit", "reattach")),
             on_request_changed="fail" if shipped else dice.choice(("fail", "resubmit", "reattach")),
             on_ambiguous_submit="fail" if shipped else dice.choice(("fail", "resubmit")),
-            on_partial="fail",
-            gateway=gateway,
         )
+
+    @property
+    def gateway(self) -> str:
+        return self.way.gateway
+
+    @property
+    def synchronous(self) -> bool:
+        return self.way.synchronous
 
 
 @dataclass
@@ -153,9 +110,9 @@ class Step:
     """runs | dies first | crashes | times out | cleared meanwhile | cleared, no triggerer"""
 
     @classmethod
-    def of(cls, dice: random.Random, *, resuming: bool, relay: bool) -> Step:
+    def of(cls, dice: random.Random, *, task: Task, resuming: bool, recorded: bool) -> Step:
         step = cls()
-        submit_faults = RELAY_SUBMIT_FAULTS if relay else SUBMIT_FAULTS
+        way = task.way
         places = ("at_resume", *ENDING) if resuming else (*SUBMITTING, *SUBMITTING, *ENDING)
         chance = dice.random()
         if chance < 0.4:
@@ -168,16 +125,23 @@ class Step:
             step.store_away = (dice.choice(places), dice.choice((1, 2, 4, 30)))
         if dice.random() < 0.07:
             step.hidden_reads = dice.choice((1, 2, 3))
+        if not resuming and dice.random() < (0.25 if recorded else 0.35):
+            step = replace(cls(), **dice.choice(CONSPIRACIES + HIDDEN * recorded))
         step.request_changes = dice.random() < 0.06
         faults: list[dict[str, Any]] = []
         if dice.random() < 0.3:
-            faults.append(_order("submit", dice.choice(submit_faults), dice))
-        elif not relay and dice.random() < 0.2:
-            faults.append({"endpoint": "submit", "times": 1, "then": dice.choice(FATES)})
+            faults.append(_order(way.submits, dice.choice(way.submit_faults), dice))
+        elif dice.random() < 0.25:
+            faults.append({"endpoint": way.submits, "times": 1, "then": dict(dice.choice(way.fates))})
+        looks = recorded and not resuming
+        if dice.random() < (0.4 if looks else 0.25) and way.poll_faults:
+            order = _order(way.polls, dice.choice(way.poll_faults), dice)
+            # The first question after a retry or a clear decides whether a job is taken up or paid again.
+            faults.append({**order, "skip": 0} if looks else order)
         if dice.random() < 0.25:
-            faults.append(_order("poll", dice.choice(RELAY_POLL_FAULTS if relay else POLL_FAULTS), dice))
-        if dice.random() < 0.25:
-            faults.append(_order("files", dice.choice(FILE_FAULTS), dice))
+            faults.append(_order("files", dice.choice(FILES), dice))
+        if task.batch and dice.random() < 0.25:
+            faults.append(_order("yescale.mj.list", dice.choice(BATCH), dice))
         step.faults = tuple(faults)
         if dice.random() < 0.3:
             step.trigger = dice.choice(
@@ -186,10 +150,20 @@ class Step:
         return step
 
 
-def _order(endpoint: str, then: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+def _way_of(seed: int) -> Way:
+    """Multiples of the golden ratio lie evenly, so that a few seeds in a row have all ways in about their shares."""
+    place = seed * 0.618033988749895 % 1 * sum(way.share for way in WAYS.values())
+    for way in WAYS.values():
+        if place < way.share:
+            break
+        place -= way.share
+    return way
+
+
+def _order(endpoint: str, then: Mapping[str, Any], dice: random.Random) -> dict[str, Any]:
     return {
         "endpoint": endpoint,
         "times": dice.choice((1, 1, 2)),
         "skip": dice.choice((0, 0, 1)),
-        "then": then,
+        "then": dict(then),
     }

@@ -19,6 +19,29 @@ def test_random_fault_schedules_break_no_promise():
     assert sum(r.charges for r in reports) >= 20
 
 
+def test_a_trigger_that_crashes_before_the_gateway_has_indexed_the_job():
+    from tests.chaos.drive import Drive, gateway
+    from tests.chaos.schedule import Step, Task
+    from tests.chaos.ways import WAYS
+
+    with gateway() as server:
+        drive = Drive(0, server, print, task=Task(WAYS["yescale.media"]))
+        server.configure(yescale_unindexed_seconds=60)
+        for step, state in (
+            (Step(), "deferred"),
+            (Step(trigger="crashes"), "queued"),
+            (Step(), "deferred"),  # and not failed: it may be unknown for a while after it was accepted
+        ):
+            drive.step(step)
+            assert drive.ti.state == state
+        server.configure(yescale_unindexed_seconds=0)
+        drive.step(Step())
+        drive.step(Step())
+        assert drive.ti.state == "success"
+        assert len(drive.checker.paid()) == 1
+        assert drive.checker.violations == []
+
+
 def test_the_checker_sees_a_second_charge(tmp_path):
     """A checker that cannot fail proves nothing: charge twice by hand, and it must say so."""
     import httpx
@@ -26,8 +49,9 @@ def test_the_checker_sees_a_second_charge(tmp_path):
     from airflow_provider_orux.sandbox import SandboxServer
     from tests.chaos.checker import Checker
     from tests.chaos.schedule import Task
+    from tests.chaos.ways import WAYS
 
-    task = Task(True, True, False, False, 2, "auto", "fail", "fail", "fail")
+    task = Task(WAYS["orux.tasks"])
     with SandboxServer({"queue_seconds": 0, "run_seconds": 0}) as server:
         checker = Checker(task, server, tmp_path, lambda text: None)
         body = {"model": "midjourney-v7", "prompt": "a fox"}
