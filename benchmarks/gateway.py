@@ -44,6 +44,16 @@ class Counts:
         self.storm_requests = 0
         self.big_every = 0
         self.slots = 0
+        self.numbers: set[bytes] = set()
+        self.last_new = 0.0
+        """When a job was asked for that nobody had asked for before."""
+
+    def asked(self, numbers: list[bytes]) -> None:
+        self.jobs += len(numbers)
+        before = len(self.numbers)
+        self.numbers.update(numbers)
+        if len(self.numbers) > before:
+            self.last_new = time.time()
 
 
 class Gateway(asyncio.Protocol):
@@ -119,14 +129,14 @@ class Gateway(asyncio.Protocol):
         counts = self.counts
         if b"list-by-condition" in target:
             ids = json.loads(body)["ids"]
-            counts.jobs += len(ids)
+            counts.asked([i[-5:].encode() for i in ids])
             self.answer(b"[" + b",".join(self.midjourney(i.encode(), now) for i in ids) + b"]")
             return
         found = ID.search(target)
         if found is None:
             self.answer(b'{"detail":"not found"}', 404)
             return
-        counts.jobs += 1
+        counts.asked([found[3]])
         raw = found[0]
         ended = self.left(raw, now) <= 0
         big = ended and bool(counts.big_every) and int(found[3]) % counts.big_every == 0
@@ -194,7 +204,7 @@ class Gateway(asyncio.Protocol):
             for name, value in json.loads(body).items():
                 setattr(counts, name, value)
         counts.in_flight += 1
-        self.answer(json.dumps({k: v for k, v in vars(counts).items()}).encode())
+        self.answer(json.dumps({k: v for k, v in vars(counts).items() if k != "numbers"}).encode())
 
 
 def _iso(moment: float) -> bytes:

@@ -159,8 +159,10 @@ def draw(results: Results, folder: Path) -> list[tuple[str, str, str]]:
         left.set_yticks(range(len(names)), [polling.title(name) for name in names])
         left.set_xlabel("CPU per finished job, ms (log)")
         left.set_xscale("log")
+        left.set_xlim(left=0.1)
         right.set_xlabel("lag at the 95th percentile, s (log)")
         right.set_xscale("log")
+        right.set_xlim(left=0.01)
         left.legend()
         keep(figure, "Waiting for many jobs", "CPU per finished job and lag by trigger", "polling")
 

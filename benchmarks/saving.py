@@ -22,6 +22,7 @@ from benchmarks.results import Results, median_of
 from benchmarks.subject import finish, start
 
 MIB = 1024 * 1024
+PEERS = {"file": "curl", "s3": "curl to s3"}
 S3_PACKAGES = ROOT / "build" / "bench-s3"
 """Where ``make bench`` puts moto, s3fs and the Amazon provider (``benchmarks/s3.txt``): not into the environment, whose
 Airflow would have another provider then.
@@ -86,7 +87,7 @@ def measure(results: Results, *, sizes: tuple[int, ...], repeats: int) -> None:
         assert server.stdout is not None
         assert server.stdin is not None
         url = f"https://127.0.0.1:{int(server.stdout.readline())}"
-        ways = ["curl", "file", *(["s3"] if bucket else [])]
+        ways = ["curl", "file", *(["curl to s3", "s3"] if bucket else [])]
         if bucket:
             os.environ["AIRFLOW_CONN_B_S3"] = json.dumps({
                 "conn_type": "aws", "login": "x", "password": "x",
@@ -99,12 +100,15 @@ def measure(results: Results, *, sizes: tuple[int, ...], repeats: int) -> None:
                 target = folder / "target"
                 shutil.rmtree(target, ignore_errors=True)
                 target.mkdir()
-                if way == "curl":
+                if way in PEERS.values():
                     began = time.perf_counter()
-                    subprocess.run(
-                        ["curl", "-sS", "--cacert", certificate, "-o", target / "x.png", f"{url}/{size}.png"],
-                        check=True,
-                    )  # fmt: skip
+                    curl = ["curl", "-sS", "--fail", "--cacert", certificate]
+                    subprocess.run([*curl, "-o", target / "x.png", f"{url}/{size}.png"], check=True)
+                    if way == "curl to s3":
+                        to = f"{bucket}/bench/{time.time_ns()}"
+                        subprocess.run(
+                            [*curl, "-T", target / "x.png", to], check=True, stdout=subprocess.DEVNULL
+                        )
                     result = {"seconds": time.perf_counter() - began}
                 else:
                     to = f"file://{target}" if way == "file" else f"s3://bench/{time.time_ns()}"
@@ -140,12 +144,14 @@ def report(results: Results) -> str:
             "The S3-compatible server was not measured: `make bench` installs what it takes.\n",
         )
     for row in sorted(rows, key=lambda r: (r["mib"], r["name"])):
-        curl = next((r for r in rows if r["name"] == "curl" and r["mib"] == row["mib"]), None)
+        peer = PEERS.get(row["name"])
+        curl = next((r for r in rows if r["name"] == peer and r["mib"] == row["mib"]), None)
         seconds = median_of(row, "seconds")
-        times = f"{seconds / median_of(curl, 'seconds'):.2f}" if curl and row["name"] != "curl" else "–"
-        grew = "–" if row["name"] == "curl" else f"{median_of(row, 'peak_growth_mib'):.1f} MiB"
+        times = f"{seconds / median_of(curl, 'seconds'):.2f}" if curl else "–"
+        grew = "–" if peer is None else f"{median_of(row, 'peak_growth_mib'):.1f} MiB"
         title = {
             "curl": "a file, by curl",
+            "curl to s3": "S3 (moto), by curl: to a file, and from there in one PUT",
             "file": "a file, by the provider",
             "s3": "S3 (moto), by the provider",
         }[row["name"]]

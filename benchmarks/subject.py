@@ -68,13 +68,13 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     raise RuntimeError(f"a measured process said nothing: {out[-500:]} {err[-2000:]}")
 
 
-def run(gateway: Loopback, module: str = "benchmarks.client", **order: Any) -> dict[str, Any]:
+def run(loopback: Loopback, module: str = "benchmarks.client", **order: Any) -> dict[str, Any]:
     """One subject against the gateway; the gateway's counts are added."""
-    gateway.control("reset")
+    loopback.control("reset")
     if "gateway" in order:
-        gateway.control("set", **order.pop("gateway"))
-    result = finish(start(module, {"port": gateway.port, "ca": gateway.ca, **order}))
-    counts = gateway.control()
+        loopback.control("set", **order.pop("gateway"))
+    result = finish(start(module, {"port": loopback.port, "ca": loopback.ca, **order}))
+    counts = loopback.control()
     finished = max(result.get("finished", 1), 1)
     return {
         **result,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.results import Results, median_of
+from benchmarks.saving import PEERS
 
 SIZES = (1000, 5000)
 STYLES = {"orux": "Orux", "yescale": "YEScale, groups", "opengpu_relay": "Relay"}
@@ -161,12 +162,11 @@ def _storms(results: Results) -> Iterator[Line]:
 def _saving(results: Results) -> Iterator[Line]:
     rows = results.of("saving")
     for row in sorted(rows, key=lambda r: (r["name"], r["mib"])):
-        curl = _row(rows, name="curl", mib=row["mib"])
-        if row["name"] == "curl" or curl is None:
+        curl = _row(rows, name=PEERS.get(row["name"]), mib=row["mib"])
+        if curl is None:
             continue
         to = {"file": "a file", "s3": "S3 (moto)"}[row["name"]]
         times = median_of(row, "seconds") / median_of(curl, "seconds")
-        beside = "" if row["name"] == "file" else " (curl's to a file)"
-        yield f"Saving {row['mib']} MiB to {to}: curl's time{beside}", f"≤ {CURL} ×", f"{times:.2f} ×", at_most(times, CURL)  # fmt: skip
+        yield f"Saving {row['mib']} MiB to {to}: curl's time", f"≤ {CURL} ×", f"{times:.2f} ×", at_most(times, CURL)  # fmt: skip
         grew = median_of(row, "peak_growth_mib")
         yield f"Saving {row['mib']} MiB to {to}: memory", f"≤ {SAVING_MIB:.0f} MiB", f"{grew:.1f} MiB", at_most(grew, SAVING_MIB)  # fmt: skip
