@@ -27,7 +27,6 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.identity import TaskIdentity
 from airflow_provider_orux.operators.ledger_store import LedgerStore
 from airflow_provider_orux.operators.next_steps import Standing, explain, when_killed
@@ -135,7 +134,6 @@ class Execution:
             return self._finish(job, self._result(job))
         self._note_links(job)
         saved = self._save(job)
-        count("orux.saved_bytes", gateway=self.gateway.name, by=sum(a.bytes for a in saved.artifacts))
         self.log.info(
             "Saved %d artifact%s (%d bytes) of job %s; manifest: %s",
             len(saved.artifacts),

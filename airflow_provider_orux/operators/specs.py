@@ -8,6 +8,7 @@ from typing import Any
 from airflow_provider_orux.models.catalogue import describe
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.operators.templates import is_pending
 
 
 def spec_of(request: GenerationRequest | Mapping[str, Any] | None) -> Any:
@@ -33,6 +34,8 @@ def generation_spec(
             raise _usage(
                 "`request` takes the place of `model`, `prompt` and `options`; both were given", "request"
             )
+        if is_pending(request) and not isinstance(request, Mapping):
+            return {"model": request, "verb": verb, "fields": {}}
         if not isinstance(request, Mapping):
             raise _usage(
                 f"`request` is a {type(request).__name__}; it takes a typed request, like "
@@ -45,6 +48,12 @@ def generation_spec(
         return spec
     if model is None:
         raise _usage("`model` is missing (or one typed `request`)", "model")
+    if is_pending(options) and not isinstance(options, Mapping):
+        return {
+            "model": model,
+            "verb": verb,
+            "fields": options,
+        }  # another task's output: known when it is rendered
     if options is not None and not isinstance(options, Mapping):
         raise _usage(
             f"`options` is a {type(options).__name__}; it takes a dict of the model's fields", "options"

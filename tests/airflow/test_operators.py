@@ -282,3 +282,19 @@ def test_the_poller_is_told_what_kind_of_job_it_waits_for(sandbox, dag_of, run, 
     """)
     assert run(dag).state == "success"
     assert "waits for midjourney-v7:imagine" in "".join(capfd.readouterr())
+
+
+def test_options_may_be_another_tasks_output(sandbox, dag_of, run, tmp_path):
+    dag = dag_of(f"""
+    @task
+    def choose():
+        return {{"size": "1536x1024"}}
+
+    OruxGenerateImageOperator(
+        task_id="picture", model="gpt-image-2", prompt="a fox", options=choose(), save_to="file://{tmp_path}/out",
+        poll_interval=0.2,
+    )
+    """)
+    result = run(dag)
+    assert result.state == "success"
+    assert result.xcom("picture")["artifacts"][0]["width"] == 1536
