@@ -72,6 +72,8 @@ class Submission(Execution):
         level = self.log.info if self.record is None else self.log.warning
         level("Ledger: %s (%s)", decision.action.value, decision.reason)
         if decision.action is Action.FAIL and decision.error is not None:
+            if isinstance(decision.error, AmbiguousSubmitError):
+                count("orux.ambiguous", gateway=self.gateway.name)
             raise decision.error
         if decision.action is Action.RETURN and self.record is not None and self.record.result is not None:
             return self._return(dict(self.record.result))
