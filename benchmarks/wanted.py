@@ -111,7 +111,7 @@ def _polling(results: Results) -> Iterator[Line]:
             theirs = median_of(http, "connections") / median_of(http, "requests")
             yield (
                 f"{jobs} jobs, {words}: new connections",
-                f"none for each poll: at most {SLOTS}, the polls under way at once (HttpSensorTrigger: {theirs:.2f} a poll)",
+                f"none for each poll: at most {SLOTS + 1}, the polls under way at once and one before (HttpSensorTrigger: {theirs:.2f} a poll)",
                 f"{opened:.0f} for {polls:.0f} polls", at_most(opened, SLOTS + 1),
             )  # fmt: skip
             if sleep is not None:
