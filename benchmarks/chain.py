@@ -131,7 +131,7 @@ def measure(results: Results, *, repeats: int) -> None:
             time.sleep(8)
             for repeat in range(repeats + 1):
                 for form in FORMS:
-                    result = _one(database, form, airflow, parts)
+                    result = _until_done(database, form, airflow, parts)
                     if repeat:  # the first of each warms Airflow up
                         results.add("chain", {"name": form}, result, part="chain")
                         say(f"chain: {form}: {result}")
@@ -166,6 +166,18 @@ def _end(process: subprocess.Popen[Any]) -> None:
                 psutil.Process(pid).kill()
             except psutil.Error:
                 continue
+
+
+def _until_done(database: str, form: str, airflow: Any, parts: list[subprocess.Popen[Any]]) -> dict[str, Any]:
+    """A run that succeeded, and how many before it did not.
+
+    A sensor in reschedule mode can lose a race of Airflow's: queued again before the scheduler has read that its last poke
+    ended, it is marked as failed.
+    """
+    results = [_one(database, form, airflow, parts)]
+    while results[-1]["state"] != "success" and len(results) < 4:
+        results.append(_one(database, form, airflow, parts))
+    return {**results[-1], "failed": sum(result["state"] != "success" for result in results)}
 
 
 def _one(database: str, form: str, airflow: Any, parts: list[subprocess.Popen[Any]]) -> dict[str, Any]:
@@ -233,14 +245,17 @@ def report(results: Results) -> str:
     lines = [
         "A real Airflow (API server, scheduler with LocalExecutor, triggerer, PostgreSQL where there is one) and the sandbox, whose "
         "jobs take 12 s. Overhead: seconds of the DAG run beyond the 24 s of the two jobs. Processes: those that Airflow "
-        "started for the run, a worker for each task and again for each resume or poke.",
+        "started for the run, a worker for each task and again for each resume or poke. A run that failed is made again: it says "
+        "that Airflow marked a rescheduled sensor as failed, since it was queued again before the scheduler had read the end "
+        "of its last poke.",
         "",
-        "| form | processes | new database rows | XCom bytes | overhead | state |",
-        "|---|--:|--:|--:|--:|---|",
+        "| form | processes | new database rows | XCom bytes | overhead | runs that failed | runs |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
         lines.append(
             f"| {TITLES[row['name']]} | {median_of(row, 'processes'):.0f} | {median_of(row, 'rows'):.0f} | "
-            f"{median_of(row, 'xcom_bytes'):.0f} | {median_of(row, 'overhead'):.1f} s | {row['runs'][-1]['state']} |"
+            f"{median_of(row, 'xcom_bytes'):.0f} | {median_of(row, 'overhead'):.1f} s | "
+            f"{sum(run['failed'] for run in row['runs'])} | {len(row['runs'])} |"
         )
     return "\n".join(lines) + "\n"

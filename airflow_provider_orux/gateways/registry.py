@@ -21,11 +21,19 @@ def gateway_for(name: str, options: Mapping[str, Any] | None = None) -> Gateway:
 
     :raises ConfigurationError: no gateway of that name, or a setting with a value that it does not allow.
     """
+    return gateway_class(name)(options)
+
+
+def gateway_class(name: str) -> type[Gateway]:
+    """The class of a gateway; its module is imported.
+
+    :raises ConfigurationError: no gateway of that name.
+    """
     try:
         module, _, attribute = CLASSES[name].partition(":")
     except KeyError:
         raise ConfigurationError(
             f"{name!r} is no gateway; known: {', '.join(CLASSES)}", charged="no"
         ) from None
-    cls: type[Gateway] = getattr(importlib.import_module(module), attribute)
-    return cls(options)
+    found: type[Gateway] = getattr(importlib.import_module(module), attribute)
+    return found

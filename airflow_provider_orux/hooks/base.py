@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_provider_orux.gateways.registry import CLASSES, gateway_class
 from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection, unknown_extras
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import ConfigurationError, OruxError, redact
@@ -222,4 +224,8 @@ def read_airflow_connection(
 async def aread_airflow_connection(conn_id: str) -> GatewayConnection:
     """The same from a trigger, without blocking its event loop."""
     conn = await BaseHook.aget_connection(conn_id)
+    kind = str(conn.conn_type)
+    if kind in CLASSES:
+        # A gateway's module is imported in a thread: its typed models take long to make.
+        await asyncio.to_thread(gateway_class, kind)
     return read_airflow_connection(conn, conn_id)

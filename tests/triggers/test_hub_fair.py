@@ -14,7 +14,7 @@ from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.lifecycle.outcome import Outcome
 from airflow_provider_orux.triggers import hub as hub_module
 from airflow_provider_orux.triggers.exchange import LONG_ANSWER, Exchange
-from airflow_provider_orux.triggers.hub import JOBS_A_TURN, LAST_LOOK, PollHub
+from airflow_provider_orux.triggers.hub import ASKS_A_TURN, JOBS_A_TURN, LAST_LOOK, PollHub
 from tests.triggers.test_hub_load import Answer, connection, hub_of, run, scripted
 
 BATCH = 50
@@ -58,6 +58,28 @@ def test_a_round_starts_a_bounded_number_of_jobs_and_the_rest_follow(monkeypatch
             ended = await asyncio.gather(*(wait(hub, f"mj:{i}") for i in range(count)))
             assert [e.kind for e in ended] == ["job"] * count
             assert JOBS_A_TURN <= max(rounds) < JOBS_A_TURN + BATCH
+            assert sum(rounds) == count
+
+    run(story)
+
+
+def test_a_round_begins_a_bounded_number_of_polls_and_the_rest_follow(monkeypatch):
+    count = 5 * ASKS_A_TURN
+
+    async def story() -> None:
+        async with scripted() as server:
+
+            async def script(method: str, target: str, body: bytes) -> Answer:
+                await asyncio.sleep(0.3)
+                job = target.rpartition("/")[2]
+                return 200, {"task_id": job, "status": "SUCCESS", "result_urls": ["https://cdn.example/x.png"]}, {}  # fmt: skip
+
+            server.script = script
+            hub = hub_of(connection(server, max_in_flight_polls=count))
+            rounds = count_rounds(hub, monkeypatch, "_start")
+            ended = await asyncio.gather(*(wait(hub, f"{i:032x}") for i in range(count)))
+            assert [e.kind for e in ended] == ["job"] * count
+            assert max(rounds) == ASKS_A_TURN
             assert sum(rounds) == count
 
     run(story)

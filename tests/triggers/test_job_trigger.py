@@ -446,7 +446,8 @@ def test_one_that_leaves_does_not_disturb_the_others(sandbox):
         await settled()
         return events
 
-    assert Outcome.read(asyncio.run(go())[0]).kind == "job"
+    outcome = Outcome.read(asyncio.run(go())[0])
+    assert outcome.kind == "job", outcome
 
 
 def test_a_poller_can_begin_again_in_another_loop(sandbox):
