@@ -35,11 +35,13 @@ def summary(rows: Sequence[Row]) -> str:
     lost = sum(row.found.saved < row.cell.saved for row in rows)
     asked = sum(row.asked for row in rows)
     wrong = sum(not row.passed for row in rows)
+    given_up = sum(row.cell.given_up for row in rows)
     gateways = Counter(GATEWAY_TITLES[row.cell.gateway] for row in rows)
     where = ", ".join(f"{number} on {title}" for title, number in gateways.items())
     return (
         f"{len(rows)} cells ({where}): {double} double charges, {lost} lost results, {wrong} not as expected; "
-        f"{len(rows) - asked} healed by themselves, in {asked} a person was asked."
+        f"{len(rows) - asked} healed by themselves, in {asked} a person was asked, and {given_up} of these gave a "
+        "synchronous result up, knowingly."
     )
 
 

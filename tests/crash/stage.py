@@ -24,8 +24,7 @@ from demo.airflow_home import ROOT
 from tests.crash.house import PATIENCE, House, T, free_port, until
 
 QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "picture_scale": 0.25}
-"""Jobs take longer than a scheduler's loop on a busy machine: one that hears of a deferral only after it has queued the
-resume takes that for a failure and uses a retry (Airflow 3.3.2), and the resume that a cell waits for never comes."""
+"""Jobs take longer than a scheduler's loop; see :meth:`Stage.end_job_once_deferred`."""
 SLOW = {**QUICK, "run_seconds": 3600.0}
 """Jobs end when the test lets the sandbox's clock run."""
 PAYS_ANEW = "a clear that pays anew"
@@ -301,6 +300,22 @@ class Stage:
             return str(state) if state in states else None
 
         return self.until(look, " or ".join(states))
+
+    def end_job_once_deferred(self) -> None:
+        """Let a slow job end when the scheduler has heard that the task deferred.
+
+        A scheduler that hears of it only after it has queued the resume takes that for a failure and uses a retry
+        (Airflow 3.3.2, on a busy machine): the resume that a cell waits for would never come.
+        """
+        log = self.house.home / "log" / "scheduler.log"
+
+        def heard() -> bool:
+            with log.open(errors="replace") as lines:
+                return any("Received executor event" in n and f"run_id='{self.run_id}'" in n for n in lines)
+
+        self.wait_state("deferred")
+        self.until(heard, "the scheduler to hear of the deferral")
+        self.gateway.let_jobs_end()
 
     def wait_run(self) -> str:
         """Wait until the run has ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.crash.cells.registry import ask_a_person, dies_at
+from tests.crash.cells.registry import ask_a_person, dies_at, dies_at_resume
 from tests.crash.cells.registry import cell as any_cell
 from tests.crash.stage import PAYS_ANEW, QUICK, SLOW, Stage, gone, kill_task, kill_worker, stop_worker, thaw
 
@@ -127,7 +127,7 @@ def relay_before_defer(stage: Stage) -> None:
     dies_at("before_defer", "kill")(stage)
 
 
-@cell("cleared while it waits in the triggerer", conf=LINKS, settings={**SLOW, "relay_generation": 2})
+@cell("cleared while it waits in the triggerer", conf=LINKS, settings=SLOW)
 def relay_cleared_deferred(stage: Stage) -> None:
     stage.start()
     stage.wait_state("deferred")
@@ -137,9 +137,11 @@ def relay_cleared_deferred(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell("at the resume, the picture inside the answer; worker and supervisor killed", conf=INSIDE)
+@cell(
+    "at the resume, the picture inside the answer; worker and supervisor killed", conf=INSIDE, settings=SLOW
+)
 def relay_at_resume(stage: Stage) -> None:
-    dies_at("at_resume")(stage)
+    dies_at_resume(stage)
 
 
 @cell(
@@ -211,6 +213,7 @@ def relay_sync_saving(stage: Stage) -> None:
     decidable=False,
     charges=2,
     posts=2,
+    given_up=1,
 )
 def relay_sync_bytes_lost(stage: Stage) -> None:
     stage.start(("before_artifact_1", "kill"))

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from tests.crash.cells.registry import GRID, ask_a_person, cell, dies_at
+from tests.crash.cells.registry import GRID, ask_a_person, cell, dies_at, dies_at_resume
 from tests.crash.stage import (
     QUICK,
     SLOW,
@@ -139,15 +139,16 @@ def frozen_before_post(stage: Stage) -> None:
 PART = "While the job runs and after it"
 
 
-@cell(PART, "at the resume; worker and supervisor killed", short=True)
+@cell(PART, "at the resume; worker and supervisor killed", short=True, settings=SLOW)
 def at_resume(stage: Stage) -> None:
-    dies_at("at_resume")(stage)
+    dies_at_resume(stage)
 
 
-@cell(PART, "while an artifact is fetched; worker killed")
+@cell(PART, "while an artifact is fetched; worker killed", settings=SLOW)
 def while_fetching(stage: Stage) -> None:
     stage.gateway.fault("files", slow=2000)
     stage.start()
+    stage.end_job_once_deferred()
     note = stage.wait_point("at_resume")
     stage.until(lambda: stage.gateway.requests("files"), "a fetch")
     kill_task(note)
@@ -376,19 +377,25 @@ def cleared_deferred(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell(PART, "after three deaths that used up the retries: at the resume, at an artifact, before the manifest")
+@cell(
+    PART,
+    "after three deaths that used up the retries: at the resume, at an artifact, before the manifest",
+    settings=SLOW,
+)
 def cleared_after_deaths(stage: Stage) -> None:
     stage.start(("at_resume", "kill"), ("before_artifact_1", "kill"), ("before_manifest.json", "kill"))
+    stage.end_job_once_deferred()
     stage.wait_state("failed")
     stage.wait_run()
     stage.clear()
     stage.wait_run()
 
 
-@cell(PART, "after a failed save (the files were no pictures)", dag_id="crash_impatient")
+@cell(PART, "after a failed save (the files were no pictures)", dag_id="crash_impatient", settings=SLOW)
 def cleared_after_failed_save(stage: Stage) -> None:
     stage.gateway.fault("files", times=0, content="html")
     stage.start()
+    stage.end_job_once_deferred()
     stage.wait_state("failed")
     stage.wait_run()
     stage.says("ArtifactRejectedError")
@@ -546,6 +553,7 @@ def sync_in_post(stage: Stage) -> None:
     decidable=False,
     charges=2,
     posts=2,
+    given_up=1,
 )
 def sync_discarded(stage: Stage) -> None:
     lose_synchronous_answer(stage)

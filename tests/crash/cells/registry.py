@@ -21,6 +21,7 @@ class Cell:
     :param posts: paid requests that it must have seen.
     :param state: of the paid task in the end.
     :param saved: artifacts that must lie there, whole.
+    :param given_up: paid results that nobody can have any more; a person was told, and pays anew.
     :param executions: times that Airflow must have started the task; None: as it comes.
     :param decidable: whether Airflow can go on by itself; otherwise a person is asked, and then it must.
     :param alone: it kills what others need: it runs by itself.
@@ -37,6 +38,7 @@ class Cell:
     posts: int = 1
     state: str = "success"
     saved: int = 1
+    given_up: int = 0
     executions: int | None = None
     decidable: bool = True
     short: bool = False
@@ -68,6 +70,13 @@ def dies_at(point: str, how: str = "kill_worker") -> Act:
         stage.wait_run()
 
     return act
+
+
+def dies_at_resume(stage: Stage) -> None:
+    """The worker and its supervisor are killed as soon as the task goes on after a (slow) job."""
+    stage.start(("at_resume", "kill_worker"))
+    stage.end_job_once_deferred()
+    stage.wait_run()
 
 
 def ask_a_person(stage: Stage, *, charged: bool = True) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from tests.crash.cells.registry import ask_a_person, dies_at
+from tests.crash.cells.registry import ask_a_person, dies_at, dies_at_resume
 from tests.crash.cells.registry import cell as any_cell
 from tests.crash.stage import QUICK, SLOW, Stage, kill_task, kill_worker
 
@@ -63,9 +63,9 @@ def yescale_waiting_in_worker(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell("at the resume; worker and supervisor killed")
+@cell("at the resume; worker and supervisor killed", settings=SLOW)
 def yescale_at_resume(stage: Stage) -> None:
-    dies_at("at_resume")(stage)
+    dies_at_resume(stage)
 
 
 @cell("batch fetch on: two deaths, before defer and before the artifact", extra=BATCH)
@@ -89,10 +89,11 @@ def yescale_cleared_deferred(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell("cleared after a failed save (the file was no picture)", dag_id="crash_impatient")
+@cell("cleared after a failed save (the file was no picture)", dag_id="crash_impatient", settings=SLOW)
 def yescale_cleared_after_failed_save(stage: Stage) -> None:
     stage.gateway.fault("files", times=0, content="html")
     stage.start()
+    stage.end_job_once_deferred()
     stage.wait_state("failed")
     stage.wait_run()
     stage.says("ArtifactRejectedError")
