@@ -177,7 +177,9 @@ class Checker:
         self._note_faults()
         if isinstance(error, AmbiguousSubmitError) and not self.excuses - {"a poll that failed"}:
             self.wrong(f"a person is asked, and nothing was lost: {error}")
-        if isinstance(error, JobNotFoundError) and "a poll that failed" not in self.excuses:
+        # Without a job id it is a submission that was refused (YEScale's code 3).
+        unknown = isinstance(error, JobNotFoundError) and error.job_id is not None
+        if unknown and "a poll that failed" not in self.excuses:
             self.wrong(f"a job is given up that the gateway knows, or will know in a moment: {error}")
         if (
             isinstance(error, LedgerError)
