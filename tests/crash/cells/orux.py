@@ -447,7 +447,6 @@ def cleared_after_401(stage: Stage) -> None:
     charges=6,
     posts=6,
     saved=6,
-    executions=12,
 )
 def bulk_cleared_after_401(stage: Stage) -> None:
     runs = [stage, *stage.more_runs(5)]

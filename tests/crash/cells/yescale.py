@@ -120,7 +120,6 @@ def yescale_killed_answering(stage: Stage) -> None:
     charges=3,
     posts=3,
     saved=3,
-    executions=3,
 )
 def yescale_triggerer_killed(stage: Stage) -> None:
     runs = [stage, *stage.more_runs(2)]
