@@ -80,15 +80,18 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     from airflow_provider_orux.operators.submission import Submission
     from airflow_provider_orux.storage.destination import Folder
 
-    def entered(original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def wrapper(self: Any, operator: Any, context: Any, hook: Any, *, resumed: bool = False) -> None:
-            original(self, operator, context, hook, resumed=resumed)
-            ti = context["ti"]
-            _here.update(run=ti.run_id, task=ti.task_id, ti=str(ti.id), try_number=ti.try_number)
-            tell("at_resume" if resumed else "at_execute")
+    def entered(place: str) -> Callable[..., Any]:
+        def decorate(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def wrapper(self: Any, *args: Any) -> Any:
+                ti = self.ti
+                _here.update(run=ti.run_id, task=ti.task_id, ti=str(ti.id), try_number=ti.try_number)
+                tell(place)
+                return original(self, *args)
 
-        return wrapper
+            return wrapper
+
+        return decorate
 
     def around(before: Callable[..., str | None], after: Callable[..., str | None]) -> Callable[..., Any]:
         def decorate(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +118,9 @@ def arm(tell: Callable[[str], None] = reach) -> None:
         return lambda record: f"{prefix}_{record.state.value}"
 
     wrap: list[tuple[type, str, Callable[..., Any]]] = [
-        (Submission, "__init__", entered),
+        (Submission, "run", entered("at_execute")),
+        (Submission, "go_on", entered("at_resume")),
+        (Submission, "look_once", entered("at_resume")),
         (LedgerStore, "write_intent", around(lambda r: "before_intent", lambda r: "after_intent")),
         (LedgerStore, "write", around(state("before"), state("after"))),
         (GatewayClient, "_send", around(paid("before_post"), paid("answer_arrived"))),
