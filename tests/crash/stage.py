@@ -310,8 +310,9 @@ class Stage:
         log = self.house.home / "log" / "scheduler.log"
 
         def heard() -> bool:
+            execution = f"run_id='{self.run_id}', try_number={self.task()['try_number']},"
             with log.open(errors="replace") as lines:
-                return any("Received executor event" in n and f"run_id='{self.run_id}'" in n for n in lines)
+                return any("Received executor event" in line and execution in line for line in lines)
 
         self.wait_state("deferred")
         self.until(heard, "the scheduler to hear of the deferral")

@@ -184,9 +184,10 @@ def after_finished(stage: Stage) -> None:
     dies_at("after_finished")(stage)
 
 
-@cell(PART, "two deaths in one run: before defer, and at the artifact")
+@cell(PART, "two deaths in one run: before defer, and at the artifact", settings=SLOW)
 def two_deaths(stage: Stage) -> None:
     stage.start(("before_defer", "kill"), ("before_artifact_1", "kill_worker"))
+    stage.end_job_once_deferred()
     stage.wait_run()
 
 

@@ -68,9 +68,10 @@ def yescale_at_resume(stage: Stage) -> None:
     dies_at_resume(stage)
 
 
-@cell("batch fetch on: two deaths, before defer and before the artifact", extra=BATCH)
+@cell("batch fetch on: two deaths, before defer and before the artifact", extra=BATCH, settings=SLOW)
 def yescale_two_deaths(stage: Stage) -> None:
     stage.start(("before_defer", "kill"), ("before_artifact_1", "kill_worker"))
+    stage.end_job_once_deferred()
     stage.wait_run()
 
 
