@@ -47,7 +47,9 @@ def carry_out(implementation: Callable[[argparse.Namespace], int], args: argpars
         print(f"airflow orux: {e}", file=sys.stderr)
         return e.status
     except (ConfigurationError, InvalidRequestError) as e:
-        print(f"airflow orux: {e.message.rstrip('.')}.", file=sys.stderr)
+        # What a class advises in general is about tasks.
+        advice = "" if e.next_step == e.default_next_step else f" {e.next_step}"
+        print(f"airflow orux: {e.message.rstrip('.')}.{advice}".rstrip(), file=sys.stderr)
         return 1
     except OruxError as e:
         print(f"airflow orux: {e}", file=sys.stderr)

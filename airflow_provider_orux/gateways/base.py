@@ -127,6 +127,10 @@ class Gateway(abc.ABC):
         :raises UnsupportedByGatewayError: the wanted way does not exist for this request.
         """
 
+    def handle_form(self, request: GenerationRequest) -> str:
+        """What a job id of this request looks like, in a command that a person completes."""
+        return "JOB_ID"
+
     @abc.abstractmethod
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """The synchronous call: its answer is the result."""

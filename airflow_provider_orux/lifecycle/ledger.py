@@ -245,7 +245,7 @@ def decide(record: Record | None, now: Now, policy: Policy, remote: Remote | Non
     """
     if record is None:
         return Decision(Action.SUBMIT, "nothing was submitted before")
-    if record.state is not State.FINISHED and (error := elsewhere(record, now)) is not None:
+    if record.state is not State.FINISHED and (error := _elsewhere(record, now)) is not None:
         return _fail(error)
     if record.state is State.INTENT:
         return _decide_intent(record, now, policy)
@@ -373,7 +373,7 @@ def _request_changed(record: Record, now: Now) -> LedgerError:
     )
 
 
-def elsewhere(record: Record, now: Now) -> LedgerError | None:
+def _elsewhere(record: Record, now: Now) -> LedgerError | None:
     """The error of a record that is about another connection or host than today's; None when it is not."""
     if (record.conn_id, record.host) == (now.conn_id, now.host):
         return None

@@ -10,13 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.lifecycle.fingerprint import changed_fields, field_digests, fingerprint
-from airflow_provider_orux.lifecycle.ledger import (
-    Now,
-    Policy,
-    Record,
-    Remote,
-    State,
-)
+from airflow_provider_orux.lifecycle.ledger import Now, Policy, Record, Remote, State
 from airflow_provider_orux.lifecycle.outlook import remote_of
 from airflow_provider_orux.models.errors import (
     ArtifactError,
@@ -34,9 +28,7 @@ from airflow_provider_orux.operators.pricing import with_price
 from airflow_provider_orux.operators.result import build_result, first_link, push_result
 from airflow_provider_orux.operators.reuse import ResultStore
 from airflow_provider_orux.operators.saving import announce, provenance, storage_settings
-from airflow_provider_orux.operators.waiting import (
-    raise_unless_succeeded,
-)
+from airflow_provider_orux.operators.waiting import raise_unless_succeeded
 
 if TYPE_CHECKING:
     from airflow_provider_orux.hooks.base import GatewayHook
@@ -277,6 +269,7 @@ class Execution:
             durable=self.operator.durable,
             retries_left=self.identity.try_number <= self.identity.epoch,
             answer_patience=self.hook.connection.client.answer_patience(synchronous=self.synchronous),
+            handle_form=self.gateway.handle_form(self.request),
         )
 
 

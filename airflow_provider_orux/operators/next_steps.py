@@ -47,6 +47,7 @@ class Standing:
     :param durable: whether there is a ledger.
     :param retries_left: whether Airflow would start another try.
     :param answer_patience: seconds for which the answer to a request that was sent may still come.
+    :param handle_form: what stands for the job id in a command that a person completes.
     """
 
     identity: TaskIdentity
@@ -60,6 +61,7 @@ class Standing:
     durable: bool
     retries_left: bool
     answer_patience: float
+    handle_form: str
 
     def retry(self) -> str:
         """What a retry does, as the end of a sentence."""
@@ -85,7 +87,7 @@ def explain(error: OruxError, standing: Standing) -> None:
     elif isinstance(error, IdempotencyKeyReusedError):
         # A clear sends it under its key again, and only the request of that time is taken: its own words say so.
         settle, discard = (
-            standing.identity.command("settle", job_id="JOB_ID"),
+            standing.identity.command("settle", job_id=standing.handle_form),
             standing.identity.command("discard"),
         )
         error.next_step = (
@@ -135,7 +137,7 @@ def _ambiguous(standing: Standing) -> str:
     if record is not None and record.synchronous:
         found, settle = "it shows the picture", identity.command("settle", urls=["LINK"])
     else:
-        found, settle = "it has the job", identity.command("settle", job_id="JOB_ID")
+        found, settle = "it has the job", identity.command("settle", job_id=standing.handle_form)
     sent = record.at if record is not None else time.time()
     until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + standing.answer_patience))
     return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_orux.lifecycle.fingerprint import fingerprint
 from airflow_provider_orux.lifecycle.ledger import (
@@ -18,7 +18,6 @@ from airflow_provider_orux.lifecycle.ledger import (
     Remote,
     State,
     decide,
-    elsewhere,
 )
 from airflow_provider_orux.lifecycle.outlook import remote_of
 from airflow_provider_orux.lifecycle.polling import timed_out
@@ -39,17 +38,7 @@ from airflow_provider_orux.operators.counters import count
 from airflow_provider_orux.operators.execution import Execution, nowhere_to_go
 from airflow_provider_orux.operators.result import push_job
 from airflow_provider_orux.operators.saving import storage_settings
-from airflow_provider_orux.operators.waiting import (
-    NET_SECONDS,
-    read_event,
-    wait_in_worker,
-)
-
-if TYPE_CHECKING:
-    pass
-
-INLINE_SAVE_TRIES = 4
-"""Bytes that came inside an answer exist only in this process: saving them is tried more than once."""
+from airflow_provider_orux.operators.waiting import NET_SECONDS, read_event, wait_in_worker
 
 
 class Submission(Execution):
@@ -459,8 +448,6 @@ class Submission(Execution):
                 "can be saved with OruxSaveArtifactsOperator.",
             )
         self.job_id = self.record.job_id
-        if (error := elsewhere(self.record, self.now)) is not None:
-            raise error
         return self.record
 
 

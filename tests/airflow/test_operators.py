@@ -91,7 +91,9 @@ def test_base64_without_a_place_is_refused_before_it_is_paid_for(sandbox, dag_of
     result = run(dag)
     assert result.states() == {"picture": "failed"}
     assert sandbox.charges() == []
-    assert "b64_json" in "".join(capfd.readouterr())
+    out = "".join(capfd.readouterr())
+    assert "they would have nowhere to go" in out
+    assert "Set save_to, or response_format='url'" in out
 
 
 def test_decorator_prompt_fields_and_request(sandbox, dag_of, run, tmp_path):

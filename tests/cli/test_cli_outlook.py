@@ -10,7 +10,7 @@ from airflow_provider_orux.cli.instances import Instance
 from airflow_provider_orux.cli.outlook import outlook
 from airflow_provider_orux.lifecycle.ledger import Record, Remote, State
 from airflow_provider_orux.lifecycle.outlook import remote_of
-from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 
 AT = 1_000_000.0
 INTENT = Record(State.INTENT, 2, "f", "orux_default", "https://orux.top", AT - 3600, "gen-1")
@@ -71,8 +71,11 @@ def test_a_submitted_job_depends_on_how_it_is():
 
 
 def test_a_synchronous_generation_has_nobody_to_ask():
-    links = replace(SUBMITTED, synchronous=True, result={"artifacts": []})
+    picture = Job("gen-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),))
+    links = replace(SUBMITTED, synchronous=True, result=picture.to_dict())
     assert lines(links, "failed") == [f"A clear: {FREE}."]
+    failed = Job("gen-1", JobStatus.FAILED, "yescale", retry_helps=False)
+    assert lines(replace(links, result=failed.to_dict()), "failed") == [f"A clear: {PAYS}."]
     assert lines(replace(links, result=None), "up_for_retry") == [
         "Next execution: it fails and pays nothing."
     ]
@@ -93,7 +96,9 @@ def test_no_record_means_a_submission():
     ("job", "remote"),
     [
         (Job("j", JobStatus.RUNNING, "orux"), Remote.ALIVE),
-        (Job("j", JobStatus.SUCCEEDED, "orux"), Remote.ALIVE),
+        (Job("j", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),)), Remote.ALIVE),
+        (Job("j", JobStatus.SUCCEEDED, "yescale", text="a fox"), Remote.ALIVE),
+        (Job("j", JobStatus.SUCCEEDED, "orux"), Remote.FAILED_FINALLY),
         (Job("j", JobStatus.FAILED, "orux"), Remote.FAILED),
         (Job("j", JobStatus.FAILED, "orux", retry_helps=False), Remote.FAILED_FINALLY),
         (Job("j", JobStatus.EXPIRED, "orux"), Remote.EXPIRED),

@@ -750,3 +750,8 @@ def test_a_chat_of_another_shape_may_have_been_charged(body: Any) -> None:
     with pytest.raises(UnexpectedResponseError) as e:
         GATEWAY.read_generate(GEMINI, answer(body), local_id="l")
     assert e.value.charged == "unknown"
+
+
+def test_a_command_shows_the_family_that_a_job_id_begins_with():
+    assert GATEWAY.handle_form(IMAGINE) == "mj:JOB_ID"
+    assert GATEWAY.handle_form(CustomRequest(name="x", body={"prompt": "a"})) == "media:JOB_ID"

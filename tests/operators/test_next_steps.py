@@ -29,6 +29,7 @@ def standing(record=SUBMITTED, **changes):
         "identity": TaskIdentity("d", "r", "t", -1, 1, 2), "gateway": "Orux AI", "now": now, "policy": Policy(),
         "record": record, "record_known": True, "job_id": record.job_id if record else None, "remote": None,
         "durable": True, "retries_left": True, "answer_patience": 160.0,
+        "handle_form": "JOB_ID",
     }  # fmt: skip
     return Standing(**{**facts, **changes})
 

@@ -157,6 +157,10 @@ class YEScaleGateway(Gateway):
         """Not where the gateway says that it failed while it asked its upstream: as HTTP 400, too."""
         return super().proves_refusal(status, error) and not errors.asked_upstream(error)
 
+    def handle_form(self, request: GenerationRequest) -> str:
+        """The gateway itself shows ids without the family that our handles begin with."""
+        return f"{'media' if isinstance(request, CustomRequest) else self._family(request)}:JOB_ID"
+
     def _family(self, request: GenerationRequest) -> str:
         if not isinstance(request, YEScaleRequest):
             raise UnsupportedByGatewayError(
