@@ -69,8 +69,8 @@ $(VENV)/.bench: $(VENV)/.complete
 bench: $(VENV)/.bench  ## short benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: $(VENV)/.bench  ## all benchmarks, a good hour (ARGS="--repeats 5": five); writes docs/benchmarks/
-	$(BIN)/python -m benchmarks --full $(ARGS)
+bench-full: $(VENV)/.bench  ## all benchmarks, five repeats of a good hour each (REPEATS=1); writes docs/benchmarks/
+	$(BIN)/python -m benchmarks --full --repeats $(or $(REPEATS),5) $(ARGS)
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build docs/_build .pytest_cache .mypy_cache .ruff_cache

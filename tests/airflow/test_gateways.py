@@ -153,3 +153,32 @@ def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways,
     polls = gateways.requests("relay.poll")
     assert len(polls) >= 2
     assert len(gateways.charges()) == 1
+
+
+@pytest.mark.parametrize("allowed", ["everyone", "nobody"])
+def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_path, capfd, allowed):
+    """The wish to keep the picture is refused: it is sent without it, once, and paid for once."""
+    gateways.configure(relay_store_output=allowed)
+    body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox",
+                                  poll_interval=0.2, save_to="file://{tmp_path}/out")"""
+    result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
+    assert result.states() == {"picture": "success"}
+    assert len(gateways.charges()) == 1
+    sent = [r["body"].get("store_output") for r in gateways.requests("relay.submit")]
+    assert sent == (["relay1d"] if allowed == "everyone" else ["relay1d", None])
+    assert ("Sent without that wish" in "".join(capfd.readouterr())) is (allowed == "nobody")
+
+
+def test_a_result_that_the_relay_forgot_is_saved_by_the_links_that_were_noted(
+    gateways, load_dag, run, tmp_path
+):
+    """Relay forgets a job an hour after its end; a picture that it keeps for a day is still there."""
+    gateways.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
+    body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox", retries=0,
+                                  poll_interval=0.2, save_to="file://{tmp_path}/out")"""
+    result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
+    assert result.states() == {"picture": "failed"}
+    gateways.clear_faults()
+    gateways.advance_clock(3700.0)
+    assert result.again("picture") == "success"
+    assert len(gateways.charges()) == 1
