@@ -12,6 +12,8 @@ import httpx
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.storage.settings import CHUNK
 
+RECORD = 16 * 1024
+"""Bytes of a TLS record: the most that one read of TLS gives."""
 FAILURES: tuple[type[Exception], ...] = (
     httpx.TransportError,
     httpcore.TimeoutException,
@@ -108,34 +110,37 @@ class _WideStream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
         self._failure: Exception | None = None
+        self._room: memoryview | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._failure is not None:
             # httpcore names what it catches itself; a failure while taking more along comes with the next read.
             raise httpcore.ReadError(str(self._failure)) from self._failure
-        first = self._inner.read(max(max_bytes, CHUNK), timeout)
         # An SSLObject (TLS within TLS, at a proxy) is not read past its stream.
         tls = self._inner.get_extra_info("ssl_object")
-        if not first or not isinstance(tls, ssl.SSLSocket):
-            return first
-        return first + self._arrived(tls, CHUNK - len(first))
+        if not isinstance(tls, ssl.SSLSocket):
+            return self._inner.read(max(max_bytes, CHUNK), timeout)
+        first = self._inner.read(RECORD, timeout)
+        return self._with_arrived(first, tls) if first else first
 
-    def _arrived(self, tls: ssl.SSLSocket, space: int) -> bytes:
-        """The records that are there already."""
-        pieces: list[bytes] = []
+    def _with_arrived(self, first: bytes, tls: ssl.SSLSocket) -> bytes:
+        """A piece, and the records that are there already."""
+        if self._room is None:
+            self._room = memoryview(bytearray(CHUNK))
+        room, size = self._room, len(first)
+        room[:size] = first
         waits = tls.gettimeout()
         tls.settimeout(0.0)
         try:
-            while space > 0 and (piece := tls.recv(space)):
-                pieces.append(piece)
-                space -= len(piece)
+            while size < CHUNK and (more := tls.recv_into(room[size:])):
+                size += more
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as e:
             self._failure = e
         finally:
             tls.settimeout(waits)
-        return b"".join(pieces)
+        return bytes(room[:size])
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout)
