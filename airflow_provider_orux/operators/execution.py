@@ -200,6 +200,8 @@ class Execution:
                 if not job.has_inline or e.final:
                     raise
                 if tries <= 0:
+                    if not self.synchronous:
+                        raise  # the job can be asked again, and its answer holds them again
                     self.remote = Remote.EXPIRED
                     raise JobExpiredError(
                         f"The pictures came inside the answer and could not be saved: {e.message}. They are lost",

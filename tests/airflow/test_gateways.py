@@ -182,3 +182,28 @@ def test_a_result_that_the_relay_forgot_is_saved_by_the_links_that_were_noted(
     gateways.advance_clock(3700.0)
     assert result.again("picture") == "success"
     assert len(gateways.charges()) == 1
+
+
+def test_bytes_of_a_job_that_could_not_be_saved_are_fetched_again(gateways, load_dag, run, tmp_path, capfd):
+    """They came inside the answer to a poll: the same job gives them again, and nothing is lost or paid twice."""
+    body = f"""
+        from pathlib import Path
+
+        class Blocked(OruxGenerateImageOperator):
+            def resume(self, context, event=None):
+                if not Path("{tmp_path}/mended").exists():
+                    Path("{tmp_path}/out").rename("{tmp_path}/elsewhere")
+                    Path("{tmp_path}/out").write_text("a file where the folder should be")
+                return super().resume(context, event)
+
+        Blocked(task_id="picture", model="black-forest-labs/FLUX-2-pro", prompt="a fox", retries=0,
+                options={{"width": 64, "height": 64}}, poll_interval=0.2, save_to="file://{tmp_path}/out")"""
+    result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body.strip()}))
+    assert result.states() == {"picture": "failed"}
+    out = "".join(capfd.readouterr())
+    assert "are lost" not in out
+    assert "A clear of the task: it goes on with the recorded job and pays nothing." in out
+    (tmp_path / "mended").touch()
+    (tmp_path / "out").unlink()
+    assert result.again("picture") == "success"
+    assert len(gateways.charges()) == 1
