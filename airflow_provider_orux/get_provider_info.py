@@ -56,6 +56,14 @@ def get_provider_info() -> dict[str, object]:
             minimum=1,
             maximum=1000,
         ),
+        "auth_grace": field(
+            "Grace for a refused key (s)",
+            "A refused key (401, 403) does not end the wait for a paid job for this long.",
+            type=["number", "null"],
+            default=900,
+            minimum=0,
+            maximum=86400,
+        ),
         "not_accepted": field(
             "Errors that mean 'not accepted'",
             "status:code, … of the vendor's own errors that are known to mean that nothing was taken.",

@@ -30,6 +30,7 @@ class Extra(BaseModel):
     :param ca_path: file of certificates to trust instead of the system's.
     :param max_in_flight_polls: polls under way at once in one triggerer (a poll may count against the account's
         concurrency).
+    :param auth_grace: seconds for which a refused key (401, 403) does not end the wait for a paid job.
     :param not_accepted: ``status:code, …`` of the vendor's own errors known to mean "nothing was taken".
     """
 
@@ -45,6 +46,7 @@ class Extra(BaseModel):
     proxy: str | None = Field(default=None, repr=False)
     ca_path: str | None = None
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
+    auth_grace: float = Field(default=900, ge=0, le=86_400)
     not_accepted: str | list[str] | None = None
 
 
