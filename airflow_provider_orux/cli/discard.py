@@ -13,7 +13,7 @@ from airflow_provider_orux.cli.outlook import ENDED, UNDER_WAY, WAITING
 from airflow_provider_orux.cli.output import age_text, plural, print_table, say
 from airflow_provider_orux.cli.records import COLUMNS, row, select
 from airflow_provider_orux.cli.rest import AirflowApi
-from airflow_provider_orux.lifecycle.ledger import State
+from airflow_provider_orux.lifecycle.record import State
 
 
 def discard(args: argparse.Namespace) -> int:

@@ -47,8 +47,7 @@ def carry_out(implementation: Callable[[argparse.Namespace], int], args: argpars
         print(f"airflow orux: {e}", file=sys.stderr)
         return e.status
     except (ConfigurationError, InvalidRequestError) as e:
-        # What a class advises in general is about tasks.
-        advice = "" if e.next_step == e.default_next_step else f" {e.next_step}"
+        advice = f" {e.next_step}" if e.next_step else ""  # what a class advises in general is about tasks
         print(f"airflow orux: {e.message.rstrip('.')}.{advice}".rstrip(), file=sys.stderr)
         return 1
     except OruxError as e:

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_orux.cli.ending import CommandError
 from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
-from airflow_provider_orux.lifecycle.ledger import RECORD_KEY, Record, State
+from airflow_provider_orux.lifecycle.record import RECORD_KEY, Record, State
 from airflow_provider_orux.models.errors import LedgerError
 
 WORKERS = 8
@@ -79,7 +79,7 @@ class Entry:
 
     def age(self, now: float) -> float | None:
         """Seconds since the record's state was written; None when it cannot be told."""
-        at = self.record.at if self.record else self.updated
+        at = self.record.updated_at if self.record else self.updated
         return None if at is None else now - at
 
 

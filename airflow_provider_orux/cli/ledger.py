@@ -23,8 +23,8 @@ from airflow_provider_orux.cli.output import (
 )
 from airflow_provider_orux.cli.records import COLUMNS, CSV, SHORT, csv_row, json_of, row, select
 from airflow_provider_orux.cli.rest import AirflowApi
-from airflow_provider_orux.lifecycle.ledger import Record, Remote, State
-from airflow_provider_orux.lifecycle.outlook import remote_of
+from airflow_provider_orux.lifecycle.ledger import RemoteState
+from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import (
     InvalidRequestError,
     JobNotFoundError,
@@ -101,7 +101,7 @@ def _show_many(args: argparse.Namespace) -> int:
     return 0
 
 
-def _next(entry: Entry, found: Found, now: float, *, remote: Remote | None = None) -> list[str]:
+def _next(entry: Entry, found: Found, now: float, *, remote: RemoteState | None = None) -> list[str]:
     if entry.record is None:
         return ["Next execution: it fails and pays nothing, until the record is discarded."]
     return outlook(
@@ -130,7 +130,7 @@ def _show_one(args: argparse.Namespace) -> int:
         return 1
     record = entry.record
     job: Job | None = None
-    remote: Remote | None = None
+    remote: RemoteState | None = None
     if args.ask_gateway and record is not None:
         job, remote = _ask(record, found)
     lines = _next(entry, found, now, remote=remote)
@@ -155,7 +155,7 @@ def _show_one(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(record: Record, found: Found) -> tuple[Job | None, Remote | None]:
+def _ask(record: Record, found: Found) -> tuple[Job | None, RemoteState | None]:
     """The recorded job as the gateway tells it."""
     if record.job_id is None or record.synchronous:
         note("There is no job to ask the gateway for.")
@@ -177,8 +177,8 @@ def _ask(record: Record, found: Found) -> tuple[Job | None, Remote | None]:
             job = client.poll(record.job_id, attempts=2)
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
             note(f"The gateway: {e.message}")
-            return None, Remote.UNKNOWN
-    return job, remote_of(job)
+            return None, RemoteState.UNKNOWN
+    return job, RemoteState.of(job)
 
 
 def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[str, Any]:
@@ -199,14 +199,18 @@ def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[s
             "connection": record.conn_id
             + (f" ({found.connection.gateway.title})" if found.connection else ""),
             "host": record.host,
-            "epoch": f"{record.epoch} (the task's is {instance.facts.get('max_tries')})",
-            "our id": record.local_id,
+            "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})",
+            "our id": record.submission_id,
             "fields": ", ".join(record.fields),
             "sent again": f"{record.resubmits} times" if record.resubmits else None,
         }
         result = record.result or {}
         if record.state is State.FINISHED:
-            facts |= {"charged": result.get("charged"), "manifest": result.get("manifest")}
+            facts |= {
+                "charged": result.get("charged"),
+                "manifest": result.get("manifest"),
+                "delivered": "yes" if record.delivered else "no: Airflow did not record the task's success",
+            }
         if artifacts := result.get("artifacts"):
             facts["artifacts"] = len(artifacts)
     if entry.expires:

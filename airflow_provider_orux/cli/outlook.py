@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from airflow_provider_orux.cli.instances import Instance
-from airflow_provider_orux.lifecycle.ledger import Now, Policy, Record, Remote
-from airflow_provider_orux.lifecycle.outlook import what_comes
+from airflow_provider_orux.lifecycle.advice import next_attempt
+from airflow_provider_orux.lifecycle.ledger import Attempt, Policy, RemoteState
+from airflow_provider_orux.lifecycle.record import Record
 
 ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 UNDER_WAY = frozenset({"running", "restarting"})
@@ -18,7 +19,7 @@ def outlook(
     at: float,
     gateway: str | None = None,
     idempotency_seconds: float = 0.0,
-    remote: Remote | None = None,
+    remote: RemoteState | None = None,
 ) -> list[str]:
     """What a retry and a clear will do, one sentence each, for the same request and the operators' defaults.
 
@@ -30,23 +31,23 @@ def outlook(
     if record is None:
         return ["Next execution: it submits a job, which is charged."]
     policy = Policy(idempotency_seconds=idempotency_seconds)
-    epoch = _epoch(instance, record)
+    max_tries = _max_tries(instance, record)
 
-    def what(epoch: int) -> str:
-        return what_comes(record, _now(record, epoch, at, gateway), policy, remote=remote)
+    def what(max_tries: int) -> str:
+        return next_attempt(record, _attempt(record, max_tries, at, gateway), policy, remote=remote)
 
     if instance.state in UNDER_WAY | WAITING:
         first = f"The task is {instance.state}. "
-        return [f"{first}A retry: {what(record.epoch)}.", f"A clear: {what(record.epoch + 1)}."]
+        return [f"{first}A retry: {what(record.max_tries)}.", f"A clear: {what(record.max_tries + 1)}."]
     if instance.state in ENDED:
-        return [f"A clear: {what(record.epoch + 1)}."]
-    cleared = " (the task was cleared since)" if epoch != record.epoch else ""
-    return [f"Next execution{cleared}: {what(epoch)}."]
+        return [f"A clear: {what(record.max_tries + 1)}."]
+    cleared = " (the task was cleared since)" if max_tries != record.max_tries else ""
+    return [f"Next execution{cleared}: {what(max_tries)}."]
 
 
-def _now(record: Record, epoch: int, at: float, gateway: str | None) -> Now:
-    return Now(
-        epoch=epoch,
+def _attempt(record: Record, max_tries: int, at: float, gateway: str | None) -> Attempt:
+    return Attempt(
+        max_tries=max_tries,
         fingerprint=record.fingerprint,
         conn_id=record.conn_id,
         host=record.host,
@@ -54,9 +55,10 @@ def _now(record: Record, epoch: int, at: float, gateway: str | None) -> Now:
         at=at,
         fields=record.fields,
         synchronous=record.synchronous,
+        account=record.account,
     )
 
 
-def _epoch(instance: Instance, record: Record) -> int:
-    epoch = instance.facts.get("max_tries")
-    return epoch if isinstance(epoch, int) else record.epoch
+def _max_tries(instance: Instance, record: Record) -> int:
+    max_tries = instance.facts.get("max_tries")
+    return max_tries if isinstance(max_tries, int) else record.max_tries

@@ -8,8 +8,9 @@ from typing import Any
 
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.paid import PaidOperator
-from airflow_provider_orux.operators.templates import is_pending
+from airflow_provider_orux.operators.arguments import is_pending
+from airflow_provider_orux.operators.base import OruxOperator
+from airflow_provider_orux.operators.images import OruxModelOperator
 
 DEFAULT_CONN = "orux_default"
 COUNTS = ("n", "num_images")
@@ -82,7 +83,7 @@ def paid_tasks(dag: Any, *, assumed: Mapping[str, int], last: Mapping[str, int],
     for task in dag.tasks:
         mapped = hasattr(task, "expand_input")
         cls = task.operator_class if mapped else type(task)
-        if not issubclass(cls, PaidOperator):
+        if not issubclass(cls, OruxOperator):
             continue
         calls = _mapped_calls(task, cls) if mapped else [call_of(task.task_id, cls, _Arguments(task))]
         low, high, why = _instances(task, mapped=mapped, assumed=assumed, last=last, most=most)
@@ -98,7 +99,7 @@ def mapped_names(dag: Any) -> set[str]:
     names = set()
     for task in dag.tasks:
         mapped = hasattr(task, "expand_input")
-        if issubclass(task.operator_class if mapped else type(task), PaidOperator):
+        if issubclass(task.operator_class if mapped else type(task), OruxOperator):
             groups = [group.group_id for group in task.iter_mapped_task_groups()]
             names.update(groups)
             if mapped or groups:
@@ -137,7 +138,7 @@ def _expansion(task: Any) -> Any:
 
 
 def call_of(
-    task_id: str, cls: type[PaidOperator], given: Mapping[str, Any], *, more_fields: bool = False
+    task_id: str, cls: type[OruxOperator], given: Mapping[str, Any], *, more_fields: bool = False
 ) -> Call:
     """What a task with these arguments submits, as far as it is known before it runs.
 
@@ -158,7 +159,9 @@ def call_of(
         more_fields = True
     function = given.get("python_callable")
     more_fields = more_fields or (function is not None and not _returns_prompt(function))
-    fields |= {n: given.get(n) for n in cls.request_fields if given.get(n) is not None}
+    if not issubclass(cls, OruxModelOperator):
+        own = set(cls.template_fields) - set(OruxOperator.template_fields)
+        fields |= {n: given[n] for n in cls.template_fields if n in own and given.get(n) is not None}
     conn_id = given.get("conn_id", DEFAULT_CONN)
     tier = fields.get("image_size")
     return Call(
@@ -190,7 +193,7 @@ def is_pending_mapping(value: Any) -> bool:
     return not isinstance(value, (Mapping, Sequence)) or isinstance(value, str)
 
 
-def _mapped_calls(task: Any, cls: type[PaidOperator]) -> list[Call]:
+def _mapped_calls(task: Any, cls: type[OruxOperator]) -> list[Call]:
     """One call for each instance where that is known, else one for all."""
     partial = dict(task.partial_kwargs)
     expansion = _expansion(task)

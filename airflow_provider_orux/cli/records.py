@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_orux.cli.instances import Entry, Ledger
 from airflow_provider_orux.cli.output import age_text, moment_text, parse_age, parse_window
 from airflow_provider_orux.cli.rest import AirflowApi
-from airflow_provider_orux.lifecycle.ledger import State
+from airflow_provider_orux.lifecycle.record import State
 
 COLUMNS = {
     "dag_id": "DAG",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from airflow_provider_orux.cli.ending import CommandError, UsageError, note
@@ -13,7 +13,7 @@ from airflow_provider_orux.cli.instances import Instance, Ledger
 from airflow_provider_orux.cli.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.output import plural, say
 from airflow_provider_orux.cli.rest import AirflowApi
-from airflow_provider_orux.lifecycle.ledger import Record, State
+from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 
 
@@ -116,7 +116,7 @@ def settle_one(
         return Settlement(instance, record, None)
     if not force:
         _refuse_to_settle(record, settled, instance)
-    ledger.write(instance, replace(settled, at=time.time()))
+    ledger.write(instance, settled.changed(updated_at=time.time()))
     return Settlement(instance, record, settled)
 
 
@@ -137,7 +137,7 @@ def _settled(record: Record, answer: Answer, found: Found, instance: Instance) -
             note(f"The id is not checked: {found.why.rstrip('.')}.")
         else:
             found.connection.gateway.poll(job_id)  # it refuses a handle that is not one of this gateway's
-        return record.with_state(State.SETTLED, job_id=job_id, result=None)
+        return record.changed(state=State.SETTLED, job_id=job_id, result=None)
     if not answer.urls:
         if record.state is State.SUBMITTED and record.job_id == answer.job_id and record.result:
             return None
@@ -152,7 +152,7 @@ def _settled(record: Record, answer: Answer, found: Found, instance: Instance) -
     gateway = found.gateway_name or answer.gateway
     if gateway is None:
         raise CommandError(f"Say which gateway made the pictures with --gateway: {found.why.rstrip('.')}.")
-    job_id = answer.job_id or record.local_id
+    job_id = answer.job_id or record.submission_id
     job = Job(
         job_id=job_id,
         status=JobStatus.SUCCEEDED,
@@ -160,7 +160,7 @@ def _settled(record: Record, answer: Answer, found: Found, instance: Instance) -
         artifacts=tuple(Artifact(url=url) for url in answer.urls),
         charged="yes",
     )
-    return record.with_state(State.SETTLED, job_id=job_id, result=job.to_dict())
+    return record.changed(state=State.SETTLED, job_id=job_id, result=job.to_dict())
 
 
 def _refuse_to_settle(record: Record, settled: Record, instance: Instance) -> None:

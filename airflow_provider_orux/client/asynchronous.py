@@ -63,13 +63,22 @@ class AsyncGatewayClient:
         for client in clients:
             await client.aclose()
 
-    async def generate(self, request: GenerationRequest, *, local_id: str) -> Job:
+    async def generate(self, request: GenerationRequest, *, local_id: str, will_save: bool = False) -> Job:
         """See :meth:`Calls.generate`."""
-        return await self.run(self.calls.generate(request, local_id=local_id))
+        return await self.run(self.calls.generate(request, local_id=local_id, will_save=will_save))
 
-    async def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> Job:
+    async def submit(
+        self,
+        request: GenerationRequest,
+        *,
+        idempotency_key: str | None = None,
+        will_save: bool = False,
+        resend: bool = False,
+    ) -> Job:
         """See :meth:`Calls.submit`."""
-        return await self.run(self.calls.submit(request, idempotency_key=idempotency_key))
+        return await self.run(
+            self.calls.submit(request, idempotency_key=idempotency_key, will_save=will_save, resend=resend)
+        )
 
     async def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Job:
         """See :meth:`Calls.poll`."""

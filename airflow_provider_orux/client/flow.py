@@ -6,7 +6,9 @@ A flow is a generator: it yields ``Send`` or ``Pause`` and is given back an :cla
 
 from __future__ import annotations
 
+import logging
 import random
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,11 +21,14 @@ from airflow_provider_orux.models.errors import (
     ArtifactRejectedError,
     AuthenticationError,
     GatewayUnavailableError,
+    IdempotencyKeyReusedError,
     OruxError,
     RateLimitedError,
 )
-from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.job import JOB_ID_PATTERN, Job
 from airflow_provider_orux.models.requests import GenerationRequest
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -83,33 +88,76 @@ class Calls:
         self.gateway = gateway
         self.settings = settings
 
-    def generate(self, request: GenerationRequest, *, local_id: str) -> Flow[Job]:
+    def generate(self, request: GenerationRequest, *, local_id: str, will_save: bool = False) -> Flow[Job]:
         """One synchronous generation, paid once.
 
+        :param will_save: see :meth:`submit`.
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
         :raises ArtifactRejectedError: it was made and paid for, and its answer is longer than we read.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
-        return self._pay(
-            self.gateway.generate(request),
-            lambda response: self.gateway.read_generate(request, response, local_id=local_id),
-            read_timeout=self.settings.generate_timeout,
-            repeatable=False,
-        )
 
-    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> Flow[Job]:
+        def send(form: GenerationRequest) -> Flow[Job]:
+            return self._pay(
+                self.gateway.generate(form),
+                lambda response: self.gateway.read_generate(form, response, local_id=local_id),
+                read_timeout=self.settings.generate_timeout,
+                repeatable=False,
+            )
+
+        retained = self.gateway.with_retention(request) if will_save else request
+        try:
+            return (yield from send(retained))
+        except OruxError as e:
+            if retained is request or not self.gateway.refuses_retention(e):
+                raise
+            _log_without_retention(e)
+        return (yield from send(request))
+
+    def submit(
+        self,
+        request: GenerationRequest,
+        *,
+        idempotency_key: str | None = None,
+        will_save: bool = False,
+        resend: bool = False,
+    ) -> Flow[Job]:
         """One asynchronous submission, paid once.
 
         :param idempotency_key: where the gateway honours one, a lost answer is asked for again with the same key.
+        :param will_save: the artifacts will be saved: ask the gateway, where it can, to keep them until then.
+        :param resend: this key was sent before, and its answer was lost.
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
-        return self._pay(
-            self.gateway.submit(request, idempotency_key=idempotency_key),
-            lambda response: self.gateway.read_submit(request, response),
-            read_timeout=self.settings.read_timeout,
-            repeatable=bool(idempotency_key) and self.gateway.has_idempotency_keys,
-        )
+        keyed = bool(idempotency_key) and self.gateway.has_idempotency_keys and self.settings.key is not None
+
+        def send(form: GenerationRequest, key: str | None) -> Flow[Job]:
+            return self._pay(
+                self.gateway.submit(form, idempotency_key=key),
+                lambda response: self.gateway.read_submit(form, response),
+                read_timeout=self.settings.read_timeout,
+                repeatable=keyed,
+            )
+
+        retained = self.gateway.with_retention(request) if will_save else request
+        try:
+            return (yield from send(retained, idempotency_key))
+        except OruxError as e:
+            # In a resend, "the key belongs to another request" may mean the form without retention.
+            other_form = resend and isinstance(e, IdempotencyKeyReusedError)
+            if retained is request or not (other_form or self.gateway.refuses_retention(e)):
+                raise
+            if not other_form:
+                _log_without_retention(e)
+        try:
+            # The same key: should the form with retention have been accepted after all, this one is refused.
+            return (yield from send(request, idempotency_key))
+        except IdempotencyKeyReusedError:
+            if resend or not keyed:
+                raise
+        # The refusal used the key up. It was new, so nothing was accepted under it: a fresh one is safe.
+        return (yield from send(request, f"{idempotency_key}-2"))
 
     def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Flow[Job]:
         """The job as it is now."""
@@ -190,12 +238,18 @@ class Calls:
                 if response is None:
                     raise RuntimeError("the driver answered a Send with nothing")
                 try:
-                    return read(response)
+                    return self._usable(read(response))
                 except (AmbiguousSubmitError, ArtifactRejectedError):
                     # The gateway's own word, or a result that cannot be taken: sending again would not tell more.
                     raise
-                except OruxError as e:
-                    if e.charged == "no":
+                except Exception as e:
+                    if not isinstance(e, OruxError):
+                        # An answer that cannot be read proves nothing, whatever it is that cannot be read.
+                        error = self._ambiguous(
+                            f"The answer cannot be read ({type(e).__name__})", repeatable=repeatable
+                        )
+                        error.__cause__ = e
+                    elif e.charged == "no":
                         error = e
                     else:
                         error = self._ambiguous(str(e.message), e, repeatable=repeatable)
@@ -219,6 +273,14 @@ class Calls:
                 error.retry_after or 1.0 if in_progress else backoff(attempt - 1, settings, error.retry_after)
             )
 
+    def _usable(self, job: Job) -> Job:
+        if not re.match(JOB_ID_PATTERN, job.job_id):
+            raise AmbiguousSubmitError(
+                f"The gateway accepted the request, but its job id cannot be polled: {job.job_id[:40]!a}",
+                gateway=self.gateway.name,
+            )
+        return job
+
     def _ambiguous(
         self, message: str, cause: OruxError | None = None, *, repeatable: bool = False
     ) -> AmbiguousSubmitError:
@@ -230,10 +292,9 @@ class Calls:
             retry_after=cause.retry_after if cause else None,
         )
         error.__cause__ = cause
-        if repeatable:
-            error.final = False
-            error.next_step = (
-                "The gateway knows the submission by its idempotency key: a retry of the task sends the same key "
-                "again and is not charged twice."
-            )
+        error.final = not repeatable
         return error
+
+
+def _log_without_retention(refusal: OruxError) -> None:
+    log.warning("%s. Sent without it: save what it makes before the gateway deletes it.", refusal.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -79,6 +80,14 @@ class ClientSettings:
             + self.connect_timeout
             + ANSWER_MARGIN
         )
+
+    @property
+    def account(self) -> str | None:
+        """A salted digest of the key: the ledger tells by it whether a key is still the same. None: no key."""
+        if self.key is None:
+            return None
+        salted = f"airflow-provider-orux account\n{self.host}\n{self.key}"
+        return hashlib.sha256(salted.encode()).hexdigest()[:32]
 
     @property
     def host(self) -> str:

@@ -54,13 +54,22 @@ class GatewayClient:
             client.close()
         self._clients.clear()
 
-    def generate(self, request: GenerationRequest, *, local_id: str) -> Job:
+    def generate(self, request: GenerationRequest, *, local_id: str, will_save: bool = False) -> Job:
         """See :meth:`Calls.generate`."""
-        return self.run(self.calls.generate(request, local_id=local_id))
+        return self.run(self.calls.generate(request, local_id=local_id, will_save=will_save))
 
-    def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> Job:
+    def submit(
+        self,
+        request: GenerationRequest,
+        *,
+        idempotency_key: str | None = None,
+        will_save: bool = False,
+        resend: bool = False,
+    ) -> Job:
         """See :meth:`Calls.submit`."""
-        return self.run(self.calls.submit(request, idempotency_key=idempotency_key))
+        return self.run(
+            self.calls.submit(request, idempotency_key=idempotency_key, will_save=will_save, resend=resend)
+        )
 
     def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Job:
         """See :meth:`Calls.poll`."""

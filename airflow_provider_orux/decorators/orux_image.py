@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
+import attr
+from airflow.sdk.bases.decorator import DecoratedOperator, _TaskDecorator
 from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 from airflow.sdk.definitions.context import context_merge
 
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.operators.arguments import spec_of
+from airflow_provider_orux.operators.base import FREE_RETRIES
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
-from airflow_provider_orux.operators.specs import spec_of
 
 if TYPE_CHECKING:
+    import attr
     from airflow.sdk import Context
-    from airflow.sdk.bases.decorator import TaskDecorator
+from airflow.sdk.bases.decorator import TaskDecorator
 
 REQUEST_XCOM = "orux_request"
 """The request that the function returned, kept for the time of a deferral: the function is called once a try."""
@@ -85,10 +88,10 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
         result: dict[str, Any] = OruxGenerateImageOperator.execute(self, context)
         return result
 
-    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on after a deferral with the request of that try."""
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Continue after a deferral with the request of that try."""
         self._recall(context)
-        return super().resume(context, event)
+        return super().execute_complete(context, event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Also after the trigger crashed."""
@@ -132,13 +135,29 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
                 self._take(spec)
 
 
+class _OruxImageTask(_TaskDecorator[Any, Any, Any]):
+    """The function as a task. Airflow reads the ``retries`` of a mapped one here, before there is an operator."""
+
+    def _expand(self, expand_input: Any, *, strict: bool) -> Any:
+        mapped: Any = super()._expand(expand_input, strict=strict)
+        arguments = mapped.operator.partial_kwargs
+        if "retries" not in arguments:  # the default_args of DAG and task group are merged into them by now
+            arguments |= {"retries": int(FREE_RETRIES), "free_retries": True}
+        return mapped
+
+
 def orux_image_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Turn a function that returns a prompt (or a request) into a task that generates pictures from it.
+    """Turn a function that returns a prompt (or a request) into a task that generates images from it.
 
     :param python_callable: the function.
     """
-    return task_decorator_factory(
-        python_callable=python_callable,
-        decorated_operator_class=_OruxImageDecoratedOperator,
-        **kwargs,
-    )
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        return _OruxImageTask(
+            function=function,
+            operator_class=_OruxImageDecoratedOperator,
+            multiple_outputs=kwargs.get("multiple_outputs", attr.NOTHING),
+            kwargs={n: v for n, v in kwargs.items() if n != "multiple_outputs"},
+        )
+
+    return cast("TaskDecorator", decorate if python_callable is None else decorate(python_callable))

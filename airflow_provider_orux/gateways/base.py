@@ -18,6 +18,7 @@ from airflow_provider_orux.models.errors import (
     InvalidRequestError,
     OruxError,
     RateLimitedError,
+    Remedy,
     UnexpectedResponseError,
     redact,
 )
@@ -96,21 +97,16 @@ class Gateway(abc.ABC):
         """The typed requests that this gateway takes with these settings."""
         return catalogue.requests_of(self.name)
 
-    def keeping(self, request: GenerationRequest) -> GenerationRequest:
+    def with_retention(self, request: GenerationRequest) -> GenerationRequest:
         """The same request, asking the gateway to keep what it makes until it can be saved.
 
-        For a request whose artifacts will be saved; where the gateway has no such wish it is the request itself.
+        Where the gateway has no such option, or its author chose already, it is the request itself.
         """
         return request
 
-    def unkept(self, request: GenerationRequest, error: OruxError) -> GenerationRequest | None:
-        """The same request without what :meth:`keeping` added, when it is that wish which was refused.
-
-        :param request: as it was sent: what ``keeping`` returned.
-        :param error: why it was refused.
-        :returns: None when the error is about something else, or when the wish is the author's or the connection's.
-        """
-        return None
+    def refuses_retention(self, error: OruxError) -> bool:
+        """Whether a refusal is about what :meth:`with_retention` added, and proves that nothing was accepted."""
+        return False
 
     def key_headers(self, key: str) -> dict[str, str]:
         """The headers that carry the key."""
@@ -268,17 +264,11 @@ class Gateway(abc.ABC):
             return
         size = len(response.body) / 2**20
         if job_id is None:
-            step = (
-                "Its pictures are lost. Raise max_inline_mib of the connection; then `airflow orux ledger discard` for "
-                "this task instance and a clear of the task pay for new ones."
-            )
+            step = "Its images are lost. Raise max_inline_mib of the connection."
         else:
             known = self.forgets_jobs_after
             soon = "soon" if known is None else "within the hour" if known == 3600 else f"within {known:g} s"
-            step = (
-                f"Raise max_inline_mib of the connection and clear the task {soon}, while the gateway knows the job: "
-                "it is fetched again and not paid again."
-            )
+            step = f"Raise max_inline_mib of the connection and clear the task {soon}, while the gateway knows the job."
         raise ArtifactRejectedError(
             f"The {'job' if job_id else 'generation'} is finished and charged, but its answer is longer than the "
             f"{size:g} MiB that are read",
@@ -287,6 +277,7 @@ class Gateway(abc.ABC):
             charged="yes",
             http_status=response.status,
             next_step=step,
+            remedy=Remedy.DISCARD if job_id is None else None,
         )
 
     def object_of(self, response: HttpResponse) -> dict[str, Any]:

@@ -20,8 +20,23 @@ MAX_FAILURES = 20
 LONGEST_FAILURE_PAUSE = 60.0
 AUTH_GRACE = 900.0
 """Seconds for which 401 and 403 do not end a job that is paid for."""
-LEFT_ALONE = "A retry or a clear of the task goes on with the job and pays nothing."
-LEFT_ALONE_FINALLY = "A clear of the task goes on with the job and pays nothing."
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A job to wait for.
+
+    :param deadline: epoch seconds after which it is no longer waited for.
+    :param started: epoch seconds when it was accepted.
+    :param poll_interval: seconds between polls; None: the schedule decides.
+    :param kind: what kind of job it is (``midjourney-v7:upscale``): jobs of one kind take about the same time.
+    """
+
+    job_id: str
+    deadline: float
+    started: float
+    poll_interval: float | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,6 @@ class PollTracker:
         error.job_id = self.job_id
         error.charged = "unknown"
         error.message = f"{error.message.rstrip('.')}; {why}. The job may still end"
-        error.next_step = LEFT_ALONE_FINALLY if error.final else LEFT_ALONE
         return error
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from airflow_provider_orux.lifecycle.durations import Durations
 
+#: Seconds: the cap of the backoff at a full gateway.
+LONGEST_CAPACITY_PAUSE = 150.0
 LEAP = 3.0
 """How many times its age a job may be left alone, where the durations known are not surely of its kind: an upscale
 of 6 s among a hundred pictures of 45 s must not wait for the first of these."""
@@ -65,3 +67,14 @@ def schedule_for(
     :param sure: whether these are jobs of the same kind.
     """
     return PollSchedule(fixed=poll_interval, durations=durations, sure=sure)
+
+
+def capacity_pause(times: int, *, retry_after: float | None) -> float:
+    """Seconds until a task comes back to a full gateway: doubled each time, with jitter.
+
+    :param times: how many times it came already.
+    :param retry_after: seconds for which the gateway asked; an hour is the most that is believed.
+    """
+    pause: float = min(5.0 * 2 ** min(times, 10), LONGEST_CAPACITY_PAUSE)
+    pause *= random.uniform(0.8, 1.2)  # noqa: S311  (jitter)
+    return max(pause, min(retry_after or 0.0, 3600.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +24,15 @@ def redact(text: str, *secrets: str | None) -> str:
     return _SECRETS.sub("***", text)
 
 
+class Remedy(enum.Enum):
+    """What a person may do about a recorded submission that stands in the way; said by ``lifecycle/advice.py``."""
+
+    DISCARD = enum.auto()
+    """Give it up: ``ledger discard``."""
+    SETTLE_OR_DISCARD = enum.auto()
+    """Look at the gateway, then say which job it became, or that there is none."""
+
+
 class OruxError(Exception):
     """The base of all errors of this package.
 
@@ -34,7 +44,9 @@ class OruxError(Exception):
     :param http_status: the HTTP status of the answer, if there was one.
     :param param: the field of the request that the gateway or we object to.
     :param retry_after: seconds the gateway asked us to wait.
-    :param next_step: what to do next; each class has its own default.
+    :param next_step: what to do about this very error; None: nothing more than ``default_next_step`` of the class.
+        What a retry and a clear will do is not said here: ``lifecycle/advice.py`` asks the decision table.
+    :param remedy: what may be done about the recorded submission.
     """
 
     final: bool = True
@@ -53,6 +65,7 @@ class OruxError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         next_step: str | None = None,
+        remedy: Remedy | None = None,
     ) -> None:
         self.message = redact(message).rstrip()
         self.gateway = gateway
@@ -62,7 +75,8 @@ class OruxError(Exception):
         self.http_status = http_status
         self.param = param
         self.retry_after = retry_after
-        self.next_step = self.default_next_step if next_step is None else next_step
+        self.next_step = next_step
+        self.remedy = remedy
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -77,7 +91,13 @@ class OruxError(Exception):
         facts.append(f"job {self.job_id}" if self.job_id else "no job id")
         facts.append({"yes": "charged", "no": "not charged", "unknown": "charged: unknown"}[self.charged])
         text = f"{text} [{', '.join(facts)}]"
-        return f"{text} {self.next_step}" if self.next_step else text
+        advice = self.advice
+        return f"{text} {advice}" if advice else text
+
+    @property
+    def advice(self) -> str:
+        """What to do about it; empty where there is nothing to do."""
+        return self.default_next_step if self.next_step is None else self.next_step
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The base class would call __init__ with the message only and lose the facts on a process boundary.
@@ -94,31 +114,31 @@ def _rebuild(cls: type[OruxError], message: str, state: dict[str, Any]) -> OruxE
 class ConfigurationError(OruxError):
     """The connection, an argument or the installation is not usable as it is."""
 
-    default_next_step = "Nothing was sent. Correct the connection or the argument and run the task again."
+    default_next_step = "Correct the connection or the argument."
 
 
 class InvalidRequestError(OruxError):
     """A request is refused: by us before it is sent, or by the gateway (``invalid_param``)."""
 
-    default_next_step = "Correct the request; a retry of the same request cannot help."
+    default_next_step = "Correct the request."
 
 
 class AuthenticationError(OruxError):
     """The key is missing, wrong, disabled, expired, or not allowed from this address."""
 
-    default_next_step = "Check the key of the connection (and its IP allow-list), then clear the task."
+    default_next_step = "Check the key of the connection (and its IP allow-list)."
 
 
 class ContentRejectedError(OruxError):
     """The gateway's moderation refused the prompt or an input image."""
 
-    default_next_step = "Change the prompt; a retry of the same request cannot help."
+    default_next_step = "Change the prompt."
 
 
 class InsufficientCreditsError(OruxError):
     """The account's balance or budget does not cover the request. Waiting does not cure it."""
 
-    default_next_step = "Top up the account or raise its budget, then clear the task."
+    default_next_step = "Top up the account or raise its budget."
 
 
 class UnsupportedByGatewayError(OruxError):
@@ -131,14 +151,12 @@ class RateLimitedError(OruxError):
     """The gateway is full or asks for a pause; nothing was accepted."""
 
     final = False
-    default_next_step = "Nothing was accepted; it will be tried again later."
 
 
 class GatewayUnavailableError(OruxError):
     """The gateway cannot be reached, or failed in a way that proves that nothing was accepted."""
 
     final = False
-    default_next_step = "It will be tried again later."
 
 
 class UnexpectedResponseError(OruxError):
@@ -155,8 +173,6 @@ class JobFailedError(OruxError):
     :param retry_helps: whether the gateway's error leaves hope that the same request succeeds another time.
     """
 
-    default_next_step = "Clear the task that submitted it to pay for a new job."
-
     def __init__(self, message: str, *, retry_helps: bool = True, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.retry_helps = retry_helps
@@ -166,29 +182,19 @@ class JobFailedError(OruxError):
 class JobExpiredError(JobFailedError):
     """The job, or its result, is older than the gateway keeps it."""
 
-    default_next_step = (
-        "The result is gone at the gateway. Clear the task that submitted it to pay for a new job."
-    )
-
 
 class JobTimeoutError(OruxError):
     """The job had not ended when its deadline passed. It may still end, and be charged."""
-
-    default_next_step = "A clear of the task looks again, with a new deadline, and pays nothing."
 
 
 class JobNotFoundError(OruxError):
     """The gateway does not know the job (any more), or it belongs to another account."""
 
-    default_next_step = (
-        "Check that the connection is the one that submitted the job. It is not submitted again by itself."
-    )
+    default_next_step = "Check that the connection is the one that submitted the job."
 
 
 class AmbiguousSubmitError(OruxError):
     """A paid request was sent and its answer never came: it may or may not have been accepted."""
-
-    default_next_step = "It is not sent again until you say so."
 
 
 class IdempotencyKeyReusedError(AmbiguousSubmitError):
@@ -198,27 +204,29 @@ class IdempotencyKeyReusedError(AmbiguousSubmitError):
     """
 
     default_next_step = (
-        "This request was refused and not charged; the earlier one may have been. The request changed between two "
-        "tries (a now() in a template, an upgrade, the connection's settings): undo the change and clear the task, "
-        "and it goes on with the earlier one, free of a second charge."
+        "Undo what changed between the two tries: a now() in a template, an upgrade, a connection setting."
     )
 
 
 class LedgerError(OruxError):
     """The durable record of the submission cannot be read, written or understood."""
 
-    default_next_step = "Nothing is submitted while the ledger is not in order."
-
 
 class ArtifactError(OruxError):
     """An artifact could not be fetched or saved, or is not what it claims to be."""
 
     final = False
-    default_next_step = "A retry fetches what is missing and pays nothing."
 
 
 class ArtifactRejectedError(ArtifactError):
-    """An artifact will not be better on another try: too large, not a picture, a private address, a file in the way."""
+    """Another try cannot help: it is too large, not an image, at a private address, or a file is in the way."""
 
     final = True
-    default_next_step = "Mend the cause (the setting that is named), then clear this task."
+
+    default_next_step = "Fix the setting named above."
+
+
+class ArtifactURLExpiredError(ArtifactRejectedError):
+    """The URL of an artifact is dead: gateways keep them for hours only. A new poll of the job gives a fresh one."""
+
+    default_next_step = ""

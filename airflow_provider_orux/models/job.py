@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from airflow_provider_orux.models.errors import Charged
+
+JOB_ID_PATTERN = r"\A[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,500}\Z"
+"""What a usable job id looks like, when one is accepted and when one is polled; a gateway's own pattern is narrower."""
 
 
 class JobStatus(str, enum.Enum):
@@ -70,7 +76,7 @@ class Job:
     error_message: str | None = None
     submitted_at: float | None = None
     finished_at: float | None = None
-    charged: str = "unknown"
+    charged: Charged = "unknown"
     price: float | None = None
     currency: str | None = None
     retry_helps: bool = True
@@ -86,18 +92,16 @@ class Job:
         """True when at least one artifact came as base64 inside the answer."""
         return any(a.inline is not None for a in self.artifacts)
 
-    def with_id(self, job_id: str) -> Job:
-        """The same job under another handle."""
-        return replace(self, job_id=job_id)
-
     def to_dict(self) -> dict[str, Any]:
         """A small JSON value without the inline bytes: what a trigger's event and the ledger may hold."""
         value: dict[str, Any] = {"job_id": self.job_id, "status": self.status.value, "gateway": self.gateway}
         for name in (
             "model", "text", "error_code", "error_message", "submitted_at", "finished_at", "price", "currency",
         ):  # fmt: skip
-            if (item := getattr(self, name)) is not None:
-                value[name] = item
+            item = getattr(self, name)
+            if item is None or (isinstance(item, float) and not math.isfinite(item)):
+                continue  # JSON has no such number, and a store that refuses it would lose the job
+            value[name] = item
         if self.charged != "unknown":
             value["charged"] = self.charged
         if not self.retry_helps:
@@ -135,7 +139,7 @@ class Job:
                 error_message=value.get("error_message"),
                 submitted_at=value.get("submitted_at"),
                 finished_at=value.get("finished_at"),
-                charged=value.get("charged", "unknown"),
+                charged=value["charged"] if value.get("charged") in ("yes", "no") else "unknown",
                 price=value.get("price"),
                 currency=value.get("currency"),
                 retry_helps=bool(value.get("retry_helps", True)),

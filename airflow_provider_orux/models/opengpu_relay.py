@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
 from airflow_provider_orux.models.pictures import InlinePicture, LinkedPicture, PixelSize, WithPictures
@@ -191,18 +191,6 @@ class Generation2(RelayRequest):
         Literal["provider", "relay1d", "relay7d", "relay30d"] | None,
         Field(description="How long the pictures are kept: an hour (provider) or days."),
     ] = None
-    _unkept: Self | None = PrivateAttr(default=None)
-
-    def kept(self, how_long: str) -> Self:
-        """The same request, its pictures kept for that long; it remembers itself as it was written."""
-        request = self.model_copy(update={"store_output": how_long})
-        request._unkept = self
-        return request
-
-    @property
-    def unkept(self) -> Self | None:
-        """The request before :meth:`kept`; None for one whose ``store_output`` is its author's choice."""
-        return self._unkept
 
 
 class Flux2Pro(Generation2):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from airflow_provider_orux.operators.paid import PaidOperator
+from airflow_provider_orux.operators.arguments import verb_spec
+from airflow_provider_orux.operators.base import OruxOperator
 
 
-class OruxImagineOperator(PaidOperator):
+class OruxImagineOperator(OruxOperator):
     """Make a grid of four pictures from a prompt.
 
     Runs on each gateway that offers Midjourney. Its XComs ``job_id`` and ``conn_id`` are what a follow-up takes:
@@ -22,16 +23,16 @@ class OruxImagineOperator(PaidOperator):
     :param tile: a seamless picture, for textures. The gateway's default is False.
     :param webhook_url: an https address that the gateway calls when the job ends; not needed: we poll.
 
-    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+    The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
     :raises InvalidRequestError: a value is out of range; the message names it and what is allowed.
     """
 
     verb: ClassVar[str] = "imagine"
-    request_fields: ClassVar[tuple[str, ...]] = (
+    template_fields: Sequence[str] = (
         "prompt", "aspect_ratio", "stylize", "weird", "chaos", "tile", "webhook_url",
+        *OruxOperator.template_fields,
     )  # fmt: skip
-    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
     ui_color = "#d9d2f5"
 
     def __init__(
@@ -56,18 +57,35 @@ class OruxImagineOperator(PaidOperator):
         self.webhook_url = webhook_url
         self.check_arguments()
 
+    def request_spec(self) -> dict[str, Any]:
+        """The request, from the arguments."""
+        return verb_spec(
+            self.verb,
+            self.extra_body,
+            prompt=self.prompt,
+            aspect_ratio=self.aspect_ratio,
+            stylize=self.stylize,
+            weird=self.weird,
+            chaos=self.chaos,
+            tile=self.tile,
+            webhook_url=self.webhook_url,
+        )
 
-class _FollowUpOperator(PaidOperator):
+
+class _FollowUpOperator(OruxOperator):
     """What upscale and variation share: a parent and the index of a picture in its grid."""
 
-    request_fields: ClassVar[tuple[str, ...]] = ("parent_job_id", "index")
-    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    template_fields: Sequence[str] = ("parent_job_id", "index", *OruxOperator.template_fields)
 
     def __init__(self, *, parent_job_id: str, index: int | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.parent_job_id = parent_job_id
         self.index = index
         self.check_arguments()
+
+    def request_spec(self) -> dict[str, Any]:
+        """The request, from the arguments."""
+        return verb_spec(self.verb, self.extra_body, parent_job_id=self.parent_job_id, index=self.index)
 
 
 class OruxUpscaleOperator(_FollowUpOperator):
@@ -76,7 +94,7 @@ class OruxUpscaleOperator(_FollowUpOperator):
     :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
     :param index: 1 to 4, which picture, row by row (templated).
 
-    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`. Use the parent's
+    The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`. Use the parent's
     connection: ``conn_id=imagine.output["conn_id"]``.
 
     :raises InvalidRequestError: the index is not 1 to 4, or the parent's id is empty.
@@ -92,7 +110,7 @@ class OruxVariationOperator(_FollowUpOperator):
     :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
     :param index: 1 to 4, which picture, row by row (templated).
 
-    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+    The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
     :raises InvalidRequestError: the index is not 1 to 4, or the parent's id is empty.
     """
@@ -101,19 +119,18 @@ class OruxVariationOperator(_FollowUpOperator):
     ui_color = "#cdebd3"
 
 
-class OruxRerollOperator(PaidOperator):
+class OruxRerollOperator(OruxOperator):
     """Run a grid's prompt again: a new grid. It takes no index.
 
     :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
 
-    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+    The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
     :raises InvalidRequestError: the parent's id is empty.
     """
 
     verb: ClassVar[str] = "reroll"
-    request_fields: ClassVar[tuple[str, ...]] = ("parent_job_id",)
-    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    template_fields: Sequence[str] = ("parent_job_id", *OruxOperator.template_fields)
     ui_color = "#f6e3c9"
 
     def __init__(self, *, parent_job_id: str, **kwargs: Any) -> None:
@@ -121,22 +138,25 @@ class OruxRerollOperator(PaidOperator):
         self.parent_job_id = parent_job_id
         self.check_arguments()
 
+    def request_spec(self) -> dict[str, Any]:
+        """The request, from the arguments."""
+        return verb_spec(self.verb, self.extra_body, parent_job_id=self.parent_job_id)
 
-class OruxBlendOperator(PaidOperator):
+
+class OruxBlendOperator(OruxOperator):
     """Make a grid out of two to five pictures. YEScale offers it.
 
     :param images: two to five pictures: paths or ObjectStoragePath URIs, https links, or data URLs (templated). They
         are read on the worker right before the request is sent.
     :param dimensions: ``PORTRAIT`` (2:3), ``SQUARE`` (1:1, the gateway's default) or ``LANDSCAPE`` (3:2) (templated).
 
-    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+    The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
     :raises InvalidRequestError: fewer than two or more than five pictures, or one that cannot be read.
     """
 
     verb: ClassVar[str] = "blend"
-    request_fields: ClassVar[tuple[str, ...]] = ("images", "dimensions")
-    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    template_fields: Sequence[str] = ("images", "dimensions", *OruxOperator.template_fields)
     ui_color = "#f2d5e4"
 
     def __init__(self, *, images: Sequence[str], dimensions: str | None = None, **kwargs: Any) -> None:
@@ -145,23 +165,30 @@ class OruxBlendOperator(PaidOperator):
         self.dimensions = dimensions
         self.check_arguments()
 
+    def request_spec(self) -> dict[str, Any]:
+        """The request, from the arguments."""
+        return verb_spec(self.verb, self.extra_body, images=self.images, dimensions=self.dimensions)
 
-class OruxDescribeOperator(PaidOperator):
+
+class OruxDescribeOperator(OruxOperator):
     """Describe a picture: the result's ``text`` holds prompts that would make one like it. YEScale offers it.
 
     :param image: the picture: a path or ObjectStoragePath URI, an https link, or a data URL (templated).
 
-    The other arguments are those of :class:`~airflow_provider_orux.operators.paid.PaidOperator`.
+    The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
     :raises InvalidRequestError: the picture cannot be read.
     """
 
     verb: ClassVar[str] = "describe"
-    request_fields: ClassVar[tuple[str, ...]] = ("image",)
-    template_fields: Sequence[str] = (*request_fields, *PaidOperator.template_fields)
+    template_fields: Sequence[str] = ("image", *OruxOperator.template_fields)
     ui_color = "#d5e9f2"
 
     def __init__(self, *, image: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image = image
         self.check_arguments()
+
+    def request_spec(self) -> dict[str, Any]:
+        """The request, from the arguments."""
+        return verb_spec(self.verb, self.extra_body, image=self.image)

@@ -5,26 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.configuration import conf
 
 from airflow_provider_orux.exceptions import raise_for_airflow
+from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.links.artifact import OruxArtifactLink
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
     GatewayUnavailableError,
-    InvalidRequestError,
     JobNotFoundError,
     OruxError,
     RateLimitedError,
 )
-from airflow_provider_orux.operators.templates import is_mapped, is_pending
+from airflow_provider_orux.operators.arguments import is_mapped, text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_orux.hooks.base import GatewayHook
     from airflow_provider_orux.models.job import Job
 
 
@@ -41,7 +42,6 @@ class OruxJobSensor(BaseSensorOperator):
     :param poke_interval: seconds between polls, as for any sensor. Not given: the provider's schedule decides when
         deferrable, else Airflow's default of 60 s.
     :param timeout: seconds (or a timedelta) to wait, from the start of the sensor.
-    :param auth_grace: seconds for which a refused key does not end the waiting. Default 15 minutes.
 
     The other arguments are those of Airflow's ``BaseSensorOperator``.
     """
@@ -57,7 +57,6 @@ class OruxJobSensor(BaseSensorOperator):
         conn_id: str = "orux_default",
         deferrable: bool | None = None,
         poke_interval: float | timedelta | None = None,
-        auth_grace: float = 900.0,
         **kwargs: Any,
     ) -> None:
         if poke_interval is not None:
@@ -69,45 +68,31 @@ class OruxJobSensor(BaseSensorOperator):
             conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
         )
         self.poll_interval = self.poke_interval if poke_interval is not None else None
-        self.auth_grace = auth_grace
         self._submitter = getattr(getattr(job_id, "operator", None), "task_id", None)
         self.artifact_link: str | None = None
         self._refused_since: float | None = None
         self._first_look: float | None = None
-        if (
-            not is_mapped(self)
-            and not is_pending(job_id)
-            and not (isinstance(job_id, str) and job_id.strip())
-        ):
-            raise InvalidRequestError(
-                f"`job_id` is {job_id!r}", param="job_id", charged="no", next_step="Correct the argument."
-            )
+        if not is_mapped(self):
+            text("job_id", job_id)
 
     def execute(self, context: Context) -> Any:
         """Look once; then wait in the triggerer, or poke as any sensor does."""
-        from airflow_provider_orux.operators.result import push_job
-
-        push_job(context["ti"], job_id=self.job_id, conn_id=self.conn_id)
+        context["ti"].xcom_push("job_id", self.job_id)
+        context["ti"].xcom_push("conn_id", self.conn_id)
         if not self.deferrable:
             return super().execute(context)
         found = self.poke(context)
         if isinstance(found, PokeReturnValue):
             return found.xcom_value
-        from airflow_provider_orux.operators.waiting import NET_SECONDS
+        from airflow_provider_orux.durable.waiting import DEFERRAL_MARGIN
         from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 
         now = time.time()
+        wait = Wait(self.job_id, deadline=now + self.timeout, started=now, poll_interval=self.poll_interval)
         self.defer(
-            trigger=OruxJobTrigger(
-                conn_id=self.conn_id,
-                job_id=self.job_id,
-                deadline=now + self.timeout,
-                poll_interval=self.poll_interval,
-                started=now,
-                auth_grace=self.auth_grace,
-            ),
-            method_name="resume",
-            timeout=timedelta(seconds=self.timeout + NET_SECONDS),
+            trigger=OruxJobTrigger.of(self.conn_id, wait),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout + DEFERRAL_MARGIN),
         )
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
@@ -124,7 +109,7 @@ class OruxJobSensor(BaseSensorOperator):
                     return False
                 except AuthenticationError as e:
                     self._refused_since = self._refused_since or time.monotonic()
-                    if time.monotonic() - self._refused_since > self.auth_grace:
+                    if time.monotonic() - self._refused_since > hook.connection.extra.auth_grace:
                         raise
                     self.log.warning("The key is refused, trying again: %s", e.message)
                     return False
@@ -136,38 +121,42 @@ class OruxJobSensor(BaseSensorOperator):
                 self._refused_since = None
                 if not job.status.is_terminal:
                     return False
-                return PokeReturnValue(is_done=True, xcom_value=self._ended(context, job))
+                return PokeReturnValue(is_done=True, xcom_value=self._ended(context, job, hook))
         except OruxError as e:
-            raise_for_airflow(e)
+            self._fail(e)
 
-    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on after the trigger fired."""
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Continue after the trigger fired."""
+        from airflow_provider_orux.durable.waiting import job_of_event
         from airflow_provider_orux.hooks.base import GatewayHook
-        from airflow_provider_orux.operators.result import push_job
-        from airflow_provider_orux.operators.waiting import read_event
 
-        push_job(context["ti"], job_id=self.job_id, conn_id=self.conn_id)
         try:
             with GatewayHook.for_conn(self.conn_id) as hook:
-                return self._ended(context, read_event(hook, event, job_id=self.job_id))
+                job = job_of_event(hook.get_conn(), event, job_id=self.job_id, log=self.log)
+                return self._ended(context, job, hook)
         except OruxError as e:
-            raise_for_airflow(e)
+            self._fail(e)
 
     def on_kill(self) -> None:
-        """Say the truth about the job."""
+        """Log that the job continues and will be charged."""
         self.log.warning(
             "The sensor was killed. Job %s goes on at the gateway and will be charged.", self.job_id
         )
 
-    def _ended(self, context: Context, job: Job) -> dict[str, Any]:
-        from airflow_provider_orux.operators.result import build_result, first_link, push_result
-        from airflow_provider_orux.operators.waiting import raise_unless_succeeded
+    def _ended(self, context: Context, job: Job, hook: GatewayHook) -> dict[str, Any]:
+        from airflow_provider_orux.durable.delivery import Delivery, first_link
+        from airflow_provider_orux.durable.waiting import raise_unless_succeeded
 
-        raise_unless_succeeded(
-            job,
-            submitter=f"the task {self._submitter!r}" if self._submitter else "the task that submitted it",
-        )
-        result = build_result(job=job, conn_id=self.conn_id)
-        push_result(context["ti"], result)
+        raise_unless_succeeded(job, another_job_helps=False)
+        delivery = Delivery(conn_id=self.conn_id, connection=hook.connection, context=context, log=self.log)
+        result = delivery.result(job)
+        delivery.hand_over(result)
         self.artifact_link = first_link(result)
         return result
+
+    def _fail(self, error: OruxError) -> NoReturn:
+        from airflow_provider_orux.lifecycle.advice import complete_free
+
+        submitter = f"the task {self._submitter!r}" if self._submitter else "the task that submitted it"
+        complete_free(error, submitter=submitter)
+        raise_for_airflow(error)

@@ -19,6 +19,7 @@ from airflow_provider_orux.client.transport import USER_AGENT, tls_context
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactRejectedError,
+    ArtifactURLExpiredError,
     ConfigurationError,
     redact,
 )
@@ -39,9 +40,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DEAD_LINK = (
-    "A link lives for some hours only. Clear this task: it asks for the job once more, for a fresh one."
-)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429)
 _DEAD = (401, 403, 404, 410)
@@ -216,18 +214,14 @@ class Downloader:
         if status == 200:
             return
         if status in _DEAD:
-            raise ArtifactRejectedError(
-                f"The link {shown(link)} is dead or has expired", http_status=status, next_step=DEAD_LINK
-            )
+            raise ArtifactURLExpiredError(f"The URL {shown(link)} is dead or has expired", http_status=status)
         if status in _TRANSIENT or status >= 500 or status < 400:
             raise ArtifactError(
                 f"{shown(link)} answered {status}",
                 http_status=status,
                 retry_after=_seconds(response.headers.get("retry-after")),
             )
-        raise ArtifactRejectedError(
-            f"The link {shown(link)} is refused", http_status=status, next_step=DEAD_LINK
-        )
+        raise ArtifactURLExpiredError(f"The URL {shown(link)} is refused", http_status=status)
 
     def _read(self, response: httpx.Response, link: httpx.URL, spool: Spool, deadline: float) -> None:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import httpx
 
+from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactRejectedError,
-    Charged,
+    ArtifactURLExpiredError,
     ConfigurationError,
 )
 from airflow_provider_orux.models.job import Artifact, Job
@@ -73,13 +74,9 @@ def save_job(
             facts, on_partial=on_partial, record_urls=record_urls
         )
     except (ArtifactError, ConfigurationError) as e:
-        e.gateway = e.gateway or job.gateway
-        e.job_id = e.job_id or job.job_id
-        e.charged = _charged(job)
+        e.gateway, e.job_id, e.charged = job.gateway, job.job_id, job.charged
         if isinstance(e, ConfigurationError):  # its own advice is for the time before anything was paid
-            e.next_step = (
-                "The job is paid for: correct the destination or the connection, then clear this task."
-            )
+            e.next_step = "The job is paid for. Correct the destination or the connection."
         raise
 
 
@@ -237,7 +234,8 @@ class _Saving:
                 raise ArtifactRejectedError("The artifact has neither a link nor a content")
             name = f"{number}.{media.extension}"
             if self.folder.publish(spool, name):
-                _count(spool.size, self.job.gateway)
+                # Counted where it is written: what a retry finds there was counted before, also if that try failed.
+                count("orux.saved_bytes", gateway=self.job.gateway, by=spool.size)
             saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
@@ -268,30 +266,20 @@ class _Saving:
             message = f"{len(errors)} of {total} artifacts could not be saved: {each}"
             if len(errors) < total:
                 message += f". The others are kept in {self.folder.uri}"
-        if final:
-            next_step: str | None = first.next_step
-        elif total == 1:
-            next_step = None
+        if all(isinstance(e, ArtifactURLExpiredError) for e in errors.values()):
+            kind: type[ArtifactError] = ArtifactURLExpiredError
         else:
-            next_step = "A retry fetches only the missing ones and pays nothing."
-        kind = ArtifactRejectedError if final else ArtifactError
+            kind = ArtifactRejectedError if final else ArtifactError
         error = kind(
             message,
             http_status=first.http_status if len(errors) == 1 else None,
             retry_after=max(
                 (e.retry_after for e in errors.values() if e.retry_after is not None), default=None
             ),
-            next_step=next_step,
+            next_step=first.next_step if final else None,
         )
         error.__cause__ = first
         return error
-
-
-def _count(size: int, gateway: str) -> None:
-    """Count a file where it is written: what a retry finds there was counted before, also if that try failed."""
-    from airflow.sdk.observability import stats
-
-    stats.incr("orux.saved_bytes", size, tags={"gateway": gateway})
 
 
 def _digests(earlier: Mapping[str, Any] | None) -> dict[int, str]:
@@ -301,7 +289,3 @@ def _digests(earlier: Mapping[str, Any] | None) -> dict[int, str]:
         if isinstance(entry, Mapping) and (match := _ARTIFACT_NAME.fullmatch(str(entry.get("name")))):
             found[int(match[1])] = str(entry.get("sha256"))
     return found
-
-
-def _charged(job: Job) -> Charged:
-    return job.charged if job.charged in ("yes", "no") else "unknown"  # type: ignore[return-value]

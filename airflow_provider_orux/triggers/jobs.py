@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_orux.lifecycle.polling import AUTH_GRACE
+from airflow_provider_orux.lifecycle.polling import AUTH_GRACE, Wait
 
 if TYPE_CHECKING:
     from airflow_provider_orux.triggers.hub import PollHub
@@ -50,6 +50,18 @@ class OruxJobTrigger(BaseTrigger):
         self.started = started
         self.auth_grace = auth_grace
         self.kind = kind
+
+    @classmethod
+    def of(cls, conn_id: str, wait: Wait) -> OruxJobTrigger:
+        """The trigger that waits for a job."""
+        return cls(
+            conn_id=conn_id,
+            job_id=wait.job_id,
+            deadline=wait.deadline,
+            poll_interval=wait.poll_interval,
+            started=wait.started,
+            kind=wait.kind,
+        )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that rebuild the trigger in another process."""

@@ -97,22 +97,19 @@ class OpenGPURelayGateway(Gateway):
             if issubclass(cls, RelayRequest) and cls.generation == self.generation
         ]
 
-    def keeping(self, request: GenerationRequest) -> GenerationRequest:
+    def with_retention(self, request: GenerationRequest) -> GenerationRequest:
         """Generation 2: kept for a day, unless the request or the connection says how long (else it is an hour)."""
         if (
             isinstance(request, Generation2)
             and request.store_output is None
             and self.options["store_output"] == "auto"
         ):
-            return request.kept("relay1d")
+            return request.model_copy(update={"store_output": "relay1d"})
         return request
 
-    def unkept(self, request: GenerationRequest, error: OruxError) -> GenerationRequest | None:
-        """The request as its author wrote it, when the account's tier has no ``store_output``."""
-        refused = error.code == "TIER_FEATURE_UNAVAILABLE" and error.http_status == 403
-        if refused and error.charged == "no" and isinstance(request, Generation2):
-            return request.unkept
-        return None
+    def refuses_retention(self, error: OruxError) -> bool:
+        """The account's tier has no ``store_output``."""
+        return error.code == "TIER_FEATURE_UNAVAILABLE" and error.http_status == 403 and error.charged == "no"
 
     def key_headers(self, key: str) -> dict[str, str]:
         """``X-API-Key`` (generation 2, documented)."""

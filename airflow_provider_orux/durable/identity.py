@@ -1,4 +1,4 @@
-"""Who is running: the task instance as the ledger, the manifest and the messages name it."""
+"""Which task instance runs: as the ledger, the manifest and the messages name it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from airflow_provider_orux.lifecycle.fingerprint import digest
 
 @dataclass(frozen=True)
 class TaskIdentity:
-    """One task instance, and the run of it that a person asked for.
+    """One task instance and its present try.
 
-    :param epoch: ``ti.max_tries`` as it is: a retry keeps it, a clear mostly changes it.
+    :param max_tries: raw ``ti.max_tries``: a retry keeps it, a clear mostly changes it.
     """
 
     dag_id: str
@@ -22,7 +22,7 @@ class TaskIdentity:
     task_id: str
     map_index: int
     try_number: int
-    epoch: int
+    max_tries: int
 
     @classmethod
     def of(cls, context: Any) -> TaskIdentity:
@@ -34,27 +34,25 @@ class TaskIdentity:
             task_id=ti.task_id,
             map_index=ti.map_index if ti.map_index is not None else -1,
             try_number=ti.try_number,
-            epoch=ti.max_tries,
+            max_tries=ti.max_tries,
         )
 
-    def local_id(self, *, fingerprint: str, at: float, resubmits: int) -> str:
+    def is_first_try(self, retries: int) -> bool:
+        """Whether this is the first try of a run that a person asked for, as far as Airflow's numbers tell.
+
+        :param retries: of the task.
+        """
+        return self.max_tries - self.try_number + 1 >= retries
+
+    def submission_id(self, *, fingerprint: str, at: float, resubmits: int) -> str:
         """Our own id of one submission: unique, and no secret."""
-        key = [
-            self.dag_id,
-            self.run_id,
-            self.task_id,
-            self.map_index,
-            self.epoch,
-            fingerprint,
-            round(at, 3),
-            resubmits,
-        ]
-        return f"gen-{digest(key)[:24]}"
+        instance = [self.dag_id, self.run_id, self.task_id, self.map_index, self.max_tries]
+        return f"gen-{digest([*instance, fingerprint, round(at, 3), resubmits])[:24]}"
 
     def command(self, verb: str, *, job_id: str | None = None, urls: Iterable[str] = ()) -> str:
         """The ``airflow orux ledger`` command for this task instance, ready to paste.
 
-        :param urls: the links of a synchronous generation, which has no job at the gateway.
+        :param urls: the URLs of a synchronous generation, which has no job at the gateway.
         """
         words = ["airflow", "orux", "ledger", verb, self.dag_id, self.run_id, self.task_id]
         if self.map_index >= 0:

@@ -1,4 +1,4 @@
-"""The ledger's record in Airflow's task state store: how it is read so that "no record" can be believed."""
+"""Where records live: Airflow's task state store, read so that "no record" can be believed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,43 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from airflow_provider_orux.lifecycle.ledger import PROBE_KEY, RECORD_KEY, Record
+from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY, Record
 from airflow_provider_orux.models.errors import LedgerError
 
 WRITE_PATIENCE = 60.0
 """Seconds for which a write that follows a payment is tried again."""
+
+
+class RecordStore(Protocol):
+    """The record of one task instance, wherever it lives."""
+
+    def read(self) -> Record | None:
+        """The record; None only when the store proves that there is none.
+
+        :raises LedgerError: the store does not answer, or the value is not of our shape.
+        """
+
+    def glance(self) -> Record | None:
+        """The record without that proof: never for a decision to pay."""
+
+    def write_intent(self, record: Record) -> None:
+        """Write the record right before a paid request.
+
+        :raises LedgerError: it could not be written, so nothing may be sent.
+        """
+
+    def write(self, record: Record, *, patience: float | None = None) -> None:
+        """Write a record that must not be lost.
+
+        :param patience: seconds for which the write is tried again; None: ``WRITE_PATIENCE``.
+        :raises LedgerError: it could not be written.
+        """
+
+    def remove(self) -> None:
+        """Remove the record of a submission that is proven not to have been accepted.
+
+        :raises LedgerError: it could not be removed.
+        """
 
 
 class StateStore(Protocol):
@@ -28,8 +60,11 @@ class StateStore(Protocol):
         """Remove a value."""
 
 
-class LedgerStore:
-    """Reads and writes the record of one task instance (DAG run, task, map index; never the try number).
+class TaskStateStore:
+    """A :class:`RecordStore` in Airflow's task state store (Airflow 3.3 and newer).
+
+    Its scope is the task instance: DAG run, task and map index, never the try number. A retry and a clear change
+    ``ti.id``, so the write of a worker that was given up fails: that is the fence.
 
     :param store: ``context["task_state_store"]``.
     :param sleep: how to wait between two tries of a write.
@@ -46,7 +81,7 @@ class LedgerStore:
             raise LedgerError(
                 "Airflow gave this task no state store, so a paid submission could not be remembered",
                 charged="no",
-                next_step="Nothing was sent. Use Airflow 3.3 or newer, or give up the protection with durable=False.",
+                next_step="Use Airflow 3.3 or newer, or give up the protection with durable=False.",
             )
         self._store = store
         self._log = log
@@ -75,7 +110,7 @@ class LedgerStore:
         return None if value is None else Record.from_json(value)
 
     def glance(self) -> Record | None:
-        """The record without the proof: for the words of an error, never for a decision."""
+        """The record without the proof, None when it cannot be read: never for a decision to pay."""
         try:
             return Record.from_json(self._get(RECORD_KEY))
         except LedgerError:
@@ -84,32 +119,32 @@ class LedgerStore:
     def write_intent(self, record: Record) -> None:
         """Write the record right before a paid request. It must succeed, else nothing is sent.
 
-        :raises LedgerError: it did not. A newer execution of this task instance may have begun: that is the fence.
+        :raises LedgerError: it did not. A newer attempt of this task instance may have begun.
         """
         try:
             self._set(RECORD_KEY, record.to_json())
         except Exception as e:
             error = _unreachable("written", e)
             error.charged = "no"
-            error.next_step = f"Nothing was sent. {error.next_step}"
             raise error from e
 
-    def write(self, record: Record) -> None:
-        """Write a record that must not be lost: tried again for up to 60 s.
+    def write(self, record: Record, *, patience: float | None = None) -> None:
+        """Write a record that must not be lost: tried again for ``WRITE_PATIENCE``, or ``patience`` seconds.
 
         :raises LedgerError: it could not be written.
         """
-        self._patiently(lambda: self._set(RECORD_KEY, record.to_json()))
+        what = f"; job {record.job_id} was accepted" if record.job_id is not None else ""
+        self._patiently(lambda: self._set(RECORD_KEY, record.to_json()), what, patience)
 
     def remove(self) -> None:
         """Remove the record of a submission that is proven not to have been accepted.
 
-        :raises LedgerError: it could not be removed; the next execution will take it for an ambiguous submission.
+        :raises LedgerError: it could not be removed; the next attempt will take it for an ambiguous submission.
         """
         self._patiently(lambda: self._store.delete(RECORD_KEY))
 
-    def _patiently(self, write: Callable[[], None]) -> None:
-        deadline = time.monotonic() + WRITE_PATIENCE
+    def _patiently(self, write: Callable[[], None], what: str = "", patience: float | None = None) -> None:
+        deadline = time.monotonic() + (WRITE_PATIENCE if patience is None else patience)
         pause = 0.5
         while True:
             try:
@@ -117,7 +152,7 @@ class LedgerStore:
             except Exception as e:
                 if time.monotonic() + pause > deadline:
                     raise _unreachable("written", e) from e
-                self._log.warning("The ledger cannot be written (%s); trying again", type(e).__name__)
+                self._log.warning("The ledger cannot be written (%s)%s; trying again", type(e).__name__, what)
                 self._sleep(pause)
                 pause = min(pause * 2, 10.0)
 
@@ -136,8 +171,8 @@ class LedgerStore:
 def _unreachable(verb: str, cause: Exception) -> LedgerError:
     error = LedgerError(
         f"The task state store cannot be {verb} ({type(cause).__name__}: {str(cause)[:200]})",
-        next_step="Nothing is submitted while the ledger cannot be read and written. A retry or a clear, once "
-        "Airflow's API server answers again, goes by what the ledger then holds.",
+        next_step="Nothing is submitted while the ledger cannot be read and written. Once Airflow's API server answers "
+        "again, a retry or a clear does what the record then says.",
     )
     error.final = False
     return error

@@ -14,7 +14,9 @@ from typing import Any
 
 from airflow.sdk.configuration import conf
 
+from airflow_provider_orux.lifecycle.fingerprint import fingerprint
 from airflow_provider_orux.models.errors import ArtifactError, ConfigurationError
+from airflow_provider_orux.models.requests import GenerationRequest
 
 VERSION = 1
 _SIZE_LIMIT = 1024 * 1024
@@ -43,7 +45,7 @@ class ResultStore:
                 "reuse='always' needs a place to look for earlier results",
                 param="reuse",
                 charged="no",
-                next_step="Nothing was sent. Set [orux] results_path to a folder that all workers share, "
+                next_step="Set [orux] results_path to a folder that all workers share, "
                 "like s3://bucket/orux-results.",
             )
         executor = conf.get("core", "executor", fallback="LocalExecutor")
@@ -125,6 +127,17 @@ class ResultStore:
             folder.publish_bytes(json.dumps(entry, indent=1).encode(), f"{content}.json")
         except (ArtifactError, ConfigurationError) as e:
             self.log.warning("The result could not be noted for reuse: %s", e)
+
+
+def reuse_key_of(request: GenerationRequest, gateway: str) -> str:
+    """What a result is found by: the whole request, with its images' bytes, whatever the host."""
+    return fingerprint(
+        gateway=gateway,
+        host="",
+        model=request.model_id,
+        verb=request.verb,
+        fields={**request.fields(), **request.extra_body},
+    )
 
 
 def _all_local(executors: str) -> bool:

@@ -1,0 +1,67 @@
+"""The mark "delivered": Airflow recorded the task's success, so a clear asks for a new result.
+
+``finished`` in the ledger says only that we hold the result. Airflow may mark a deferred task failed although its
+resume succeeded (a late executor event, apache/airflow #71580); a clear of such a task must return what was paid for.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_orux.lifecycle.record import State
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_orux.durable.stores import RecordStore
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which the mark is tried again. Airflow ends the process 20 s after it accepted the success.
+PATIENCE = 5.0
+
+
+def on_success(context: Context) -> None:
+    """An ``on_success_callback`` of every paying operator: mark the record, where Airflow recorded the success.
+
+    On Airflow 3.3 success callbacks run also after the API server rejected the success, so the state is read back. A
+    person who marks a failed task as successful starts no worker: nothing was delivered then.
+    """
+    from airflow_provider_orux.durable.stores import TaskStateStore
+
+    ti, store = context["ti"], context.get("task_state_store")
+    if store is None or not getattr(context["task"], "durable", False):
+        return
+    try:
+        if _recorded_state(ti) == "success":
+            mark(TaskStateStore(store, log=log), max_tries=ti.max_tries)
+    except Exception as e:
+        # Unmarked, the next clear returns this result for free and says so.
+        log.warning("The ledger could not note that the result was delivered: %s", e)
+
+
+def mark(store: RecordStore, *, max_tries: int) -> bool:
+    """Mark a finished record as delivered.
+
+    It is read again first: a store that is cleared on success may have lost it, and it is never made anew.
+
+    :param max_tries: of the attempt that succeeded.
+    :returns: whether there was something to mark.
+    :raises LedgerError: it could not be written.
+    """
+    record = store.glance()
+    if record is None or record.state is not State.FINISHED or record.delivered:
+        return False
+    store.write(record.changed(delivered=True, max_tries=max_tries), patience=PATIENCE)
+    return True
+
+
+def _recorded_state(ti: Any) -> str | None:
+    """The state of a task instance in Airflow's database. (``ti.state`` is only what the worker thinks.)"""
+    states = ti.get_task_states(
+        dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id]
+    )
+    key = f"{ti.task_id}_{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ti.task_id
+    state = (states.get(ti.run_id) or {}).get(key)
+    return None if state is None else str(state)

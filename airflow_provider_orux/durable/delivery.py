@@ -1,0 +1,359 @@
+"""``Delivery``: from an ended job to the result of its task: price, artifacts, manifest, XComs, asset events."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_orux import __version__
+from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.lifecycle.prices import price_in_table
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    InvalidRequestError,
+    JobExpiredError,
+    JobFailedError,
+)
+from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.pictures import picture_fields
+from airflow_provider_orux.models.requests import GenerationRequest
+
+if TYPE_CHECKING:
+    from airflow_provider_orux.hooks.connection import GatewayConnection
+    from airflow_provider_orux.storage import SavedJob, StorageSettings
+
+RecordPrompt = Literal["full", "hash"]
+OnPartial = Literal["fail", "accept"]
+
+INLINE_SAVE_TRIES = 4
+"""Images that came inside an answer exist only in this process: saving them is tried more than once."""
+INLINE_SAVE_PAUSE = 3.0
+"""Seconds between these tries."""
+PROMPT_FIELDS = ("prompt", "negative_prompt", "lyrics")
+
+
+class Delivery:
+    """What a task does with storage, XComs and asset events.
+
+    :param conn_id: the gateway's Airflow connection.
+    :param connection: the same, read.
+    :param context: the task's context.
+    :param save_to: folder for the artifacts; None: they are not saved.
+    :param storage_conn_id: the Airflow connection of the storage.
+    :param outlets: the task's outlets; an ``AssetAlias`` among them gets an event for each saved artifact.
+    """
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        connection: GatewayConnection,
+        context: Any,
+        log: Any,
+        save_to: str | None = None,
+        storage_conn_id: str | None = None,
+        on_partial: OnPartial = "fail",
+        record_prompt: RecordPrompt = "full",
+        push_urls: bool = True,
+        outlets: Sequence[Any] = (),
+    ) -> None:
+        self.conn_id = conn_id
+        self.connection = connection
+        self.save_to = save_to
+        self.storage_conn_id = storage_conn_id
+        self.on_partial: OnPartial = on_partial
+        self.record_prompt: RecordPrompt = record_prompt
+        self.push_urls = push_urls
+        self.outlets = outlets
+        self._context = context
+        self._log = log
+
+    # -- before it is paid for ------------------------------------------------------------------------------
+    def check(self, request: GenerationRequest, *, waits_for_result: bool) -> None:
+        """Check before paying that the artifacts have somewhere to go.
+
+        :raises InvalidRequestError: they come as bytes inside the answer, and nothing is saved.
+        :raises ConfigurationError: the destination cannot be used.
+        :raises DestinationError: the destination does not answer.
+        """
+        if self.save_to:
+            from airflow_provider_orux.storage import check_destination
+
+            check_destination(self.save_to, conn_id=self.storage_conn_id)
+        elif request.makes_inline and waits_for_result:
+            raise InvalidRequestError(
+                f"The images of {request.label()} come as bytes inside the answer, and without save_to they would have "
+                "nowhere to go (never into an XCom)",
+                gateway=self.connection.gateway.name,
+                param="save_to",
+                charged="no",
+                next_step="Set save_to, or response_format='url' where the model has it.",
+            )
+
+    def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
+        """The request as it is sent: input images read. (In the fingerprint they stand as their paths.)"""
+        if not picture_fields(type(request)):
+            return request
+        from airflow_provider_orux.storage.inputs import read_pictures
+
+        return read_pictures(request, settings=self._storage_settings(), conn_id=self.storage_conn_id)
+
+    # -- once the job has ended -----------------------------------------------------------------------------
+    def saves(self, job: Job) -> bool:
+        """Whether this job's artifacts will be saved."""
+        return bool(self.save_to and job.artifacts)
+
+    def deliver(
+        self,
+        job: Job,
+        *,
+        request: GenerationRequest | None = None,
+        repeatable: bool = True,
+        facts: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The result of a job that succeeded; its artifacts are saved where ``save_to`` says.
+
+        :param request: what was asked for, where this task knows it.
+        :param repeatable: whether the gateway can be asked for the job again: not for a synchronous generation.
+        :param facts: more for the manifest.
+        :raises JobFailedError: it made nothing, or images that have nowhere to go.
+        :raises ArtifactError: artifacts could not be saved.
+        """
+        job = self._priced(job, request)
+        requested = request.count if request is not None else None
+        if requested is not None and len(job.artifacts) < requested:
+            self._log.warning(
+                "%d of %d artifacts were returned (the gateway's moderation may hold some back); job %s",
+                len(job.artifacts),
+                requested,
+                job.job_id,
+            )
+        if not job.artifacts and job.text is None:
+            raise JobFailedError(
+                "The job succeeded, but the gateway returned no artifact",
+                gateway=job.gateway,
+                job_id=job.job_id,
+                charged=job.charged,
+                retry_helps=False,
+            )
+        if not self.saves(job):
+            if job.has_inline:
+                raise nowhere_to_go(job)
+            return self.result(job, request=request)
+        saved = self._save(job, self._provenance(job, request, facts or {}), repeatable=repeatable)
+        self._log.info(
+            "Saved %d artifact%s (%d bytes) of job %s; manifest: %s",
+            len(saved.artifacts),
+            "" if len(saved.artifacts) == 1 else "s",
+            sum(a.bytes for a in saved.artifacts),
+            job.job_id,
+            saved.manifest,
+        )
+        return self.result(job, request=request, saved=saved)
+
+    def result(
+        self, job: Job, *, request: GenerationRequest | None = None, saved: SavedJob | None = None
+    ) -> dict[str, Any]:
+        """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
+        if saved is None:
+            items: list[dict[str, Any]] = [{"uri": None, "url": a.url} for a in job.artifacts]
+        else:
+            items = [dict(a.to_dict()) for a in saved.artifacts]
+            if not self.push_urls:
+                items = [{**item, "url": None} for item in items]
+        result: dict[str, Any] = {
+            "job_id": job.job_id,
+            "conn_id": self.conn_id,
+            "status": job.status.value,
+            "model": job.model or (request.model_id if request is not None else None),
+            "gateway": job.gateway,
+            "charged": job.charged,
+            "price": job.price,
+            "currency": job.currency,
+            "requested": request.count if request is not None else None,
+            "returned": len(items),
+            "artifacts": items,
+            "manifest": saved.manifest if saved is not None else None,
+        }
+        if job.text is not None:
+            result["text"] = job.text
+        return result
+
+    # -- to Airflow -----------------------------------------------------------------------------------------
+    def push_job(self, job_id: str) -> None:
+        """Push what a follow-up needs, before the task defers: the XComs of an earlier try are gone."""
+        self._context["ti"].xcom_push("job_id", job_id)
+        self._context["ti"].xcom_push("conn_id", self.conn_id)
+
+    def pushed_job(self) -> str | None:
+        """The job id that this try pushed before it deferred."""
+        ti = self._context["ti"]
+        value = ti.xcom_pull(task_ids=ti.task_id, key="job_id", map_indexes=ti.map_index)
+        return str(value) if value else None
+
+    def hand_over(self, result: Mapping[str, Any]) -> None:
+        """Add the asset events, and push the result's parts: ``op.output["urls"]`` reads the XCom key ``urls``."""
+        self._add_asset_events(result)
+        ti, items = self._context["ti"], result["artifacts"]
+        ti.xcom_push("job_id", result["job_id"])
+        ti.xcom_push("conn_id", result["conn_id"])
+        ti.xcom_push("urls", [i["url"] for i in items if i.get("url")])
+        ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
+        if result.get("text") is not None:
+            ti.xcom_push("text", result["text"])
+
+    def _add_asset_events(self, result: Mapping[str, Any]) -> None:
+        from airflow.sdk import Asset, AssetAlias
+
+        for alias in self.outlets:
+            if isinstance(alias, AssetAlias):
+                for artifact in result["artifacts"]:
+                    if artifact.get("uri"):
+                        self._context["outlet_events"][alias].add(
+                            Asset(artifact["uri"]),
+                            extra={
+                                "job_id": result["job_id"],
+                                "sha256": artifact.get("sha256"),
+                                "manifest": result["manifest"],
+                            },
+                        )
+
+    # -- saving ---------------------------------------------------------------------------------------------
+    def _save(self, job: Job, provenance: Mapping[str, Any], *, repeatable: bool) -> SavedJob:
+        from airflow_provider_orux.storage import save_job
+
+        tries = INLINE_SAVE_TRIES if job.has_inline else 1
+        while True:
+            tries -= 1
+            try:
+                return save_job(
+                    job,
+                    str(self.save_to),
+                    settings=self._storage_settings(),
+                    provenance=provenance,
+                    conn_id=self.storage_conn_id,
+                    on_partial=self.on_partial,
+                    record_urls=self.push_urls,
+                )
+            except ArtifactError as e:
+                if e.final or not job.has_inline or (tries <= 0 and repeatable):
+                    raise  # a job can be asked again, and its answer holds the images again
+                if tries <= 0:
+                    raise JobExpiredError(
+                        f"The images came inside the answer and could not be saved: {e.message}. They are lost",
+                        gateway=job.gateway,
+                        job_id=job.job_id,
+                        charged="yes",
+                        retry_helps=False,
+                        next_step="Fix the storage. With response_format='url' a failed save costs nothing.",
+                    ) from e
+                self._log.warning(
+                    "Saving failed (%s); trying again, the images are only in this process", e.message
+                )
+                time.sleep(INLINE_SAVE_PAUSE)
+
+    def _provenance(
+        self, job: Job, request: GenerationRequest | None, facts: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What the manifest says of how the artifacts came to be."""
+        identity = TaskIdentity.of(self._context)
+        value: dict[str, Any] = {
+            "gateway": job.gateway,
+            "host": self.connection.client.host,
+            "conn_id": self.conn_id,
+            "job_id": job.job_id,
+            "model": job.model,
+        }
+        if request is not None:
+            fields = {**request.fields(), **request.extra_body}
+            follow_up = {n: fields.pop(n) for n in ("parent_job_id", "index") if n in fields}
+            if self.record_prompt == "hash":
+                for name in [n for n, v in fields.items() if isinstance(v, str) and n in PROMPT_FIELDS]:
+                    text = str(fields.pop(name))
+                    value[f"{name}_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+            elif "prompt" in fields:
+                value["prompt"] = fields.pop("prompt")
+            value |= {"model": request.model_id or job.model, "verb": request.verb, "parameters": fields}
+            value |= {n: v for n, v in follow_up.items() if v is not None}
+        return {
+            **value,
+            "dag_id": identity.dag_id,
+            "run_id": identity.run_id,
+            "task_id": identity.task_id,
+            "map_index": identity.map_index,
+            "submitted_at": job.submitted_at,
+            "finished_at": job.finished_at,
+            "charged": job.charged,
+            "price": job.price,
+            "currency": job.currency,
+            "requested": request.count if request is not None else None,
+            "returned": len(job.artifacts),
+            "provider_version": __version__,
+            **facts,
+        }
+
+    def _priced(self, job: Job, request: GenerationRequest | None) -> Job:
+        """The job with price and currency from ``[orux] prices``, unless the gateway named them."""
+        if request is None or job.price is not None or job.charged == "no":
+            return job
+        from airflow.sdk.configuration import conf
+
+        text = (conf.get("orux", "prices", fallback="") or "").strip()
+        if not text:
+            return job
+        try:
+            table = json.loads(text)
+            if not isinstance(table, dict):
+                raise ValueError("not an object")
+        except ValueError as e:
+            self._log.warning("[orux] prices cannot be read: %s", e)
+            return job
+        found = price_in_table(
+            table,
+            groups=(self.conn_id, job.gateway),
+            models=(request.model_id,),
+            verb=request.verb,
+            images=len(job.artifacts) or request.count,
+        )
+        return job if found is None else replace(job, price=found[0], currency=found[1] or None)
+
+    def _storage_settings(self) -> StorageSettings:
+        """How artifacts are fetched: the connection's limits, proxy and certificates, never its key."""
+        from airflow_provider_orux.storage import StorageSettings
+
+        extra = self.connection.extra
+        return StorageSettings(
+            allow_private_hosts=extra.allow_private_hosts,
+            max_artifact_mib=extra.max_artifact_mib,
+            max_pixels=extra.max_pixels,
+            connect_timeout=extra.connect_timeout,
+            read_timeout=max(extra.read_timeout, 60.0),
+            proxy=extra.proxy,
+            ca_path=extra.ca_path,
+        )
+
+
+def first_link(result: Mapping[str, Any]) -> str | None:
+    """What the task's link opens: the first artifact's URL at the gateway, else where it was saved."""
+    for key in ("url", "uri"):
+        for item in result["artifacts"]:
+            if item.get(key):
+                return str(item[key])
+    return None
+
+
+def nowhere_to_go(job: Job) -> JobFailedError:
+    """The error of images that came as bytes, in a task that saves nothing."""
+    return JobFailedError(
+        "The gateway put the images into its answer instead of URLs, and without save_to they have nowhere to go "
+        "(never into an XCom)",
+        gateway=job.gateway,
+        job_id=job.job_id,
+        charged=job.charged,
+        retry_helps=False,
+        next_step="Set save_to.",
+    )

@@ -1,0 +1,404 @@
+"""``DurableJob``: one paid job, from the ledger's record to the result, whatever died in between.
+
+What may be done is decided in ``lifecycle/ledger.py``; here it is carried out. It knows no operator and never defers:
+settings come in as values, steps go out as values (:class:`Wait`, :class:`Finished`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_orux.durable.delivery import Delivery, nowhere_to_go
+from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.reuse import ResultStore, reuse_key_of
+from airflow_provider_orux.durable.waiting import job_of_event, raise_unless_succeeded
+from airflow_provider_orux.lifecycle import advice
+from airflow_provider_orux.lifecycle.ledger import Action, Decision, RemoteState
+from airflow_provider_orux.lifecycle.polling import Wait, timed_out
+from airflow_provider_orux.lifecycle.record import Record
+from airflow_provider_orux.metrics import count
+from airflow_provider_orux.models.errors import (
+    AmbiguousSubmitError,
+    AuthenticationError,
+    IdempotencyKeyReusedError,
+    InvalidRequestError,
+    JobExpiredError,
+    JobNotFoundError,
+    LedgerError,
+    OruxError,
+    UnexpectedResponseError,
+)
+from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.requests import GenerationRequest
+
+if TYPE_CHECKING:
+    from airflow_provider_orux.client.sync import GatewayClient
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The task has its result."""
+
+    result: dict[str, Any]
+
+
+class DurableJob:
+    """One paid job of one task instance.
+
+    :param request: what is asked for.
+    :param client: the gateway.
+    :param ledger: the record of the task instance.
+    :param delivery: what becomes of an ended job.
+    :param timeout: seconds from acceptance until the job is no longer waited for.
+    :param poll_interval: seconds between polls; None: the schedule decides.
+    :param wait_for_completion: False: the result is the job id, as soon as it is known.
+    :param results: where earlier results of the same request are found (``reuse="always"``).
+    """
+
+    def __init__(
+        self,
+        request: GenerationRequest,
+        *,
+        client: GatewayClient,
+        ledger: Ledger,
+        delivery: Delivery,
+        log: Any,
+        timeout: float,
+        poll_interval: float | None = None,
+        wait_for_completion: bool = True,
+        results: ResultStore | None = None,
+    ) -> None:
+        self.request = request
+        self.client = client
+        self.gateway = client.gateway
+        self.ledger = ledger
+        self.delivery = delivery
+        self.job_id: str | None = None
+        """The job of this attempt, as soon as an answer or the record named it."""
+        self.remote: RemoteState | None = None
+        """How the recorded job is, where it is known."""
+        self._timeout = timeout
+        self._poll_interval = poll_interval
+        self._wait_for_completion = wait_for_completion
+        self._results = results
+        self._log = log
+
+    # -- the steps ------------------------------------------------------------------------------------------
+    def start(self) -> Wait | Finished:
+        """Read the record, decide, then submit, reattach, return or fail."""
+        record = self.ledger.read()
+        decision, job = self.ledger.decide(), None
+        if decision.action is Action.CHECK:
+            self._log.info("Ledger: %s; asking the gateway how it is", decision.reason)
+            decision, job = self._check_recorded()
+        level = self._log.info if record is None else self._log.warning
+        level("Ledger: %s (%s)", decision.action.value, decision.reason)
+        if decision.error is not None:
+            if isinstance(decision.error, AmbiguousSubmitError):
+                count("orux.ambiguous", gateway=self.gateway.name)
+            raise decision.error
+        if decision.action is Action.RETURN and record is not None:
+            return self._return_recorded(record)
+        if decision.action is Action.REATTACH:
+            return self._reattach(job)
+        return self._submit(decision)
+
+    def resume(self, event: Any) -> Wait | Finished:
+        """The trigger fired."""
+        record = self._record_after_deferral()
+        return self.ended(
+            job_of_event(self.client, event, job_id=record.job_id if record else None, log=self._log)
+        )
+
+    def check(self) -> Wait | Finished:
+        """The deferral ended without an event: take a job that succeeded, else say how it is."""
+        record = self._record_after_deferral()
+        job_id = record.job_id if record is not None else self.delivery.pushed_job()
+        if not job_id:
+            raise LedgerError("The deferral ended without an event and no job id is known")
+        self.job_id = job_id
+        try:
+            job = self.client.poll(job_id)
+        except JobNotFoundError as e:
+            if record is None or not self._not_indexed_yet(record, e):
+                raise
+            return self._wait(job_id, accepted_at=record.updated_at)
+        if job.status.is_terminal:
+            return self.ended(job)
+        if record is not None and time.time() < record.updated_at + self._timeout:
+            return self._wait(job_id, accepted_at=record.updated_at)
+        raise timed_out(job_id, self.gateway.name)
+
+    def ended(self, job: Job) -> Finished:
+        """The job ended: deliver what it made.
+
+        :raises JobFailedError: it failed.
+        :raises ArtifactError: what it made could not be saved.
+        """
+        self.job_id = job.job_id
+        # Of a synchronous generation only what the ledger holds can be had again.
+        self.remote = None if self._synchronous else RemoteState.of(job)
+        raise_unless_succeeded(job, another_job_helps=self.ledger.policy.paying_retries)
+        if not self._wait_for_completion and not self._synchronous:
+            return self._finish(self.delivery.result(job, request=self.request))
+        if self.delivery.saves(job) and self.gateway.forgets_jobs_after is not None:
+            self.ledger.note_urls(job)
+        try:
+            result = self.delivery.deliver(
+                job, request=self.request, repeatable=not self._synchronous, facts=self.ledger.facts()
+            )
+        except JobExpiredError:
+            self.remote = RemoteState.EXPIRED
+            raise
+        record = self.ledger.record
+        complete = result["manifest"] is not None and result["returned"] == len(job.artifacts)
+        if self._results is not None and record is not None and record.reuse_key is not None and complete:
+            self._results.remember(record.reuse_key, result)
+        return self._finish(result)
+
+    # -- submitting -----------------------------------------------------------------------------------------
+    def _submit(self, decision: Decision) -> Wait | Finished:
+        for warning in self.request.warnings():
+            self._log.warning("%s", warning)
+        self.delivery.check(self.request, waits_for_result=self._synchronous or self._wait_for_completion)
+        request = self.delivery.read_inputs(self.request)
+        resend = decision.action is Action.RESEND
+        reuse_key = reuse_key_of(request, self.gateway.name) if self._results is not None else None
+        if self._results is not None and reuse_key is not None and not resend:
+            earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
+            if earlier is not None:
+                return self._reuse(earlier, reuse_key)
+        # The fence: this must be written, or nothing is sent. From here on a death leaves an ambiguous submission.
+        submission_id = self.ledger.intend(decision, reuse_key=reuse_key)
+        self.remote = None
+        will_save = bool(self.delivery.save_to)
+        try:
+            if self._synchronous:
+                job = self.client.generate(request, local_id=submission_id, will_save=will_save)
+            else:
+                job = self.client.submit(
+                    request, idempotency_key=submission_id, will_save=will_save, resend=resend
+                )
+        except OruxError as e:
+            if (error := self._refused(e, resend=resend)) is e:
+                raise
+            raise error from e
+        # The ledger first: no log line, metric or callback may come between the answer and this write.
+        self.job_id = job.job_id
+        try:
+            self.ledger.accept(job)
+        except LedgerError as e:
+            raise self._not_recorded(job, e) from e
+        count("orux.submissions", gateway=self.gateway.name)
+        self._log.info(
+            "%s accepted %s as job %s; it is charged%s",
+            self.gateway.title,
+            self.request.label(),
+            job.job_id,
+            "" if self._synchronous else " by the gateway's own rules",
+        )
+        self.delivery.push_job(job.job_id)
+        return self.ended(job) if self._synchronous else self._wait(job.job_id)
+
+    def _refused(self, error: OruxError, *, resend: bool) -> OruxError:
+        """What a paid request that brought no job means for the ledger and for a retry."""
+        if error.charged == "no" and resend:
+            # This sending was refused; the earlier one may have been accepted all the same. The intent stays.
+            message = f"{error.message.rstrip('.')}; whether an earlier sending was accepted is not known"
+            if not error.final:
+                error.charged, error.message = "unknown", message
+                return error
+            return AmbiguousSubmitError(
+                message, gateway=error.gateway, code=error.code, http_status=error.http_status
+            )
+        if error.charged == "no":
+            self.ledger.withdraw(error)
+        elif isinstance(error, AmbiguousSubmitError):
+            count("orux.ambiguous", gateway=self.gateway.name)
+            if not isinstance(error, IdempotencyKeyReusedError):
+                # A retry is of use only where the record lets it send again. Without a ledger it would pay again.
+                error.final = not self.ledger.durable or self.ledger.decide().action is Action.FAIL
+        return error
+
+    def _not_recorded(self, job: Job, cause: LedgerError) -> OruxError:
+        """The job was accepted, and the ledger cannot be written."""
+        if not self._synchronous:
+            settle = self.ledger.identity.command("settle", job_id=job.job_id)
+        elif not job.has_inline:
+            settle = self.ledger.identity.command("settle", urls=job.urls)
+        else:
+            return self._rescue(job, cause)
+        return LedgerError(
+            f"Job {job.job_id} was accepted, but its id could not be written to the ledger: {cause.message}",
+            gateway=self.gateway.name,
+            job_id=job.job_id,
+            next_step=f"It is NOT lost: run `{settle}`, then clear the task: it continues and pays nothing.",
+        )
+
+    def _rescue(self, job: Job, cause: LedgerError) -> OruxError:
+        """The images came inside the answer and the ledger is away: save them before the task fails."""
+        steps = f"`{self.ledger.identity.command('discard')}` and a clear of the task pay for new images."
+        try:
+            if not self.delivery.save_to:
+                raise nowhere_to_go(job)
+            saved = self.delivery.deliver(
+                job, request=self.request, repeatable=False, facts=self.ledger.facts()
+            )
+            where = f"They are saved: {saved['manifest']}"
+            steps = f"What was paid for is there: mark the task as a success to keep it. {steps}"
+        except OruxError as e:
+            where = f"They could not be saved either ({e.message}) and are lost"
+        return LedgerError(
+            f"The images came inside the answer, but the ledger could not be written: {cause.message} {where}",
+            gateway=self.gateway.name,
+            job_id=job.job_id,
+            charged="yes",
+            next_step=steps,
+        )
+
+    # -- an earlier result ----------------------------------------------------------------------------------
+    def _reuse(self, earlier: dict[str, Any], reuse_key: str) -> Finished:
+        self.ledger.finish(earlier, reuse_key=reuse_key)
+        count("orux.reused", gateway=self.gateway.name)
+        self._log.info(
+            "Reused job %s: the same request was paid for before; %s",
+            earlier.get("job_id"),
+            earlier["reused_from"],
+        )
+        self.delivery.hand_over(earlier)
+        return Finished(earlier)
+
+    def _return_recorded(self, record: Record) -> Finished:
+        result = dict(record.result or {})
+        self.job_id = record.job_id
+        self.delivery.hand_over(result)
+        if not record.delivered:
+            self._log.warning("%s", advice.returned_undelivered(record, self.ledger.policy))
+        return Finished(result)
+
+    # -- continuing with a job ------------------------------------------------------------------------------
+    def _check_recorded(self) -> tuple[Decision, Job | None]:
+        """Ask the gateway about the recorded job, then decide again."""
+        job: Job | None = None
+        cause: OruxError | None = None
+        try:
+            job = self._recorded_job()
+            self.remote = RemoteState.of(job)
+        except JobExpiredError as e:
+            self.remote, cause = RemoteState.EXPIRED, e
+        except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
+            if self._not_indexed_yet(self._recorded, e):
+                self.remote = RemoteState.ALIVE
+            else:
+                self.remote, cause = RemoteState.UNKNOWN, e
+        except AuthenticationError as e:
+            # It is paid for: wait for it as if the key had been refused a moment later (auth_grace).
+            self._log.warning("Job %s is paid for; the key is refused: %s", self._recorded.job_id, e.message)
+            self.remote = RemoteState.ALIVE
+        return self.ledger.decide(self.remote, cause=cause), job
+
+    def _recorded_job(self) -> Job:
+        """The recorded job as it is now."""
+        record = self._recorded
+        if not record.synchronous:
+            try:
+                return self.client.poll(str(record.job_id))
+            except JobNotFoundError:
+                if record.result is None:
+                    raise
+                # The gateway forgot the job; its URLs, noted when it ended, may live on.
+        elif record.result is None:
+            raise JobExpiredError("its images came inside the answer and went with the process")
+        try:
+            return Job.from_dict(record.result)
+        except ValueError as e:
+            raise LedgerError(f"The job in the ledger is not readable: {e}", job_id=record.job_id) from e
+
+    def _not_indexed_yet(self, record: Record, error: OruxError) -> bool:
+        """Whether "unknown job" may be said of one that was accepted a moment ago: then it is waited for."""
+        fresh = time.time() < record.updated_at + self.gateway.not_found_grace
+        return fresh and isinstance(error, JobNotFoundError)
+
+    def _reattach(self, job: Job | None) -> Wait | Finished:
+        record = self.ledger.reattach()
+        job_id = self.job_id = str(record.job_id)
+        count("orux.reattached", gateway=self.gateway.name)
+        self.delivery.push_job(job_id)
+        if record.synchronous and job is None:
+            job = self._recorded_job()  # it was settled: nobody looked at it yet
+        if job is not None and job.status.is_terminal:
+            return self.ended(job)
+        if time.time() >= record.updated_at + self._timeout:
+            raise timed_out(job_id, self.gateway.name)
+        return self._wait(job_id, accepted_at=record.updated_at)
+
+    def _record_after_deferral(self) -> Record | None:
+        if not self.ledger.durable:
+            return None
+        record = self.ledger.read()
+        if record is None or record.job_id is None:
+            raise LedgerError(
+                "The ledger record is gone since the task deferred",
+                next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id'; "
+                "OruxSaveArtifactsOperator saves its artifacts.",
+            )
+        self.job_id = record.job_id
+        return record
+
+    # -- the end --------------------------------------------------------------------------------------------
+    def _wait(self, job_id: str, *, accepted_at: float | None = None) -> Wait | Finished:
+        if not self._wait_for_completion:
+            job = Job(job_id, JobStatus.QUEUED, self.gateway.name, model=self.request.model_id)
+            return self._finish(self.delivery.result(job, request=self.request))
+        if accepted_at is None:
+            accepted_at = self.ledger.record.updated_at if self.ledger.record else time.time()
+        return Wait(
+            job_id,
+            deadline=accepted_at + self._timeout,
+            started=accepted_at,
+            poll_interval=self._poll_interval,
+            kind=f"{self.request.model_id}:{self.request.verb}"[:100],
+        )
+
+    def _finish(self, result: dict[str, Any]) -> Finished:
+        self.ledger.finish(result)
+        self.delivery.hand_over(result)
+        return Finished(result)
+
+    @property
+    def _synchronous(self) -> bool:
+        return self.ledger.attempt.synchronous
+
+    @property
+    def _recorded(self) -> Record:
+        if self.ledger.record is None or self.ledger.record.job_id is None:
+            raise LedgerError("The ledger record names no job")
+        return self.ledger.record
+
+    # -- what to tell ---------------------------------------------------------------------------------------
+    def complete(self, error: OruxError) -> None:
+        """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
+        advice.complete(error, self._situation())
+
+    def on_kill(self) -> str | None:
+        """What is true of the paid submission while the task is killed; None: there is none."""
+        return advice.on_kill(self._situation())
+
+    def _situation(self) -> advice.Situation:
+        ledger = self.ledger
+        return advice.Situation(
+            attempt=ledger.attempt,
+            policy=ledger.policy,
+            record=ledger.record,
+            record_known=ledger.is_read,
+            job_id=self.job_id,
+            remote=self.remote,
+            durable=ledger.durable,
+            retries_left=ledger.identity.try_number <= ledger.identity.max_tries,
+            answer_patience=self.client.settings.answer_patience(synchronous=self._synchronous),
+            gateway_title=self.gateway.title,
+            job_id_placeholder=self.gateway.handle_form(self.request),
+            command=ledger.identity.command,
+        )

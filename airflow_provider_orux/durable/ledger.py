@@ -1,0 +1,231 @@
+"""``Ledger``: the record of this task instance, and the protocol's verbs. See ``docs/decisions/ledger.md``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.durable.stores import RecordStore
+from airflow_provider_orux.lifecycle.fingerprint import changed_fields
+from airflow_provider_orux.lifecycle.ledger import (
+    Action,
+    Attempt,
+    Decision,
+    Policy,
+    RemoteState,
+    decide,
+)
+from airflow_provider_orux.lifecycle.record import Record, State
+from airflow_provider_orux.models.errors import LedgerError, OruxError
+from airflow_provider_orux.models.job import Job
+
+
+class Ledger:
+    """The durable record of one task instance, as this attempt reads and writes it.
+
+    :param store: where the record lives; None: nowhere (``durable=False``), and a retry pays again.
+    :param attempt: the attempt that is running.
+    :param clock: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        store: RecordStore | None,
+        *,
+        attempt: Attempt,
+        policy: Policy,
+        identity: TaskIdentity,
+        log: Any,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.attempt = attempt
+        self.policy = policy
+        self.identity = identity
+        self.record: Record | None = None
+        """As this attempt last read or wrote it."""
+        self.is_read = store is None
+        self._store = store
+        self._before: Record | None = None
+        self._log = log
+        self._clock = clock
+
+    @property
+    def durable(self) -> bool:
+        """Whether the record outlives this process."""
+        return self._store is not None
+
+    def read(self) -> Record | None:
+        """The record; None only when it is proven that there is none.
+
+        :raises LedgerError: the store does not answer, or the record is not readable.
+        """
+        if self._store is not None:
+            self.record = self._store.read()
+            self.is_read = True
+        return self.record
+
+    def decide(self, remote: RemoteState | None = None, *, cause: OruxError | None = None) -> Decision:
+        """What this attempt may do with the record. See :func:`~airflow_provider_orux.lifecycle.ledger.decide`."""
+        return decide(self.record, self.attempt, self.policy, remote, cause=cause)
+
+    def intend(self, decision: Decision, *, reuse_key: str | None = None) -> str:
+        """Note that a paid request is about to be sent. If this cannot be written, nothing may be sent.
+
+        :param decision: ``SUBMIT``, or ``RESEND``: the same submission again, under its own id.
+        :returns: our id of the submission.
+        :raises LedgerError: it could not be written.
+        """
+        at = self._clock()
+        self._before = self.record
+        if decision.action is Action.RESEND and self.record is not None:
+            # The age keeps counting from the first sending: the gateway's memory of the key does.
+            record = self.record.changed(max_tries=self.attempt.max_tries)
+        else:
+            record = self._new_record(State.INTENT, at=at, resubmits=decision.resubmits, reuse_key=reuse_key)
+        if self._store is not None:
+            self._store.write_intent(record)
+        self.record = record
+        return record.submission_id
+
+    def accept(self, job: Job) -> None:
+        """Note the job that the gateway accepted. Nothing comes before this: not a log line, not a metric.
+
+        :raises LedgerError: it could not be written; the intent stands.
+        """
+        intent = self._written
+        submitted = intent.changed(
+            state=State.SUBMITTED,
+            job_id=job.job_id,
+            updated_at=self._clock(),
+            # A synchronous generation cannot be asked for again: what is known of it stands here.
+            result=job.to_dict() if intent.synchronous and not job.has_inline else None,
+        )
+        if self._store is not None:
+            self._store.write(submitted)
+        self.record = submitted
+
+    def withdraw(self, refusal: OruxError) -> None:
+        """Take the intent back: it is proven that nothing was accepted. What stood before it holds again.
+
+        A failure is logged and not raised: the refusal is what happened.
+        """
+        if self._store is not None:
+            try:
+                if self._before is not None:
+                    self._store.write(self._before)
+                else:
+                    self._store.remove()
+            except LedgerError as e:
+                self._log.error(
+                    "The gateway accepted nothing (%s), but the intent could not be taken back (%s): the next attempt "
+                    "will call this submission ambiguous. Then run: %s",
+                    refusal.message,
+                    e.message,
+                    self.identity.command("discard"),
+                )
+                return
+        self.record = self._before
+
+    def reattach(self) -> Record:
+        """Note that this attempt continues with the recorded job.
+
+        A clear, and the attempt after a settlement, have a fresh deadline: ``updated_at`` is now.
+
+        :raises LedgerError: it could not be written.
+        """
+        record, attempt = self._written, self.attempt
+        settled = record.state is State.SETTLED
+        fresh = settled or record.max_tries != attempt.max_tries
+        other_form = attempt.fingerprint != record.fingerprint
+        changed = record.changed(
+            state=State.SUBMITTED,
+            max_tries=attempt.max_tries,
+            fingerprint=attempt.fingerprint if settled else record.fingerprint,
+            fields=dict(attempt.fields) if settled else record.fields,
+            reattached_fingerprint=attempt.fingerprint if other_form else record.reattached_fingerprint,
+            updated_at=self._clock() if fresh else record.updated_at,
+        )
+        if self._store is not None and changed != record:
+            self._store.write(changed)
+        self.record = changed
+        return changed
+
+    def note_urls(self, job: Job) -> None:
+        """Note the URLs of a job that the gateway may forget sooner than the URLs die. A failure is only logged."""
+        record = self.record
+        if self._store is None or record is None or record.result is not None or job.has_inline:
+            return
+        noted = record.changed(state=State.SUBMITTED, result=job.to_dict())
+        try:
+            self._store.write(noted)
+        except LedgerError as e:
+            self._log.warning("The URLs of job %s could not be noted: %s", job.job_id, e.message)
+        else:
+            self.record = noted
+
+    def finish(self, result: Mapping[str, Any], *, reuse_key: str | None = None) -> None:
+        """Note the result: we hold it. (That Airflow recorded the task's success is ``delivered``.)
+
+        :param reuse_key: for a result of an earlier task that is reused: there was no submission.
+        :raises LedgerError: it could not be written.
+        """
+        at = self._clock()
+        if reuse_key is not None:
+            job_id = str(result["job_id"])
+            record = self._new_record(
+                State.FINISHED, at=at, reuse_key=reuse_key, result=dict(result)
+            ).changed(submission_id=job_id, job_id=job_id)
+        elif self.record is None:
+            return  # there is no ledger, and the attempt began after the submission
+        else:
+            record = self.record.changed(
+                state=State.FINISHED, result=dict(result), updated_at=at, delivered=False
+            )
+        if self._store is not None:
+            self._store.write(record)
+        self.record = record
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest: which request was sent, and what is rendered otherwise since then."""
+        record = self.record
+        facts: dict[str, Any] = {"fingerprint": (record or self.attempt).fingerprint}
+        if record is not None and (changed := changed_fields(record.fields, self.attempt.fields)):
+            facts["changed_since_submission"] = changed
+        return facts
+
+    @property
+    def _written(self) -> Record:
+        if self.record is None:
+            raise LedgerError("The ledger holds no record of this submission")
+        return self.record
+
+    def _new_record(
+        self,
+        state: State,
+        *,
+        at: float,
+        resubmits: int = 0,
+        reuse_key: str | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> Record:
+        attempt, before = self.attempt, self.record
+        return Record(
+            state=state,
+            max_tries=attempt.max_tries,
+            fingerprint=attempt.fingerprint,
+            conn_id=attempt.conn_id,
+            host=attempt.host,
+            updated_at=at,
+            submission_id=self.identity.submission_id(
+                fingerprint=attempt.fingerprint, at=at, resubmits=resubmits
+            ),
+            result=result,
+            fields=dict(attempt.fields),
+            resubmits=resubmits,
+            synchronous=attempt.synchronous,
+            reuse_key=reuse_key,
+            account=attempt.account,
+            earlier=before.superseded(at=at) if before is not None else (),
+        )

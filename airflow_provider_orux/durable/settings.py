@@ -1,0 +1,124 @@
+"""What a DAG author chose for one paid job, as one value, and how the job is put together from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_orux.durable.delivery import Delivery, OnPartial, RecordPrompt
+from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.durable.job import DurableJob
+from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.reuse import ResultStore
+from airflow_provider_orux.durable.stores import TaskStateStore
+from airflow_provider_orux.gateways.base import Route
+from airflow_provider_orux.hooks.base import GatewayHook
+from airflow_provider_orux.lifecycle import advice
+from airflow_provider_orux.lifecycle.ledger import (
+    Attempt,
+    OnAmbiguousSubmit,
+    OnClear,
+    OnRequestChanged,
+    Policy,
+)
+from airflow_provider_orux.models.errors import LedgerError, OruxError
+from airflow_provider_orux.models.requests import GenerationRequest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of :class:`~airflow_provider_orux.operators.base.OruxOperator`, rendered; described there."""
+
+    conn_id: str
+    timeout: float
+    poll_interval: float | None
+    wait_for_completion: bool
+    deferrable: bool
+    durable: bool
+    on_clear: OnClear
+    on_request_changed: OnRequestChanged
+    on_ambiguous_submit: OnAmbiguousSubmit
+    retries: int
+    free_retries: bool
+    fingerprint_exclude: tuple[str, ...]
+    reuse: bool
+    save_to: str | None
+    storage_conn_id: str | None
+    on_partial: OnPartial
+    record_prompt: RecordPrompt
+    push_urls: bool
+    outlets: Sequence[Any]
+
+
+def open_job(
+    request: GenerationRequest,
+    hook: GatewayHook,
+    context: Any,
+    settings: Settings,
+    *,
+    route: Route | None,
+    log: Any,
+) -> DurableJob:
+    """The paid job of a task instance.
+
+    :param route: the route that the operator prefers; None: the connection's.
+    :raises LedgerError: there is no ledger, and an earlier try may have paid.
+    """
+    identity = TaskIdentity.of(context)
+    if not settings.durable and settings.free_retries and not identity.is_first_try(settings.retries):
+        raise LedgerError(
+            "With durable=False nobody knows whether an earlier try of this task paid",
+            next_step="Set `retries` if a retry may pay again.",
+        )
+    client, gateway = hook.get_conn(), hook.connection.gateway
+    attempt = Attempt.of(
+        request,
+        gateway=gateway.name,
+        conn_id=settings.conn_id,
+        host=client.settings.host,
+        account=client.settings.account,
+        max_tries=identity.max_tries,
+        synchronous=gateway.route(request, wanted=route, deferrable=settings.deferrable) == "sync",
+        exclude=settings.fingerprint_exclude,
+    )
+    policy = Policy(
+        on_clear=settings.on_clear,
+        on_request_changed=settings.on_request_changed,
+        on_ambiguous_submit=settings.on_ambiguous_submit,
+        paying_retries=not settings.free_retries,
+        # A guest has no account in which an idempotency key could be remembered.
+        idempotency_seconds=gateway.idempotency_seconds if attempt.account is not None else 0.0,
+    )
+    store = TaskStateStore(context.get("task_state_store"), log=log) if settings.durable else None
+    return DurableJob(
+        request,
+        client=client,
+        ledger=Ledger(store, attempt=attempt, policy=policy, identity=identity, log=log),
+        delivery=Delivery(
+            conn_id=settings.conn_id,
+            connection=hook.connection,
+            context=context,
+            log=log,
+            save_to=settings.save_to,
+            storage_conn_id=settings.storage_conn_id,
+            on_partial=settings.on_partial,
+            record_prompt=settings.record_prompt,
+            push_urls=settings.push_urls,
+            outlets=settings.outlets,
+        ),
+        log=log,
+        timeout=settings.timeout,
+        poll_interval=settings.poll_interval,
+        wait_for_completion=settings.wait_for_completion,
+        results=ResultStore.configured(log=log) if settings.reuse else None,
+    )
+
+
+def complete_unread(error: OruxError, context: Any) -> None:
+    """Before the ledger was read, say what it holds: the error may be about a job that is paid for."""
+    store = context.get("task_state_store")
+    record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
+    if record is not None:
+        advice.complete_unread(error, record)

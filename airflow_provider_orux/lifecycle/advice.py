@@ -1,0 +1,278 @@
+"""What an error of a task ends with: what to do, and what a retry and a clear of the task will do.
+
+This module holds the only sentences about retries and clears. Nobody writes them by hand for one error: they are asked
+from the decision table (:func:`~airflow_provider_orux.lifecycle.ledger.decide`), with the record as it is and the
+task's own settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from airflow_provider_orux.lifecycle.ledger import (
+    Action,
+    Attempt,
+    Decision,
+    Policy,
+    RemoteState,
+    decide,
+)
+from airflow_provider_orux.lifecycle.record import Record, State
+from airflow_provider_orux.models.errors import (
+    AmbiguousSubmitError,
+    ArtifactURLExpiredError,
+    IdempotencyKeyReusedError,
+    JobFailedError,
+    LedgerError,
+    OruxError,
+    Remedy,
+)
+from airflow_provider_orux.models.job import Job
+
+_WORDS = {
+    Action.SUBMIT: "it submits a new job, which is charged",
+    Action.RESEND: "it sends the same submission again under its idempotency key, which is not charged twice",
+    Action.REATTACH: "it continues with the recorded job and pays nothing",
+    Action.RETURN: "it returns the recorded result and pays nothing",
+    Action.FAIL: "it fails and pays nothing",
+}
+_CASES = {
+    RemoteState.ALIVE: "runs or succeeded",
+    RemoteState.FAILED: "failed and another try may help",
+    RemoteState.FAILED_FINALLY: "failed and another try cannot help",
+    RemoteState.EXPIRED: "expired",
+}
+NO_RETRY = "No retry is used."
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where a paying task stands when it fails or is killed.
+
+    :param attempt: the attempt that is running.
+    :param record: the ledger's record; None: there is none.
+    :param record_known: whether the ledger was read at all.
+    :param job_id: the job of this attempt, once the gateway named it; the ledger may not know it yet.
+    :param remote: how the recorded job is, where it is known.
+    :param durable: whether there is a ledger.
+    :param retries_left: whether Airflow would start another try.
+    :param answer_patience: seconds for which the answer to a request that was sent may still come.
+    :param gateway_title: the vendor's name, for people.
+    :param job_id_placeholder: what stands for the job id in a command that a person completes.
+    :param command: the ``ledger`` command of this task instance: ``command("settle", job_id=…, urls=[…])``.
+    """
+
+    attempt: Attempt
+    policy: Policy
+    record: Record | None
+    record_known: bool
+    job_id: str | None
+    remote: RemoteState | None
+    durable: bool
+    retries_left: bool
+    answer_patience: float
+    gateway_title: str
+    job_id_placeholder: str
+    command: Callable[..., str]
+
+    def retry(self) -> str:
+        """What a retry does: "it …"."""
+        return self._next(replace(self.attempt, at=time.time()))
+
+    def clear(self) -> str:
+        """What a clear does: "it …"."""
+        return self._next(after_clear(replace(self.attempt, at=time.time())))
+
+    def _next(self, attempt: Attempt) -> str:
+        return next_attempt(self.record if self.durable else None, attempt, self.policy, remote=self.remote)
+
+
+# -- what the next attempt does --------------------------------------------------------------------------------
+def next_attempt(
+    record: Record | None, attempt: Attempt, policy: Policy, *, remote: RemoteState | None = None
+) -> str:
+    """What an attempt does with this record: "it submits a new job, …".
+
+    :param remote: how the recorded job is, where it is known; None: each case is told.
+    """
+    decision = decide(record, attempt, policy)
+    if record is None or decision.action is not Action.CHECK:
+        return _words(decision, record)
+    if remote is None and record.synchronous:
+        # There is no job to ask for: its URLs are in the record, or the images were in an answer that is gone.
+        remote = _recorded(record)
+    if remote is not None:
+        return _words(decide(record, attempt, policy, remote), record)
+    outcomes: dict[str, list[RemoteState]] = {}
+    for seen in RemoteState:
+        outcomes.setdefault(_words(decide(record, attempt, policy, seen), record), []).append(seen)
+    return "it asks the gateway: " + "; ".join(
+        f"if {_cases(seen)}, {words}" for words, seen in outcomes.items()
+    )
+
+
+def after_clear(attempt: Attempt) -> Attempt:
+    """The same attempt after a person cleared the task."""
+    return replace(attempt, max_tries=attempt.max_tries + 1)
+
+
+def _recorded(record: Record) -> RemoteState:
+    if record.result is None:
+        return RemoteState.EXPIRED
+    try:
+        return RemoteState.of(Job.from_dict(record.result))
+    except ValueError:
+        return RemoteState.UNKNOWN
+
+
+def _words(decision: Decision, record: Record | None) -> str:
+    words = _WORDS[decision.action]
+    if decision.action is Action.FAIL and record is not None and record.state is State.INTENT:
+        words += ", until the submission is settled or discarded"
+    return words
+
+
+def _cases(seen: list[RemoteState]) -> str:
+    known = " or ".join(_CASES[s] for s in seen if s in _CASES)
+    parts = [f"the job {known}"] if known else []
+    if RemoteState.UNKNOWN in seen:
+        parts.append("the gateway cannot say")
+    return " or ".join(parts)
+
+
+# -- errors of a paying task -----------------------------------------------------------------------------------
+def complete(error: OruxError, situation: Situation) -> None:
+    """Complete an error that leaves a paying task: its gateway, its job, and what comes next."""
+    error.gateway = error.gateway or situation.attempt.gateway
+    error.job_id = error.job_id or situation.job_id
+    if isinstance(error, LedgerError) and not error.final:
+        return  # the ledger cannot be reached, so what it holds is not known
+    parts = [error.advice, *_remedy(error, situation), *_outlook(error, situation)]
+    error.next_step = " ".join(part for part in parts if part)
+
+
+def complete_unread(error: OruxError, record: Record) -> None:
+    """Complete an error that came before the ledger was read: this attempt sent nothing, an earlier one did."""
+    error.job_id = error.job_id or record.job_id
+    error.charged = "yes" if record.synchronous and record.job_id else "unknown"
+    what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"
+    error.next_step = (
+        f"{error.advice} This attempt sent nothing; the ledger holds {what} of an earlier attempt. Fix the problem, "
+        "then clear the task: it does what that record says."
+    ).lstrip()
+
+
+def on_kill(situation: Situation) -> str | None:
+    """What is true of a paid submission whose task is killed now; None: nothing was sent."""
+    record, job_id = situation.record, situation.job_id
+    if job_id is not None:
+        if record is not None and record.state is State.INTENT:
+            return (
+                f"The task was killed. Job {job_id} was accepted and will be charged, but its id is not in the ledger "
+                f"yet. If it does not get there: `{situation.command('settle', job_id=job_id)}` and a clear of the "
+                "task continue with it and pay nothing."
+            )
+        what = (
+            f"Submission {job_id} is answered and charged"
+            if record is not None and record.synchronous
+            else f"Job {job_id} goes on at the gateway and will be charged"
+        )
+        known = replace(situation, remote=situation.remote or RemoteState.ALIVE)
+        return f"The task was killed. {what}. A clear of the task: {known.clear()}."
+    if record is None or record.state is not State.INTENT:
+        return None
+    return (
+        f"The task was killed while its request was under way: whether {situation.gateway_title} accepted it, and "
+        f"charges it, is not known. A clear of the task: {situation.clear()}."
+    )
+
+
+def returned_undelivered(record: Record, policy: Policy) -> str:
+    """The last line of a task that returned a result of which Airflow knew nothing."""
+    text = (
+        f"Nothing was paid: this is the result of job {record.job_id}, which an earlier attempt of this task paid for "
+        "and Airflow did not record."
+    )
+    if policy.on_clear != "auto":
+        return text
+    return f"{text} To pay for a new one, clear the task once it has succeeded."
+
+
+def _remedy(error: OruxError, situation: Situation) -> list[str]:
+    if not situation.durable:
+        return []
+    discard = f"`{situation.command('discard')}`"
+    if isinstance(error, IdempotencyKeyReusedError):
+        settle = f"`{situation.command('settle', job_id=situation.job_id_placeholder)}`"
+        return [
+            f"If that is not possible, see whether the gateway has the job: {settle} or {discard}, then clear the task."
+        ]
+    if isinstance(error, AmbiguousSubmitError):
+        return [_ambiguous(situation)] if error.final else []
+    if isinstance(error, ArtifactURLExpiredError) and situation.record and situation.record.synchronous:
+        settle = f"`{situation.command('settle', urls=['URL'])}`"
+        return [
+            "A synchronous generation has no job to ask for a fresh URL. If the gateway's own page shows the image: "
+            f"{settle} with --force; if not: {discard}; then clear the task."
+        ]
+    if error.remedy is Remedy.DISCARD:
+        return [f"To give that submission up: {discard}, then clear the task: it submits a new job."]
+    return []
+
+
+def _outlook(error: OruxError, situation: Situation) -> list[str]:
+    if not situation.record_known:
+        return [NO_RETRY] if error.final else []
+    retry, clear = situation.retry(), situation.clear()
+    if error.final:
+        said = [NO_RETRY]
+    elif not situation.retries_left:
+        said = ["No retry is left."]
+    elif retry == clear:
+        return [f"A retry or a clear of the task: {clear}.", *_forgotten(error, situation)]
+    else:
+        said = [f"A retry: {retry}."]
+    return [*said, f"A clear of the task: {clear}.", *_forgotten(error, situation)]
+
+
+def _forgotten(error: OruxError, situation: Situation) -> list[str]:
+    """Without a ledger, only the reader of this message knows of a job that is paid for."""
+    if situation.durable or error.charged == "no" or isinstance(error, JobFailedError):
+        return []
+    if error.job_id is None:
+        return ["(durable=False: the earlier submission may be charged too.)"]
+    return [f"(durable=False: OruxSaveArtifactsOperator saves job {error.job_id} without a charge.)"]
+
+
+def _ambiguous(situation: Situation) -> str:
+    """How a person settles a submission whose answer never came."""
+    record, command = situation.record, situation.command
+    if record is not None and record.synchronous:
+        found, settle = "it shows the image", command("settle", urls=["URL"])
+    else:
+        found, settle = "it has the job", command("settle", job_id=situation.job_id_placeholder)
+    sent = record.updated_at if record is not None else time.time()
+    until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + situation.answer_patience))
+    return (
+        f"It is not sent again, by a retry or a clear, until you say so. Look at the gateway. If {found}: "
+        f"`{settle}`, then clear the task: it continues with that and pays nothing. If not: "
+        f"`{command('discard')}` (refused until {until}, while the answer may still come), then clear the task: it "
+        "submits anew. (on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
+    )
+
+
+# -- errors of a task that pays nothing ------------------------------------------------------------------------
+def complete_free(error: OruxError, *, submitter: str) -> None:
+    """Complete an error of a task that waits for, or saves, a job that another task submitted.
+
+    :param submitter: that task, like ``the task 'imagine'``.
+    """
+    if isinstance(error, JobFailedError):
+        comes = f"Clear {submitter} to pay for a new job."
+    elif error.final:
+        comes = f"{NO_RETRY} A clear of this task asks the gateway again and pays nothing."
+    else:
+        comes = "A retry or a clear of this task asks the gateway again and pays nothing."
+    error.next_step = f"{error.advice} {comes}".lstrip()

@@ -1,0 +1,27 @@
+"""Counters in Airflow's metrics. They never raise: a metrics client that fails must not cost a paid job."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+log = logging.getLogger(__name__)
+
+Counter = Literal[
+    "orux.submissions",
+    "orux.reattached",
+    "orux.ambiguous",
+    "orux.reused",
+    "orux.rescheduled",
+    "orux.saved_bytes",
+]
+
+
+def count(name: Counter, *, gateway: str, by: int = 1) -> None:
+    """Add to a counter, tagged with the gateway."""
+    try:
+        from airflow.sdk.observability import stats
+
+        stats.incr(name, by, tags={"gateway": gateway})
+    except Exception as e:  # a client, a name handler or a tag filter of the installation's own
+        log.debug("Metric %s was not counted: %s", name, e)

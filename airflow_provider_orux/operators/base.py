@@ -1,0 +1,319 @@
+"""``OruxOperator``: what is Airflow's of a task that pays: arguments, deferral, reschedule, errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.bases.operator import get_merged_defaults
+from airflow.sdk.configuration import conf
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
+from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
+
+from airflow_provider_orux.durable.delivered import on_success
+from airflow_provider_orux.exceptions import raise_for_airflow
+from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.metrics import count
+from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.errors import OruxError, RateLimitedError
+from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.operators.arguments import check_spec, is_mapped, one_of, refuse, seconds
+from airflow_provider_orux.operators.retry_policy import OruxRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_orux.durable.delivery import OnPartial, RecordPrompt
+    from airflow_provider_orux.durable.job import DurableJob, Finished
+    from airflow_provider_orux.durable.settings import Settings
+    from airflow_provider_orux.gateways.base import Gateway, Route
+    from airflow_provider_orux.hooks.base import GatewayHook
+    from airflow_provider_orux.lifecycle.ledger import OnAmbiguousSubmit, OnClear, OnRequestChanged
+    from airflow_provider_orux.lifecycle.polling import Wait
+
+#: Seconds from acceptance.
+DEFAULT_TIMEOUT = 3600.0
+
+
+class FreeRetries(int):
+    """The default of ``retries``: the author set none, so no retry may pay."""
+
+
+FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fallback=0)))
+
+
+class OruxOperator(BaseOperator):
+    """The base of the operators that submit something that costs money.
+
+    One task instance submits at most once per run of it that a person wants, whatever dies in between. What happens
+    when it runs again is decided from a durable record (the ledger), see the page "Errors and retries".
+
+    :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``; its type chooses
+        the gateway.
+    :param wait_for_completion: True (default): the task ends when the job has ended. False: it ends with the job id.
+    :param deferrable: wait in the triggerer instead of the worker. Default: ``[orux] deferrable``, True as shipped.
+    :param timeout: seconds (or a timedelta) from acceptance until the job is no longer waited for. Default 1 hour.
+    :param poll_interval: seconds between polls. None (default): the schedule decides.
+    :param save_to: folder for the artifacts, as an ObjectStoragePath URI (templated). None (default): not saved;
+        the URLs of a gateway die within hours.
+    :param storage_conn_id: the Airflow connection of the storage, where it needs one.
+    :param extra_body: fields that the vendor added after this version was made; sent as they are (templated).
+    :param durable: keep the ledger (default True). False: a retry pays again, if the author set ``retries``.
+    :param on_ambiguous_submit: what to do when an earlier submission has no known answer: ``fail`` (default), or
+        ``resubmit``: send it again, once, which may pay twice.
+    :param on_clear: what a clear does with a job that was submitted: ``auto`` (default): continue with one that runs or
+        succeeded but was not delivered, pay for a new one when the task had succeeded or the job failed;
+        ``resubmit``: always pay for a new one; ``reattach``: never.
+    :param on_request_changed: what a retry does when it renders another request than the one that was submitted:
+        ``fail`` (default), ``resubmit`` or ``reattach``.
+    :param fingerprint_exclude: names of fields that do not count as a change.
+    :param reuse: ``never`` (default), or ``always``: an earlier saved result of the same request, found by its content
+        at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
+    :param on_partial: when some artifacts cannot be saved: ``fail`` (default; a retry fetches the missing ones) or
+        ``accept``.
+    :param record_prompt: ``full`` (default) or ``hash``: what the manifest holds of the prompt.
+    :param push_urls: False keeps the URLs out of XCom and of the manifest once the artifacts are saved. Default True.
+    :param capacity_timeout: seconds (or a timedelta) to wait for a free slot at a full gateway. Default 24 hours.
+    :param retries: how many times Airflow tries again. Default: 3 (or Airflow's ``default_task_retries``, if that is
+        more), and none of them pays a second time.
+    :param free_retries: True: no retry pays for a new job after one failed at the gateway. Default: True while
+        ``retries`` is not set, else False.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "save_to", "storage_conn_id", "extra_body")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"extra_body": "json"}
+    operator_extra_links = (OruxArtifactLink(),)
+    ui_color = "#e8e4f8"
+    verb: ClassVar[str] = "generate"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str = "orux_default",
+        wait_for_completion: bool = True,
+        deferrable: bool | None = None,
+        timeout: float | timedelta = DEFAULT_TIMEOUT,
+        poll_interval: float | None = None,
+        save_to: str | None = None,
+        storage_conn_id: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        durable: bool = True,
+        on_ambiguous_submit: OnAmbiguousSubmit = "fail",
+        on_clear: OnClear = "auto",
+        on_request_changed: OnRequestChanged = "fail",
+        fingerprint_exclude: Iterable[str] = (),
+        reuse: str = "never",
+        on_partial: OnPartial = "fail",
+        record_prompt: RecordPrompt = "full",
+        push_urls: bool = True,
+        capacity_timeout: float | timedelta = 86_400.0,
+        retries: int | None = FREE_RETRIES,
+        free_retries: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
+        if self.free_retries and not durable:
+            retries = 0  # without a ledger each retry would pay
+        super().__init__(retries=retries, **kwargs)
+        self.conn_id = conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = (
+            conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
+        )
+        self.timeout = seconds("timeout", timeout)
+        self.poll_interval = None if poll_interval is None else seconds("poll_interval", poll_interval)
+        self.save_to = save_to
+        self.storage_conn_id = storage_conn_id
+        self.extra_body = extra_body
+        self.durable = durable
+        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_clear = one_of("on_clear", on_clear, "auto", "resubmit", "reattach")
+        self.on_request_changed = one_of(
+            "on_request_changed", on_request_changed, "fail", "resubmit", "reattach"
+        )
+        self.fingerprint_exclude = tuple(fingerprint_exclude)
+        self.reuse = one_of("reuse", reuse, "never", "always")
+        if reuse == "always" and not (save_to and wait_for_completion):
+            refuse(
+                "reuse",
+                "reuse='always' needs save_to and wait_for_completion: URLs die and jobs are forgotten, so only saved "
+                "results can be found again",
+            )
+        self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
+        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash")
+        self.push_urls = push_urls
+        self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
+        own_backoff = self.retry_exponential_backoff or self.max_retry_delay is not None
+        if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay and not own_backoff:
+            self.retry_policy = OruxRetryPolicy()
+        # First: all callbacks together have 20 s, and until the mark is written a clear is free.
+        self.on_success_callback = [on_success, *self.on_success_callback]
+        self._job: DurableJob | None = None
+        self.artifact_link: str | None = None
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """As for any operator. Airflow reads the ``retries`` of a mapped task here, before there is an instance."""
+        if "retries" not in kwargs and "retries" not in _default_args(kwargs):
+            kwargs["retries"] = 0 if kwargs.get("durable") is False else int(FREE_RETRIES)
+            kwargs.setdefault("free_retries", True)
+        return super().partial(**kwargs)
+
+    # -- the request ------------------------------------------------------------------------------------
+    def request_spec(self) -> dict[str, Any]:
+        """Model, verb, fields and extra_body of the request, from the arguments."""
+        raise NotImplementedError
+
+    def check_arguments(self) -> None:
+        """Check what is known while the DAG file is parsed. Called at the end of each ``__init__``.
+
+        :raises InvalidRequestError: a value that is known already is wrong.
+        """
+        if not is_mapped(
+            self
+        ):  # else it is running: execute() checks, and fails the task without using its retries
+            check_spec(self.request_spec())
+
+    def build_request(self, hook: GatewayHook) -> GenerationRequest:
+        """The validated request for the connection's gateway, from the rendered arguments."""
+        return catalogue.rebuild(self.request_spec(), among=hook.connection.gateway.requests)
+
+    def route_wanted(self, gateway: Gateway) -> Route | None:
+        """The route that this operator prefers where a gateway has a synchronous and an asynchronous one.
+
+        None: the connection's ``route``.
+        """
+        return None
+
+    # -- running ----------------------------------------------------------------------------------------
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Submit (once), wait, save."""
+        with self._durable_job(context) as (job, hook):
+            return self._follow(job.start(), job, hook)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Continue after the trigger fired."""
+        with self._durable_job(context) as (job, hook):
+            return self._follow(job.resume(event), job, hook)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Also after the trigger crashed or the deferral timed out: look at the job before giving it up."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (TaskDeferralError, TaskDeferralTimeout) as e:
+            self.log.warning("The deferral ended without an event (%s); checking the job itself", e)
+        with self._durable_job(context) as (job, hook):
+            return self._follow(job.check(), job, hook)
+
+    def on_kill(self) -> None:
+        """Log what is paid for: none of the gateways documents a way to cancel a job."""
+        if self._job is not None and (text := self._job.on_kill()) is not None:
+            self.log.warning("%s", text)
+
+    def _follow(self, step: Wait | Finished, job: DurableJob, hook: GatewayHook) -> dict[str, Any]:
+        """Turn a step into a deferral or a result."""
+        from airflow_provider_orux.durable.delivery import first_link
+        from airflow_provider_orux.durable.job import Finished
+        from airflow_provider_orux.durable.waiting import DEFERRAL_MARGIN, wait_in_worker
+
+        if not isinstance(step, Finished):
+            if self.deferrable:
+                from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+
+                self.defer(
+                    trigger=OruxJobTrigger.of(self.conn_id, step),
+                    method_name="execute_complete",
+                    timeout=timedelta(seconds=max(step.deadline - time.time(), 0.0) + DEFERRAL_MARGIN),
+                )
+            step = job.ended(wait_in_worker(hook, step))
+        self.artifact_link = first_link(step.result)
+        return step.result
+
+    @contextmanager
+    def _durable_job(self, context: Context) -> Iterator[tuple[DurableJob, GatewayHook]]:
+        """The job of this task instance. An error that leaves it is completed and translated for Airflow."""
+        # Late: a DAG file is parsed all day, and none of this is needed for it.
+        from airflow_provider_orux.durable.settings import complete_unread, open_job
+        from airflow_provider_orux.hooks.base import GatewayHook
+
+        self._job = None
+        try:
+            with GatewayHook.for_conn(self.conn_id) as hook:
+                request = self.build_request(hook)
+                route = self.route_wanted(hook.connection.gateway)
+                self._job = job = open_job(
+                    request, hook, context, self._settings(), route=route, log=self.log
+                )
+                yield job, hook
+        except OruxError as e:
+            if self._job is not None:
+                self._job.complete(e)
+            elif self.durable:
+                complete_unread(e, context)
+            if isinstance(e, RateLimitedError):
+                # At a submission nothing was accepted (else it were ambiguous); at a check the job simply goes on.
+                self._reschedule(e, context)
+            raise_for_airflow(e)
+
+    def _settings(self) -> Settings:
+        """The rendered arguments, as one value."""
+        from airflow_provider_orux.durable.settings import Settings
+
+        return Settings(
+            conn_id=self.conn_id,
+            timeout=self.timeout,
+            poll_interval=self.poll_interval,
+            wait_for_completion=self.wait_for_completion,
+            deferrable=self.deferrable,
+            durable=self.durable,
+            on_clear=self.on_clear,
+            on_request_changed=self.on_request_changed,
+            on_ambiguous_submit=self.on_ambiguous_submit,
+            retries=self.retries or 0,
+            free_retries=self.free_retries,
+            fingerprint_exclude=self.fingerprint_exclude,
+            reuse=self.reuse == "always",
+            save_to=self.save_to,
+            storage_conn_id=self.storage_conn_id,
+            on_partial=self.on_partial,
+            record_prompt=self.record_prompt,
+            push_urls=self.push_urls,
+            outlets=self.outlets,
+        )
+
+    def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
+        """A full gateway: give the worker back, come again, and use no retry."""
+        from airflow_provider_orux.lifecycle.schedule import capacity_pause
+
+        times = int(context.get("task_reschedule_count") or 0)
+        first = context["ti"].get_first_reschedule_date(context)
+        now = datetime.now(tz=timezone.utc)
+        waited = (now - first).total_seconds() if first is not None else 0.0
+        if waited > self.capacity_timeout:
+            error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
+            raise_for_airflow(error)
+        pause = capacity_pause(times, retry_after=error.retry_after)
+        if times == 0:
+            self.log.info(
+                "Tip: a pool with include_deferred=True and as many slots as the account has keeps tasks from "
+                "meeting a full gateway. `airflow orux pool %s` makes it; see the page 'Pools' of the provider's "
+                "documentation.",
+                self.conn_id,
+            )
+        count("orux.rescheduled", gateway=error.gateway or "")
+        self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
+        raise AirflowRescheduleException(now + timedelta(seconds=pause)) from error
+
+
+def _default_args(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ``default_args`` of DAG and task group that hold for a mapped task."""
+    dag = kwargs.get("dag") or DagContext.get_current()
+    group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
+    merged: Mapping[str, Any] = get_merged_defaults(
+        dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
+    )[0]
+    return merged

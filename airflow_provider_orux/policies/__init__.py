@@ -1,1 +1,0 @@
-"""How long Airflow waits before a retry."""
