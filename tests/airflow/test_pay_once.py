@@ -310,7 +310,7 @@ def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
     assert sandbox.charges() == []
     out = "".join(capfd.readouterr())
     assert "capacity_timeout" in out
-    assert "pool with include_deferred=True" in out
+    assert "`airflow orux pool orux_default` makes a pool" in out
 
 
 @pytest.fixture
