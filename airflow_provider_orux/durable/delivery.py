@@ -346,6 +346,18 @@ def first_link(result: Mapping[str, Any]) -> str | None:
     return None
 
 
+def is_result(value: Mapping[str, Any]) -> bool:
+    """Whether a value that was stored is a result of ours: it can be handed over."""
+    items = value.get("artifacts")
+    return (
+        isinstance(value.get("job_id"), str)
+        and isinstance(value.get("conn_id"), str)
+        and "manifest" in value
+        and isinstance(items, list)
+        and all(isinstance(item, dict) for item in items)
+    )
+
+
 def nowhere_to_go(job: Job) -> JobFailedError:
     """The error of images that came as bytes, in a task that saves nothing."""
     return JobFailedError(

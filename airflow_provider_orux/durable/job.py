@@ -6,13 +6,13 @@ settings come in as values, steps go out as values (:class:`Wait`, :class:`Finis
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_orux.durable.delivery import Delivery, nowhere_to_go
+from airflow_provider_orux.durable.delivery import Delivery, is_result
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.reuse import ResultStore, reuse_key_of
+from airflow_provider_orux.durable.unrecorded import unrecorded
 from airflow_provider_orux.durable.waiting import job_of_event, raise_unless_succeeded
 from airflow_provider_orux.lifecycle import advice
 from airflow_provider_orux.lifecycle.ledger import Action, Decision, RemoteState
@@ -28,6 +28,7 @@ from airflow_provider_orux.models.errors import (
     JobNotFoundError,
     LedgerError,
     OruxError,
+    Remedy,
     UnexpectedResponseError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
@@ -121,13 +122,14 @@ class DurableJob:
         self.job_id = job_id
         try:
             job = self.client.poll(job_id)
-        except JobNotFoundError as e:
-            if record is None or not self._not_indexed_yet(record, e):
+        except (JobNotFoundError, AuthenticationError) as e:
+            if record is None or not self._may_pass(record, e):
                 raise
+            self._log.warning("Job %s is paid for and waited for again: %s", job_id, e.message)
             return self._wait(job_id, accepted_at=record.updated_at)
         if job.status.is_terminal:
             return self.ended(job)
-        if record is not None and time.time() < record.updated_at + self._timeout:
+        if record is not None and self._in_time(record):
             return self._wait(job_id, accepted_at=record.updated_at)
         raise timed_out(job_id, self.gateway.name)
 
@@ -190,7 +192,7 @@ class DurableJob:
         try:
             self.ledger.accept(job)
         except LedgerError as e:
-            raise self._not_recorded(job, e) from e
+            raise unrecorded(job, e, request=self.request, ledger=self.ledger, delivery=self.delivery) from e
         count("orux.submissions", gateway=self.gateway.name)
         self._log.info(
             "%s accepted %s as job %s; it is charged%s",
@@ -222,42 +224,6 @@ class DurableJob:
                 error.final = not self.ledger.durable or self.ledger.decide().action is Action.FAIL
         return error
 
-    def _not_recorded(self, job: Job, cause: LedgerError) -> OruxError:
-        """The job was accepted, and the ledger cannot be written."""
-        if not self._synchronous:
-            settle = self.ledger.identity.command("settle", job_id=job.job_id)
-        elif not job.has_inline:
-            settle = self.ledger.identity.command("settle", urls=job.urls)
-        else:
-            return self._rescue(job, cause)
-        return LedgerError(
-            f"Job {job.job_id} was accepted, but its id could not be written to the ledger: {cause.message}",
-            gateway=self.gateway.name,
-            job_id=job.job_id,
-            next_step=f"It is NOT lost: run `{settle}`, then clear the task: it continues and pays nothing.",
-        )
-
-    def _rescue(self, job: Job, cause: LedgerError) -> OruxError:
-        """The images came inside the answer and the ledger is away: save them before the task fails."""
-        steps = f"`{self.ledger.identity.command('discard')}` and a clear of the task pay for new images."
-        try:
-            if not self.delivery.save_to:
-                raise nowhere_to_go(job)
-            saved = self.delivery.deliver(
-                job, request=self.request, repeatable=False, facts=self.ledger.facts()
-            )
-            where = f"They are saved: {saved['manifest']}"
-            steps = f"What was paid for is there: mark the task as a success to keep it. {steps}"
-        except OruxError as e:
-            where = f"They could not be saved either ({e.message}) and are lost"
-        return LedgerError(
-            f"The images came inside the answer, but the ledger could not be written: {cause.message} {where}",
-            gateway=self.gateway.name,
-            job_id=job.job_id,
-            charged="yes",
-            next_step=steps,
-        )
-
     # -- an earlier result ----------------------------------------------------------------------------------
     def _reuse(self, earlier: dict[str, Any], reuse_key: str) -> Finished:
         self.ledger.finish(earlier, reuse_key=reuse_key)
@@ -273,6 +239,10 @@ class DurableJob:
     def _return_recorded(self, record: Record) -> Finished:
         result = dict(record.result or {})
         self.job_id = record.job_id
+        if not is_result(result):
+            raise LedgerError(
+                "The result in the ledger is not readable", job_id=record.job_id, remedy=Remedy.DISCARD
+            )
         self.delivery.hand_over(result)
         if not record.delivered:
             self._log.warning("%s", advice.returned_undelivered(record, self.ledger.policy))
@@ -289,7 +259,7 @@ class DurableJob:
         except JobExpiredError as e:
             self.remote, cause = RemoteState.EXPIRED, e
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
-            if self._not_indexed_yet(self._recorded, e):
+            if self._may_pass(self._recorded, e):
                 self.remote = RemoteState.ALIVE
             else:
                 self.remote, cause = RemoteState.UNKNOWN, e
@@ -316,10 +286,18 @@ class DurableJob:
         except ValueError as e:
             raise LedgerError(f"The job in the ledger is not readable: {e}", job_id=record.job_id) from e
 
-    def _not_indexed_yet(self, record: Record, error: OruxError) -> bool:
-        """Whether "unknown job" may be said of one that was accepted a moment ago: then it is waited for."""
-        fresh = time.time() < record.updated_at + self.gateway.not_found_grace
+    def _may_pass(self, record: Record, error: OruxError) -> bool:
+        """Whether a failed poll may be followed by a good one: the job is paid for, so it is waited for.
+
+        A key may be put right (``auth_grace``), and "unknown" may be said of a job that was accepted a moment ago.
+        """
+        if isinstance(error, AuthenticationError):
+            return self._in_time(record)
+        fresh = self.ledger.now() < record.updated_at + self.gateway.not_found_grace
         return fresh and isinstance(error, JobNotFoundError)
+
+    def _in_time(self, record: Record) -> bool:
+        return self.ledger.now() < record.updated_at + self._timeout
 
     def _reattach(self, job: Job | None) -> Wait | Finished:
         record = self.ledger.reattach()
@@ -330,7 +308,7 @@ class DurableJob:
             job = self._recorded_job()  # it was settled: nobody looked at it yet
         if job is not None and job.status.is_terminal:
             return self.ended(job)
-        if time.time() >= record.updated_at + self._timeout:
+        if not self._in_time(record):
             raise timed_out(job_id, self.gateway.name)
         return self._wait(job_id, accepted_at=record.updated_at)
 
@@ -353,7 +331,7 @@ class DurableJob:
             job = Job(job_id, JobStatus.QUEUED, self.gateway.name, model=self.request.model_id)
             return self._finish(self.delivery.result(job, request=self.request))
         if accepted_at is None:
-            accepted_at = self.ledger.record.updated_at if self.ledger.record else time.time()
+            accepted_at = self.ledger.record.updated_at if self.ledger.record else self.ledger.now()
         return Wait(
             job_id,
             deadline=accepted_at + self._timeout,

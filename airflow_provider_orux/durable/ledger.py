@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_orux.durable.identity import TaskIdentity
@@ -56,6 +57,10 @@ class Ledger:
         """Whether the record outlives this process."""
         return self._store is not None
 
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self._clock()
+
     def read(self) -> Record | None:
         """The record; None only when it is proven that there is none.
 
@@ -68,7 +73,9 @@ class Ledger:
 
     def decide(self, remote: RemoteState | None = None, *, cause: OruxError | None = None) -> Decision:
         """What this attempt may do with the record. See :func:`~airflow_provider_orux.lifecycle.ledger.decide`."""
-        return decide(self.record, self.attempt, self.policy, remote, cause=cause)
+        # As of now: an intent that this attempt wrote is younger than the attempt, and its age must not read as < 0.
+        attempt = replace(self.attempt, at=self.now())
+        return decide(self.record, attempt, self.policy, remote, cause=cause)
 
     def intend(self, decision: Decision, *, reuse_key: str | None = None) -> str:
         """Note that a paid request is about to be sent. If this cannot be written, nothing may be sent.
@@ -77,7 +84,7 @@ class Ledger:
         :returns: our id of the submission.
         :raises LedgerError: it could not be written.
         """
-        at = self._clock()
+        at = self.now()
         self._before = self.record
         if decision.action is Action.RESEND and self.record is not None:
             # The age keeps counting from the first sending: the gateway's memory of the key does.
@@ -98,7 +105,7 @@ class Ledger:
         submitted = intent.changed(
             state=State.SUBMITTED,
             job_id=job.job_id,
-            updated_at=self._clock(),
+            updated_at=self.now(),
             # A synchronous generation cannot be asked for again: what is known of it stands here.
             result=job.to_dict() if intent.synchronous and not job.has_inline else None,
         )
@@ -145,7 +152,7 @@ class Ledger:
             fingerprint=attempt.fingerprint if settled else record.fingerprint,
             fields=dict(attempt.fields) if settled else record.fields,
             reattached_fingerprint=attempt.fingerprint if other_form else record.reattached_fingerprint,
-            updated_at=self._clock() if fresh else record.updated_at,
+            updated_at=self.now() if fresh else record.updated_at,
         )
         if self._store is not None and changed != record:
             self._store.write(changed)
@@ -171,7 +178,7 @@ class Ledger:
         :param reuse_key: for a result of an earlier task that is reused: there was no submission.
         :raises LedgerError: it could not be written.
         """
-        at = self._clock()
+        at = self.now()
         if reuse_key is not None:
             job_id = str(result["job_id"])
             record = self._new_record(

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.sdk.configuration import conf
 
+from airflow_provider_orux.durable.delivery import is_result
 from airflow_provider_orux.lifecycle.fingerprint import fingerprint
 from airflow_provider_orux.models.errors import ArtifactError, ConfigurationError
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -100,6 +101,8 @@ class ResultStore:
             if entry["v"] != VERSION or entry["content"] != content:
                 raise ValueError("it is about another request")
             result, manifest = dict(entry["result"]), str(entry["manifest"])
+            if not is_result(result):
+                raise ValueError("its result is not one of ours")
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as e:

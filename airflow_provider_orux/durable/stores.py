@@ -68,6 +68,7 @@ class TaskStateStore:
 
     :param store: ``context["task_state_store"]``.
     :param sleep: how to wait between two tries of a write.
+    :param clock: seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class TaskStateStore:
         *,
         log: logging.Logger | Any,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if store is None:
             raise LedgerError(
@@ -86,6 +88,7 @@ class TaskStateStore:
         self._store = store
         self._log = log
         self._sleep = sleep
+        self._clock = clock
 
     def read(self) -> Record | None:
         """The record; None only when the store is proven to answer.
@@ -144,13 +147,13 @@ class TaskStateStore:
         self._patiently(lambda: self._store.delete(RECORD_KEY))
 
     def _patiently(self, write: Callable[[], None], what: str = "", patience: float | None = None) -> None:
-        deadline = time.monotonic() + (WRITE_PATIENCE if patience is None else patience)
+        deadline = self._clock() + (WRITE_PATIENCE if patience is None else patience)
         pause = 0.5
         while True:
             try:
                 return write()
             except Exception as e:
-                if time.monotonic() + pause > deadline:
+                if self._clock() + pause > deadline:
                     raise _unreachable("written", e) from e
                 self._log.warning("The ledger cannot be written (%s)%s; trying again", type(e).__name__, what)
                 self._sleep(pause)
