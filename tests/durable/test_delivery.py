@@ -1,0 +1,279 @@
+"""From an ended job to a result: price, files, manifest, XComs, asset events."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_orux.durable import delivery as module
+from airflow_provider_orux.durable.delivery import Delivery, first_link, is_result
+from airflow_provider_orux.hooks.connection import read_connection
+from airflow_provider_orux.models import orux
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    ConfigurationError,
+    InvalidRequestError,
+    JobExpiredError,
+    JobFailedError,
+)
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.orux import MidjourneyUpscale as Upscale
+from tests.durable.fakes import FLUX, IMAGE, IMAGINE, Log, done
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+INLINE = Artifact(inline=base64.b64encode(PNG).decode())
+
+
+class Ti(SimpleNamespace):
+    def xcom_push(self, key, value):
+        self.xcoms[key] = value
+
+    def xcom_pull(self, *, task_ids, key, map_indexes):
+        return self.xcoms.get(key)
+
+
+def delivery(**more):
+    connection = read_connection(
+        conn_id="orux_default",
+        conn_type="orux",
+        host=None,
+        port=None,
+        schema=None,
+        password="k" * 8,
+        extra={},
+    )
+    ti = Ti(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1, max_tries=3, xcoms={})
+    context = {"ti": ti, "outlet_events": more.pop("events", {})}
+    return Delivery(conn_id="orux_default", connection=connection, context=context, log=Log(), **more)
+
+
+def xcoms(it):
+    return it._context["ti"].xcoms
+
+
+def inline(count=1, **facts):
+    facts = {"charged": "yes", **facts}
+    return Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=(INLINE,) * count, **facts)
+
+
+# -- before it is paid for -------------------------------------------------------------------------------------
+def test_bytes_in_the_answer_need_somewhere_to_go():
+    request = orux.GptImage2(prompt="a", response_format="b64_json")
+    with pytest.raises(InvalidRequestError) as caught:
+        delivery().check(request, waits_for_result=True)
+    assert (caught.value.charged, caught.value.param) == ("no", "save_to")
+
+
+def test_a_task_that_does_not_wait_needs_no_place():
+    delivery().check(orux.GptImage2(prompt="a", response_format="b64_json"), waits_for_result=False)
+
+
+def test_a_destination_is_tried_before_it_is_paid_for(tmp_path):
+    delivery(save_to=f"file://{tmp_path}").check(IMAGE, waits_for_result=True)
+    with pytest.raises(ConfigurationError):
+        delivery(save_to="nowhere").check(IMAGE, waits_for_result=True)
+
+
+def test_input_images_are_read_right_before_the_request_is_sent(tmp_path):
+    (tmp_path / "in.png").write_bytes(PNG)
+    request = FLUX.model_copy(update={"input_image": str(tmp_path / "in.png")})
+    assert delivery().read_inputs(request).input_image.startswith("data:image/png;base64,")
+    assert delivery().read_inputs(IMAGINE) is IMAGINE
+
+
+# -- what is delivered -----------------------------------------------------------------------------------------
+def test_artifacts_are_saved_and_the_manifest_says_how_they_came_to_be(tmp_path):
+    it = delivery(save_to=f"file://{tmp_path}")
+    result = it.deliver(inline(), request=IMAGINE, facts={"fingerprint": "f"})
+    assert Path(result["artifacts"][0]["uri"].removeprefix("file://")).read_bytes() == PNG
+    manifest = json.loads((tmp_path / "job-1" / "manifest.json").read_text())
+    assert (manifest["prompt"], manifest["job_id"], manifest["fingerprint"]) == ("a lighthouse", "job-1", "f")
+    assert result["manifest"].endswith("job-1/manifest.json")
+
+
+def test_a_prompt_may_be_kept_as_a_hash_only(tmp_path):
+    delivery(save_to=f"file://{tmp_path}", record_prompt="hash").deliver(inline(), request=IMAGINE)
+    text = (tmp_path / "job-1" / "manifest.json").read_text()
+    assert "lighthouse" not in text
+    assert "prompt_sha256" in text
+
+
+def test_a_follow_up_names_its_parent_in_the_manifest(tmp_path):
+    request = Upscale(parent_job_id="task_9", index=2)
+    delivery(save_to=f"file://{tmp_path}").deliver(inline(), request=request)
+    manifest = json.loads((tmp_path / "job-1" / "manifest.json").read_text())
+    assert (manifest["parent_job_id"], manifest["index"]) == ("task_9", 2)
+
+
+def test_a_job_of_another_task_is_saved_without_its_request(tmp_path):
+    result = delivery(save_to=f"file://{tmp_path}").deliver(inline())
+    assert result["requested"] is None
+    assert result["returned"] == 1
+
+
+def test_without_save_to_the_result_holds_the_urls():
+    result = delivery().deliver(done("job-1", "https://f/1"), request=IMAGINE)
+    assert result["artifacts"] == [{"uri": None, "url": "https://f/1"}]
+    assert result["manifest"] is None
+
+
+def test_images_in_the_answer_without_save_to_have_nowhere_to_go():
+    with pytest.raises(JobFailedError, match="nowhere to go") as caught:
+        delivery().deliver(inline())
+    assert caught.value.final
+
+
+def test_a_success_that_made_nothing_is_a_failure_no_retry_cures():
+    with pytest.raises(JobFailedError, match="no artifact") as caught:
+        delivery().deliver(Job("job-1", JobStatus.SUCCEEDED, "orux"))
+    assert caught.value.final
+
+
+def test_a_text_is_a_result():
+    result = delivery().deliver(Job("job-1", JobStatus.SUCCEEDED, "orux", text="a fox"))
+    assert result["text"] == "a fox"
+
+
+def test_fewer_artifacts_than_requested_are_told():
+    it = delivery()
+    it.deliver(done("job-1"), request=orux.GptImage2(prompt="a", n=3))
+    assert it._log.said("1 of 3 artifacts")
+
+
+def test_urls_can_be_kept_out_once_the_artifacts_are_saved(tmp_path):
+    it = delivery(save_to=f"file://{tmp_path}", push_urls=False)
+    assert [a["url"] for a in it.deliver(inline())["artifacts"]] == [None]
+
+
+# -- saving that fails -----------------------------------------------------------------------------------------
+class Storage:
+    """Saving fails with each of these errors in turn."""
+
+    def __init__(self, monkeypatch, *errors):
+        from airflow_provider_orux import storage
+
+        self.errors, self.saves = list(errors), 0
+        self._save = storage.save_job
+        monkeypatch.setattr(storage, "save_job", self.save)
+        monkeypatch.setattr(module, "INLINE_SAVE_PAUSE", 0.0)
+
+    def save(self, *args, **more):
+        self.saves += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return self._save(*args, **more)
+
+
+AWAY = [ArtifactError("away") for _ in range(9)]
+
+
+def test_images_that_are_only_in_this_process_are_saved_again_and_again(monkeypatch, tmp_path):
+    storage = Storage(monkeypatch, *AWAY[:3])
+    assert delivery(save_to=f"file://{tmp_path}").deliver(inline(), repeatable=False)["manifest"]
+    assert storage.saves == 4
+
+
+def test_images_that_cannot_be_saved_at_all_are_lost_and_charged(monkeypatch, tmp_path):
+    Storage(monkeypatch, *AWAY)
+    with pytest.raises(JobExpiredError, match="They are lost") as caught:
+        delivery(save_to=f"file://{tmp_path}").deliver(inline(), repeatable=False)
+    assert (caught.value.charged, caught.value.final) == ("yes", True)
+
+
+def test_images_of_a_job_that_can_be_asked_again_are_not_lost(monkeypatch, tmp_path):
+    Storage(monkeypatch, *AWAY)
+    with pytest.raises(ArtifactError) as caught:
+        delivery(save_to=f"file://{tmp_path}").deliver(inline())
+    assert not caught.value.final
+
+
+def test_urls_are_left_to_a_retry(monkeypatch, tmp_path):
+    storage = Storage(monkeypatch, *AWAY)
+    with pytest.raises(ArtifactError):
+        delivery(save_to=f"file://{tmp_path}").deliver(done("job-1"), repeatable=False)
+    assert storage.saves == 1
+
+
+# -- prices ----------------------------------------------------------------------------------------------------
+def priced(monkeypatch, table, job=None, request=IMAGINE):
+    monkeypatch.setenv("AIRFLOW__ORUX__PRICES", table if isinstance(table, str) else json.dumps(table))
+    it = delivery()
+    result = it.deliver(job or done("job-1"), request=request)
+    return result["price"], result["currency"], it._log
+
+
+def test_a_price_comes_from_the_table_when_the_gateway_names_none(monkeypatch):
+    table = {"orux": {"currency": "credits", "midjourney-v7": 20}}
+    assert priced(monkeypatch, table)[:2] == (20.0, "credits")
+
+
+def test_the_gateways_own_price_is_believed(monkeypatch):
+    job = done("job-1", price=7.0, currency="credits")
+    assert priced(monkeypatch, {"orux": {"midjourney-v7": 20}}, job)[:2] == (7.0, "credits")
+
+
+@pytest.mark.parametrize("table", ["not json", "[]"])
+def test_a_table_that_cannot_be_read_is_a_warning(monkeypatch, table):
+    price, _, log = priced(monkeypatch, table)
+    assert price is None
+    assert log.said("prices cannot be read")
+
+
+def test_a_model_that_is_not_in_the_table_has_no_price(monkeypatch):
+    assert priced(monkeypatch, {"orux": {"other": 1}})[0] is None
+
+
+# -- to Airflow ------------------------------------------------------------------------------------------------
+def test_a_follow_up_finds_job_and_connection_while_the_task_is_deferred():
+    it = delivery()
+    assert it.pushed_job() is None
+    it.push_job("task_1")
+    assert it.pushed_job() == "task_1"
+    assert xcoms(it) == {"job_id": "task_1", "conn_id": "orux_default"}
+
+
+def test_the_parts_of_a_result_are_xcoms_of_their_own():
+    it = delivery()
+    job = Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://f/1"),), text="a fox")
+    it.hand_over(it.deliver(job))
+    assert xcoms(it) == {
+        "job_id": "job-1", "conn_id": "orux_default", "urls": ["https://f/1"], "uris": [], "text": "a fox",
+    }  # fmt: skip
+
+
+def test_each_saved_artifact_is_an_asset_event(tmp_path):
+    from airflow.sdk import Asset, AssetAlias
+
+    added = []
+    alias = AssetAlias("images")
+    event = SimpleNamespace(add=lambda asset, extra: added.append((asset.uri, extra["job_id"])))
+    it = delivery(save_to=f"file://{tmp_path}", outlets=[Asset("s3://x"), alias], events={alias: event})
+    it.hand_over(it.deliver(inline()))
+    assert added == [(f"file://{tmp_path}/job-1/1.png", "job-1")]
+
+
+def test_an_artifact_that_is_not_saved_is_no_asset_event():
+    from airflow.sdk import AssetAlias
+
+    it = delivery(outlets=[AssetAlias("images")])
+    it.hand_over(it.deliver(done("job-1")))
+
+
+def test_the_tasks_link_opens_the_url_or_the_file():
+    assert first_link({"artifacts": [{"uri": "file:///1", "url": None}, {"url": "https://2"}]}) == "https://2"
+    assert first_link({"artifacts": [{"uri": "file:///1", "url": None}]}) == "file:///1"
+    assert first_link({"artifacts": []}) is None
+
+
+def test_a_result_is_told_from_what_is_none():
+    result = delivery().deliver(done("job-1"))
+    assert is_result(json.loads(json.dumps(result)))
+    for name in ("job_id", "conn_id", "manifest", "artifacts"):
+        assert not is_result({k: v for k, v in result.items() if k != name})
+    assert not is_result({**result, "artifacts": ["x"]})
