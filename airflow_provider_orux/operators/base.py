@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_orux.durable.delivery import OnPartial, RecordPrompt
     from airflow_provider_orux.durable.job import DurableJob, Finished
-    from airflow_provider_orux.durable.settings import Settings
     from airflow_provider_orux.gateways.base import Gateway, Route
     from airflow_provider_orux.hooks.base import GatewayHook
     from airflow_provider_orux.lifecycle.ledger import OnAmbiguousSubmit, OnClear, OnRequestChanged
@@ -158,7 +157,12 @@ class OruxOperator(BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """As for any operator. Airflow reads the ``retries`` of a mapped task here, before there is an instance."""
-        if "retries" not in kwargs and "retries" not in _default_args(kwargs):
+        dag = kwargs.get("dag") or DagContext.get_current()
+        group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
+        defaults, _ = get_merged_defaults(
+            dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
+        )
+        if "retries" not in {**defaults, **kwargs}:
             kwargs["retries"] = 0 if kwargs.get("durable") is False else int(FREE_RETRIES)
             kwargs.setdefault("free_retries", True)
         return super().partial(**kwargs)
@@ -173,9 +177,7 @@ class OruxOperator(BaseOperator):
 
         :raises InvalidRequestError: a value that is known already is wrong.
         """
-        if not is_mapped(
-            self
-        ):  # else it is running: execute() checks, and fails the task without using its retries
+        if not is_mapped(self):  # one of a mapped task is made while it runs: its errors belong to execute()
             check_spec(self.request_spec())
 
     def build_request(self, hook: GatewayHook) -> GenerationRequest:
@@ -237,18 +239,37 @@ class OruxOperator(BaseOperator):
     def _durable_job(self, context: Context) -> Iterator[tuple[DurableJob, GatewayHook]]:
         """The job of this task instance. An error that leaves it is completed and translated for Airflow."""
         # Late: a DAG file is parsed all day, and none of this is needed for it.
-        from airflow_provider_orux.durable.settings import complete_unread, open_job
+        from airflow_provider_orux.durable.settings import Settings, complete_unread, open_job
         from airflow_provider_orux.hooks.base import GatewayHook
 
         self._job = None
         try:
             with GatewayHook.for_conn(self.conn_id) as hook:
+                settings = Settings(
+                    conn_id=self.conn_id,
+                    timeout=self.timeout,
+                    poll_interval=self.poll_interval,
+                    wait_for_completion=self.wait_for_completion,
+                    deferrable=self.deferrable,
+                    durable=self.durable,
+                    on_clear=self.on_clear,
+                    on_request_changed=self.on_request_changed,
+                    on_ambiguous_submit=self.on_ambiguous_submit,
+                    retries=self.retries or 0,
+                    free_retries=self.free_retries,
+                    fingerprint_exclude=self.fingerprint_exclude,
+                    reuse=self.reuse == "always",
+                    save_to=self.save_to,
+                    storage_conn_id=self.storage_conn_id,
+                    on_partial=self.on_partial,
+                    record_prompt=self.record_prompt,
+                    push_urls=self.push_urls,
+                    outlets=self.outlets,
+                )
                 request = self.build_request(hook)
                 route = self.route_wanted(hook.connection.gateway)
-                self._job = job = open_job(
-                    request, hook, context, self._settings(), route=route, log=self.log
-                )
-                yield job, hook
+                self._job = open_job(request, hook, context, settings, route=route, log=self.log)
+                yield self._job, hook
         except OruxError as e:
             if self._job is not None:
                 self._job.complete(e)
@@ -258,32 +279,6 @@ class OruxOperator(BaseOperator):
                 # At a submission nothing was accepted (else it were ambiguous); at a check the job simply goes on.
                 self._reschedule(e, context)
             raise_for_airflow(e)
-
-    def _settings(self) -> Settings:
-        """The rendered arguments, as one value."""
-        from airflow_provider_orux.durable.settings import Settings
-
-        return Settings(
-            conn_id=self.conn_id,
-            timeout=self.timeout,
-            poll_interval=self.poll_interval,
-            wait_for_completion=self.wait_for_completion,
-            deferrable=self.deferrable,
-            durable=self.durable,
-            on_clear=self.on_clear,
-            on_request_changed=self.on_request_changed,
-            on_ambiguous_submit=self.on_ambiguous_submit,
-            retries=self.retries or 0,
-            free_retries=self.free_retries,
-            fingerprint_exclude=self.fingerprint_exclude,
-            reuse=self.reuse == "always",
-            save_to=self.save_to,
-            storage_conn_id=self.storage_conn_id,
-            on_partial=self.on_partial,
-            record_prompt=self.record_prompt,
-            push_urls=self.push_urls,
-            outlets=self.outlets,
-        )
 
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
         """A full gateway: give the worker back, come again, and use no retry."""
@@ -298,22 +293,8 @@ class OruxOperator(BaseOperator):
             raise_for_airflow(error)
         pause = capacity_pause(times, retry_after=error.retry_after)
         if times == 0:
-            self.log.info(
-                "Tip: a pool with include_deferred=True and as many slots as the account has keeps tasks from "
-                "meeting a full gateway. `airflow orux pool %s` makes it; see the page 'Pools' of the provider's "
-                "documentation.",
-                self.conn_id,
-            )
+            tip = "Tip: `airflow orux pool %s` makes a pool that keeps tasks from meeting a full gateway (page 'Pools')."
+            self.log.info(tip, self.conn_id)
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
         raise AirflowRescheduleException(now + timedelta(seconds=pause)) from error
-
-
-def _default_args(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The ``default_args`` of DAG and task group that hold for a mapped task."""
-    dag = kwargs.get("dag") or DagContext.get_current()
-    group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
-    merged: Mapping[str, Any] = get_merged_defaults(
-        dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
-    )[0]
-    return merged

@@ -63,11 +63,7 @@ class OruxRetryPolicy(RetryPolicy):
 
     def serialize(self) -> dict[str, Any]:
         """The arguments as JSON."""
-        return {
-            "save_delay": self.save_delay,
-            "first_delay": self.first_delay,
-            "longest_delay": self.longest_delay,
-        }
+        return dict(vars(self))
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> OruxRetryPolicy:

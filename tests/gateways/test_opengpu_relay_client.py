@@ -89,7 +89,6 @@ def test_it_is_not_waited_for_without_end_and_a_retry_of_the_task_goes_on(pauses
         gateway.submit(QWEN, idempotency_key="orux-1")
     assert len(seen) == flow.IN_PROGRESS_ATTEMPTS
     assert not e.value.final
-    assert "same key" in e.value.next_step
     assert e.value.charged == "unknown"
 
 

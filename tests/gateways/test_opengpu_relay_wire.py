@@ -15,6 +15,7 @@ from airflow_provider_orux.models.errors import (
     ConfigurationError,
     InvalidRequestError,
     JobNotFoundError,
+    Remedy,
     UnexpectedResponseError,
     UnsupportedByGatewayError,
 )
@@ -124,14 +125,14 @@ def test_how_long_the_pictures_are_kept(option: Any, given: Any, keep: bool, sen
     gateway = gateway_for("opengpu_relay", {"store_output": option})
     request: Any = relay.QwenImage(prompt="x", store_output=given)
     if keep:
-        request = gateway.keeping(request)
+        request = gateway.with_retention(request)
     for call in (gateway.generate, gateway.submit):
         assert (call(request).body or {}).get("store_output") == sent  # type: ignore[operator]
 
 
 def test_generation_1_knows_no_store_output() -> None:
     gateway = gateway_for("opengpu_relay", {"generation": 1, "store_output": "relay7d"})
-    request = gateway.keeping(relay.Gen1QwenImage(prompt="x"))
+    request = gateway.with_retention(relay.Gen1QwenImage(prompt="x"))
     assert gateway.generate(request).body == {"prompt": "x"}
 
 
@@ -270,7 +271,7 @@ def test_a_synchronous_answer_that_is_too_long_is_paid_for_and_gone() -> None:
         NEW.read_generate(QWEN, cut, local_id="l")
     assert (e.value.job_id, e.value.charged, e.value.final) == (None, "yes", True)
     assert "max_inline_mib" in e.value.next_step
-    assert "ledger discard" in e.value.next_step
+    assert e.value.remedy is Remedy.DISCARD
     with pytest.raises(UnexpectedResponseError):
         NEW.read_generate(QWEN, HttpResponse(200, {}, b"<html>", truncated=True), local_id="l")
 

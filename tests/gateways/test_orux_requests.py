@@ -158,7 +158,7 @@ def test_a_refused_image_job_names_the_documented_endpoint():
     assert "route to 'sync'" in caught.value.next_step
     with pytest.raises(InvalidRequestError) as caught:
         OruxGateway().read_submit(IMAGINE, refusal)
-    assert "route" not in caught.value.next_step
+    assert "route" not in caught.value.advice
 
 
 @pytest.mark.parametrize(

@@ -658,7 +658,7 @@ def test_probe_costs_nothing_and_its_answer_is_free() -> None:
     assert GATEWAY.read_free(answer({"data": []})) == {"data": []}
     assert not GATEWAY.has_idempotency_keys
     assert GATEWAY.idempotency_seconds == 0
-    assert GATEWAY.keeping(IMAGINE) is IMAGINE
+    assert GATEWAY.with_retention(IMAGINE) is IMAGINE
 
 
 # -- Gemini's images in a chat ------------------------------------------------------------------------------------

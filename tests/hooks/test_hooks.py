@@ -96,7 +96,8 @@ def test_a_gateway_that_is_down_is_asked_once(connect, sandbox):
 def test_a_connection_that_is_not_usable_is_a_sentence_and_no_crash(connect, changes):
     ok, text = connect(**changes).test_connection()
     assert not ok
-    assert "Nothing was sent" in text
+    assert "not charged" in text
+    assert "Correct the connection" in text
 
 
 def test_a_wrong_extra_is_told_even_if_all_is_well(connect):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 
 import pytest
 
@@ -19,6 +20,7 @@ FINAL = {
     "RateLimitedError": False, "GatewayUnavailableError": False, "UnexpectedResponseError": True,
     "JobFailedError": False, "JobExpiredError": False, "JobTimeoutError": True, "JobNotFoundError": True,
     "AmbiguousSubmitError": True, "IdempotencyKeyReusedError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
+    "ArtifactURLExpiredError": True,
 }  # fmt: skip
 """Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries."""
 
@@ -32,10 +34,18 @@ def test_final_and_next_step(cls):
     error = cls("It broke")
     assert error.final is FINAL[cls.__name__]
     assert error.charged == "unknown"
-    if cls is not OruxError:
-        assert error.next_step == cls.default_next_step
-        assert error.next_step.endswith(".")
-        assert str(error) == f"It broke. [no job id, charged: unknown] {error.next_step}"
+    assert error.next_step is None
+    assert error.advice == cls.default_next_step
+    assert str(error) == f"It broke. [no job id, charged: unknown] {error.advice}".rstrip()
+    assert not error.advice or error.advice.endswith(".")
+    # What a retry and a clear do is asked from the decision table, never written into a class.
+    assert not re.search("retry|clear", error.advice)
+
+
+def test_a_next_step_takes_the_place_of_the_class_advice():
+    error = errors.AuthenticationError("It broke", next_step="Do this.")
+    assert str(error).endswith("Do this.")
+    assert errors.AuthenticationError("It broke", next_step="").advice == ""
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)

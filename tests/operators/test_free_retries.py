@@ -1,0 +1,137 @@
+"""Retries are on by default and free: the value that Airflow stores, and whether a retry may pay."""
+
+from __future__ import annotations
+
+import itertools
+
+import pendulum
+import pytest
+from airflow.sdk import DAG, TaskGroup
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_provider_orux.decorators.orux_image import orux_image_task
+from airflow_provider_orux.operators.base import FREE_RETRIES, FreeRetries
+from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+
+PLACES = ("nowhere", "argument", "task group", "DAG")
+FORMS = ("plain", "mapped", "decorated", "decorated and mapped")
+
+
+def make(form, place, retries, **more):
+    """A DAG with one paying task; ``retries`` stands in one place."""
+    given = {"retries": retries}
+    with DAG(
+        "d", schedule=None, start_date=pendulum.datetime(2026, 1, 1),
+        default_args=given if place == "DAG" else {},
+    ) as dag:  # fmt: skip
+        with TaskGroup("g", default_args=given if place == "task group" else {}):
+            arguments = {"task_id": "t", **(given if place == "argument" else {}), **more}
+            if form == "plain":
+                OruxImagineOperator(prompt="a fox", **arguments)
+            elif form == "mapped":
+                OruxImagineOperator.partial(**arguments).expand(prompt=["a fox"])
+            else:
+                function = orux_image_task(model="gpt-image-2", **arguments)(lambda what: f"a {what}")
+                function("fox") if form == "decorated" else function.expand(what=["fox"])
+    return dag
+
+
+def stored_retries(dag):
+    """What the scheduler knows: a retry happens while ``try_number <= max_tries``, which begins as this."""
+    return DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("g.t").retries
+
+
+def as_it_runs(dag):
+    """The operator that the worker executes."""
+    task = dag.get_task("g.t")
+    if task.is_mapped:
+        mapped = {"op_kwargs": {"what": "fox"}} if hasattr(task, "python_callable") else {"prompt": "a fox"}
+        task = task.unmap(mapped)
+    return task
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_three_free_retries_where_the_author_set_none(form):
+    dag = make(form, "nowhere", None)
+    assert stored_retries(dag) == 3
+    assert as_it_runs(dag).retries == 3
+    assert as_it_runs(dag).free_retries
+
+
+@pytest.mark.parametrize(("form", "place", "retries"), itertools.product(FORMS, PLACES[1:], (0, 2, 3)))
+def test_the_authors_retries_are_the_authors(form, place, retries):
+    """Also when their number is the default's, and wherever they stand: they may pay."""
+    dag = make(form, place, retries)
+    assert stored_retries(dag) == retries
+    assert not as_it_runs(dag).free_retries
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_author_can_have_any_number_of_free_retries(form):
+    dag = make(form, "argument", 7, free_retries=True)
+    assert stored_retries(dag) == 7
+    assert as_it_runs(dag).free_retries
+
+
+@pytest.mark.parametrize("form", ["plain", "mapped"])
+def test_without_a_ledger_there_is_no_free_retry(form):
+    dag = make(form, "nowhere", None, durable=False)
+    assert stored_retries(dag) == 0
+    assert stored_retries(make(form, "argument", 2, durable=False)) == 2
+
+
+def test_the_configuration_is_not_the_author(monkeypatch):
+    """``[core] default_task_retries`` gives more free retries, and never a paying one."""
+    assert FREE_RETRIES == 3
+    monkeypatch.setattr("airflow_provider_orux.operators.base.FREE_RETRIES", FreeRetries(5))
+    task = as_it_runs(make("mapped", "nowhere", None))
+    assert (task.retries, task.free_retries) == (5, True)
+
+
+def test_the_short_delays_come_along():
+    for form in FORMS:
+        assert type(as_it_runs(make(form, "nowhere", None)).retry_policy).__name__ == "OruxRetryPolicy"
+
+
+def test_another_operator_of_the_dag_keeps_its_own_default():
+    from airflow.providers.standard.operators.empty import EmptyOperator
+
+    dag = make("plain", "nowhere", None)
+    other = EmptyOperator(task_id="other", dag=dag)
+    assert other.retries == 0
+
+
+def test_a_subclass_of_an_author_has_them_too():
+    class Poster(OruxGenerateImageOperator):
+        def __init__(self, *, subject, **kwargs):
+            super().__init__(model="gpt-image-2", prompt=f"a poster of {subject}", **kwargs)
+
+    with DAG("d", schedule=None):
+        plain = Poster(task_id="a", subject="a fox")
+        mapped = Poster.partial(task_id="b").expand(subject=["a fox"])
+    assert (plain.retries, plain.free_retries) == (3, True)
+    assert (mapped.retries, mapped.unmap({"subject": "a fox"}).free_retries) == (3, True)
+
+
+@pytest.mark.parametrize(("try_number", "max_tries", "first"), [(1, 0, True), (1, 3, True), (2, 3, False), (4, 3, False),
+                                                                (5, 7, True), (6, 7, False)])  # fmt: skip
+def test_the_first_try_is_told_from_a_retry(try_number, max_tries, first):
+    from airflow_provider_orux.durable.identity import TaskIdentity
+
+    retries = 0 if max_tries == 0 else 3
+    assert TaskIdentity("d", "r", "t", -1, try_number, max_tries).is_first_try(retries) is first
+
+
+def test_ours_comes_first_and_the_authors_callbacks_are_kept():
+    from airflow_provider_orux.durable.delivered import on_success
+
+    def told(context):
+        """An author's."""
+
+    for given in (told, [told]):
+        with DAG("d", schedule=None):
+            plain = OruxImagineOperator(task_id="a", prompt="x", on_success_callback=given)
+            mapped = OruxImagineOperator.partial(task_id="b", on_success_callback=given).expand(prompt=["x"])
+        assert plain.on_success_callback == [on_success, told]
+        assert mapped.unmap({"prompt": "x"}).on_success_callback == [on_success, told]
