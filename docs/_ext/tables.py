@@ -359,7 +359,7 @@ def ledger_table() -> str:
 # -- sandbox -------------------------------------------------------------------------------------------------------
 def sandbox_flags() -> str:
     """The command line of the sandbox."""
-    from airflow_provider_orux.sandbox.cli import add_arguments
+    from orux_sandbox.cli import add_arguments
 
     parser = argparse.ArgumentParser(add_help=False)
     add_arguments(parser)
@@ -393,7 +393,7 @@ def sandbox_settings(prefix: str = "") -> str:
 
     :param prefix: those that belong to one gateway begin with its name; empty: the common ones and Orux AI's.
     """
-    from airflow_provider_orux.sandbox.settings import Settings
+    from orux_sandbox.settings import Settings
 
     rows = []
     for name, field in Settings.model_fields.items():
@@ -411,7 +411,7 @@ def sandbox_settings(prefix: str = "") -> str:
 
 def sandbox_prices() -> str:
     """The made-up prices."""
-    from airflow_provider_orux.sandbox.settings import SANDBOX_PRICES
+    from orux_sandbox.settings import SANDBOX_PRICES
 
     return table(
         ["model", "Credits"], [[f"`{name}`", f"{price:g}"] for name, price in SANDBOX_PRICES.items()]
@@ -420,7 +420,7 @@ def sandbox_prices() -> str:
 
 def sandbox_faults() -> str:
     """What can be ordered to go wrong."""
-    from airflow_provider_orux.sandbox.faults import Fault, Then
+    from orux_sandbox.faults import Fault, Then
 
     rows = []
     for name, field in Then.model_fields.items():
@@ -448,7 +448,7 @@ def _fault_words(name: str) -> str:
 
     :raises ValueError: nothing.
     """
-    from airflow_provider_orux.sandbox.faults import Then
+    from orux_sandbox.faults import Then
 
     if Then.model_fields[name].description:
         return markdown(str(Then.model_fields[name].description))

@@ -36,8 +36,8 @@ from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
-from airflow_provider_orux.sandbox.server import SandboxServer
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+from orux_sandbox.server import SandboxServer
 from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, context_of, note_reschedule
 from tests.chaos.checker import Checker
 from tests.chaos.schedule import BLIND, Step, Task

@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from airflow_provider_orux.sandbox import SandboxServer
 from demo.airflow_home import ROOT
+from orux_sandbox import SandboxServer
 from tests.crash.house import PATIENCE, House, T, free_port, until
 
 QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "picture_scale": 0.25}
@@ -101,7 +101,7 @@ class Gateway:
                 [
                     sys.executable,
                     "-m",
-                    "airflow_provider_orux.sandbox",
+                    "orux_sandbox",
                     "--port",
                     str(self.port),
                     "--data-dir",

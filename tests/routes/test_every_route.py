@@ -26,7 +26,7 @@ from airflow_provider_orux.models.orux import VIDEO_MODELS
 from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import GeminiFlashImage
-from airflow_provider_orux.sandbox.server import SandboxServer
+from orux_sandbox.server import SandboxServer
 
 FAST = {
     "queue_seconds": 0.02,

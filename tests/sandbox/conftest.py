@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from airflow_provider_orux.sandbox import SandboxServer
+from orux_sandbox import SandboxServer
 
 #: Jobs are done as soon as they are accepted, and pictures are small, unless a test says otherwise.
 QUICK = {

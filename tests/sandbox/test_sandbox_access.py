@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from airflow_provider_orux.sandbox import SANDBOX_KEY
+from orux_sandbox import SANDBOX_KEY
 
 IMAGES = "/api/v1/images/generations"
 TASKS = "/api/v1/tasks"

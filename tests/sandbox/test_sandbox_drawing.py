@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from airflow_provider_orux.sandbox import drawing, studio
+from orux_sandbox import drawing, studio
 
 #: A client without a key; one for all, since each would read the machine's certificates anew.
 web = httpx.Client(trust_env=False, verify=False, timeout=10)

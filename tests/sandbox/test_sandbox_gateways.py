@@ -8,7 +8,7 @@ import re
 import httpx
 import pytest
 
-from airflow_provider_orux.sandbox import RELAY_KEY, SANDBOX_KEY, YESCALE_KEY, SandboxServer, app
+from orux_sandbox import RELAY_KEY, SANDBOX_KEY, YESCALE_KEY, SandboxServer, app
 from tests.sandbox.conftest import QUICK, data_url
 
 QWEN = "/v2/image/qwen/generate"

@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from airflow_provider_orux.sandbox.relay_settings import RELAY_WEBHOOK_SECRET
+from orux_sandbox.relay_settings import RELAY_WEBHOOK_SECRET
 
 relaygpu = pytest.importorskip("relaygpu")
 openai = pytest.importorskip("openai")

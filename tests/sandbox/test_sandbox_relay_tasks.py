@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from airflow_provider_orux.sandbox.relay_settings import RELAY_WEBHOOK_SECRET
+from orux_sandbox.relay_settings import RELAY_WEBHOOK_SECRET
 
 #: A client without a key; one for all, since each would read the machine's certificates anew.
 web = httpx.Client(trust_env=False, verify=False, timeout=60)

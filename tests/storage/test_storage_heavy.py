@@ -18,8 +18,8 @@ import pytest
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 from airflow_provider_orux.models.job import Job
-from airflow_provider_orux.sandbox import SandboxServer
 from airflow_provider_orux.storage import StorageSettings, save_job, verify_manifest
+from orux_sandbox import SandboxServer
 from tests.storage.samples import job_of, picture
 from tests.storage.web import Exchange, Web
 
