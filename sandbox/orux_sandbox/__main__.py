@@ -1,4 +1,4 @@
-"""``python -m orux_sandbox``."""
+"""``python -m orux_sandbox``, the same as the command ``orux-sandbox``."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """Start the sandbox and serve until interrupted; the exit status."""
-    from orux_sandbox.server import SandboxServer
+    from orux_sandbox.http.server import SandboxServer
 
     try:
         server = SandboxServer(

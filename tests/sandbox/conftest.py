@@ -18,7 +18,7 @@ QUICK = {
     "queue_seconds": 0,
     "run_seconds": 0,
     "sync_seconds": 0,
-    "picture_scale": 0.25,
+    "image_scale": 0.25,
     "yescale_sync_seconds": 0,
 }
 

@@ -188,7 +188,7 @@ def test_a_kill_in_the_middle_leaves_no_final_name(
 @pytest.fixture(scope="module")
 def running() -> Iterator[SandboxServer]:
     with SandboxServer(
-        {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "picture_scale": 0.25}
+        {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "image_scale": 0.25}
     ) as server:
         yield server
 

@@ -21,12 +21,12 @@ from orux_sandbox import SANDBOX_KEY
 from tests.client.servers import RawServer
 
 NEW_KEY = "sk-app-Ab3dEf9h_" + "0123456789abcdefghijABCDEFGHIJ0123456789abcdefgh"
-FAST = {"queue_seconds": 0.05, "run_seconds": 0.2, "picture_scale": 0.1}
+FAST = {"queue_seconds": 0.05, "run_seconds": 0.2, "image_scale": 0.1}
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Any]:
-    from orux_sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer(FAST) as server:
         yield server
