@@ -13,17 +13,28 @@ from typing import Any
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the sandbox's arguments on any parser."""
     parser.add_argument(
-        "--host", default="127.0.0.1", help="where to listen (%(default)s); it has no lock on its door"
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (%(default)s); the control routes need no key, so leave it on this machine",
     )
     parser.add_argument("--port", type=int, default=8810, help="port (%(default)s); 0 for any free one")
     parser.add_argument(
-        "--data-dir", type=Path, help="keep jobs, charges and accounts there (default: in memory)"
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="allow_hosts",
+        help="another name it answers to, as NAME or NAME:PORT, as often as you like; by default localhost and"
+        " the loopback addresses with its port, because a web page could come by any other",
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, help="folder that keeps jobs, charges and accounts (default: in memory)"
     )
     parser.add_argument("--queue-seconds", type=float, help="how long a job is queued (0.5)")
     parser.add_argument("--run-seconds", type=float, help="how long a job runs after that (2)")
     parser.add_argument("--sync-seconds", type=float, help="how long a synchronous call takes (1)")
     parser.add_argument(
-        "--grid", choices=("one", "four"), help="a Midjourney grid is one picture or four (one)"
+        "--grid", choices=("one", "four"), help="a Midjourney grid is one image or four (one)"
     )
     parser.add_argument("--max-concurrency", type=int, help="requests in flight per user (3); 0: no limit")
     parser.add_argument("--credits", type=float, help="balance that a new Orux account starts with (20000)")
@@ -67,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             port=args.port,
             data_dir=args.data_dir,
             access_log=args.access_log,
+            allow_hosts=args.allow_hosts,
         )
         server.serve(announce=_announce)
     except ValueError as error:
@@ -96,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="orux-sandbox",
         description="Gateways on your own machine: the wires of Orux, YEScale and OpenGPU Relay,"
-        " accounts in play money, real pictures.",
+        " accounts in play money, real images.",
     )
     add_arguments(parser)
     return run(parser.parse_args(argv))

@@ -62,7 +62,7 @@ def test_each_has_its_own_account_and_money(sandbox, anyone):
 
 
 def test_orders_go_by_gateway_family_and_endpoint(api, yescale, relay, sandbox):
-    def strike(pattern: str) -> list[int]:
+    def hit(pattern: str) -> list[int]:
         sandbox.clear_faults()
         sandbox.order_fault({"endpoint": pattern, "times": 0, "then": {"status": 418}})
         return [
@@ -79,15 +79,15 @@ def test_orders_go_by_gateway_family_and_endpoint(api, yescale, relay, sandbox):
     def only(*places: int) -> list[int]:
         return [418 if place in places else status for place, status in enumerate(fine)]
 
-    assert strike("models") == strike("orux.models") == strike("orux") == only(0)
-    assert strike("yescale.models") == only(1)
-    assert strike("yescale.mj") == only(2, 3)
-    assert strike("yescale.mj.submit") == strike("yescale.mj.submit.imagine") == only(2)
-    assert strike("yescale.mj.fetch") == only(3)
-    assert strike("relay.submit") == strike("relay.submit.qwen") == strike("relay.submit.*") == only(4)
-    assert strike("relay.poll") == only(5)
-    assert strike("relay") == strike("opengpu_relay") == only(4, 5)
-    assert strike("*") == [418] * 6
+    assert hit("models") == hit("orux.models") == hit("orux") == only(0)
+    assert hit("yescale.models") == only(1)
+    assert hit("yescale.mj") == only(2, 3)
+    assert hit("yescale.mj.submit") == hit("yescale.mj.submit.imagine") == only(2)
+    assert hit("yescale.mj.fetch") == only(3)
+    assert hit("relay.submit") == hit("relay.submit.qwen") == hit("relay.submit.*") == only(4)
+    assert hit("relay.poll") == only(5)
+    assert hit("relay") == hit("opengpu_relay") == only(4, 5)
+    assert hit("*") == [418] * 6
 
 
 def test_orders_go_by_model_and_job(yescale, relay, sandbox):
@@ -110,7 +110,7 @@ def test_orders_go_by_model_and_job(yescale, relay, sandbox):
     assert relay.get(task["poll_url"]).status_code == 200
 
 
-def test_files_of_all_gateways_are_struck_alike(yescale, relay, anyone, sandbox):
+def test_files_of_all_gateways_are_hit_alike(yescale, relay, anyone, sandbox):
     urls = [
         yescale.post("/v1/images/generations", json={"prompt": "x"}).json()["data"][0]["url"],
         relay.post(QWEN, json={"prompt": "x"}).json()["urls"][0],
@@ -160,6 +160,6 @@ def test_a_restart_keeps_everything(tmp_path):
         assert (again.json(), again.headers["idempotency-replayed"]) == (task, "true")
         server.advance_clock(600)
         url = httpx.get(f"{server.url}/mj/task/{mj}/fetch", headers=bearer).json()["imageUrl"]
-        assert httpx.get(url).status_code == 200  # drawn from pictures that were sent before the restart
+        assert httpx.get(url).status_code == 200  # drawn from images sent before the restart
         assert httpx.get(f"{server.url}{task['poll_url']}").json()["status"] == "completed"
         assert [charge["state"] for charge in server.charges()] == ["charged", "charged"]

@@ -209,7 +209,7 @@ def test_openai_with_yescales_gpt_image(sandbox):
 
 
 @pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
-def test_openai_chats_for_a_picture(sandbox, shape):
+def test_openai_chats_for_an_image(sandbox, shape):
     sandbox.configure(yescale_chat_shape=shape)
     model = "gemini-2.0-flash-exp-image-generation"
     with openai.OpenAI(api_key=sandbox.key_of("yescale"), base_url=f"{sandbox.url}/v1") as client:

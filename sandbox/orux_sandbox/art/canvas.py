@@ -88,4 +88,5 @@ def _glow() -> Image.Image:
     return falling.point(lambda v: int(max(0, v - 64) ** 2 * 255 / 191**2))
 
 
+#: The mask of a soft light, for every size.
 _GLOW = _glow()

@@ -8,7 +8,9 @@ from math import gcd
 
 from PIL import Image
 
+#: Names of hues, once around the colour wheel.
 _HUES = ("red", "orange", "yellow", "green", "teal", "blue", "violet", "magenta")
+#: One medium for each of the four prompts.
 _MEDIA = ("a painting", "a photograph", "a minimal poster", "an illustration")
 
 

@@ -52,7 +52,7 @@ def _wrapped(text: str, size: float, limit: float, lines: int) -> list[str] | No
 
 @lru_cache(maxsize=256)
 def _layout(prompt: str, limit: int) -> tuple[float, tuple[str, ...]]:
-    """Size and lines of a caption in a picture whose short side is 1000.
+    """Size and lines of a caption in an image whose short side is 1000.
 
     Independent of the real size, so that a panel and its enlargement break their lines alike.
     """

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+#: Red, green, blue.
 Colour = tuple[int, int, int]
 
 #: Per light: sky from top to horizon, sun or moon, farthest and nearest ground, water, accent.

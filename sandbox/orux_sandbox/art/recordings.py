@@ -14,7 +14,9 @@ from typing import Any
 from orux_sandbox.art.drawing import draw_scene
 from orux_sandbox.art.palettes import Dice
 
+#: Samples a second.
 _RATE = 16_000
+#: Scales of five notes, in semitones.
 _SCALES = ((0, 2, 4, 7, 9), (0, 3, 5, 7, 10), (0, 2, 3, 7, 8))
 
 

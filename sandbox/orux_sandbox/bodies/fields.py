@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+#: What a field may hold.
 Kind = Literal[
     "text", "integer", "number", "boolean", "choice", "pixels", "texts", "text_or_texts", "anything"
 ]
+#: ``1024x768``.
 _PIXELS = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 
 

@@ -14,6 +14,7 @@ from orux_sandbox.engine.store import Store
 
 #: Longest side of a kept image: enough to recognise it in what is drawn from it.
 KEPT_SIDE = 640
+#: The beginning of a data URL.
 _DATA_URL = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
 
 

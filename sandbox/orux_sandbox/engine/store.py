@@ -56,7 +56,9 @@ CREATE TABLE IF NOT EXISTS inputs (name TEXT PRIMARY KEY, content BLOB NOT NULL)
 """
 
 
+#: A job's fields are its columns.
 _JOB_COLUMNS = tuple(Job.__dataclass_fields__)
+#: Those kept as JSON.
 _JSON_COLUMNS = ("request", "artifacts", "scenes", "facts")
 
 

@@ -1,4 +1,4 @@
-"""``/_sandbox/…``: inspect and control the sandbox. It needs no key: the sandbox listens on this machine only."""
+"""``/_sandbox/…``: inspect and control the sandbox. It needs no key: see ``hosts`` for who is kept out."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from orux_sandbox.art import recipes
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 
+#: One range of bytes; several are not served.
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 

@@ -10,10 +10,12 @@ from functools import lru_cache
 
 from orux_sandbox.wire import Answer, Then
 
+#: A proxy's error page.
 _HTML = (
     b"<!doctype html><html><head><title>502 Bad Gateway</title></head>"
     b"<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body></html>\n"
 )
+#: An SVG with a script in it.
 _SVG = (
     b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><script>alert(1)</script>'
     b'<rect width="10" height="10"/></svg>'

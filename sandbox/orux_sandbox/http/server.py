@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,7 @@ from orux_sandbox.engine import reports
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.http import app
 from orux_sandbox.http.control import AccountChange, order_faults, save_account
+from orux_sandbox.http.hosts import Host, HostCheck
 from orux_sandbox.http.webhooks import WebhookSender
 from orux_sandbox.keys import SANDBOX_KEY
 from orux_sandbox.settings import Settings
@@ -40,9 +41,13 @@ class SandboxServer:
     """A sandbox that lives as long as a ``with`` block.
 
     :param settings: settings, or a mapping of those that differ from the defaults.
-    :param host: where to listen. There is no key on its control routes: leave it on this machine.
+    :param host: address to listen on. The control routes need no key: leave it on this machine.
     :param port: 0 for any free one.
     :param data_dir: keep jobs, charges and accounts there; None keeps them in memory.
+    :param access_log: log a line for every request.
+    :param allow_hosts: host names it answers to besides those of this machine: ``name`` or ``name:port``.
+
+    :raises ValueError: a setting or host name that is not one.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class SandboxServer:
         port: int = 0,
         data_dir: str | Path | None = None,
         access_log: bool = False,
+        allow_hosts: Collection[str] = (),
     ) -> None:
         if not isinstance(settings, Settings):
             settings = Settings().changed(settings or {})
@@ -61,6 +67,7 @@ class SandboxServer:
         self._port = port
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._access_log = access_log
+        self._allowed = [Host.parse(one) for one in allow_hosts]
         self._gateways = app.gateways()
         self._engine: Engine | None = None
         self._server: _Uvicorn | None = None
@@ -117,7 +124,7 @@ class SandboxServer:
             raise
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
-            app.build(self._engine, self._gateways),
+            HostCheck(app.build(self._engine, self._gateways), listens_on=self._host, allowed=self._allowed),
             lifespan="off",
             ws="none",
             log_level="info" if self._access_log else "warning",

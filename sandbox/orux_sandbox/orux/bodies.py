@@ -15,6 +15,7 @@ from orux_sandbox.wire import Refusal
 
 #: Characters of a prompt.
 MAX_PROMPT = 4000
+#: ``16:9``.
 _RATIO = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 
 
@@ -44,6 +45,7 @@ class Model:
 _PROMPT = Field(kind="prompt", required=True)
 _SEED = Field(kind="integer")
 _URL = Field(kind="url")
+#: Every model takes a webhook.
 _WEBHOOK = {"webhook_url": _URL}
 _N = Field(kind="integer", low=1, high=4, default=1)
 _FIVE_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4")
@@ -149,6 +151,7 @@ MODELS: Mapping[str, Model] = {**_IMAGES, **_AUDIO, **_VIDEO}
 
 #: Actions on a Midjourney grid.
 FOLLOWUPS = ("upscale", "variation", "reroll")
+#: Fields of an action on a grid.
 _FOLLOWUP_FIELDS: Mapping[str, Field] = {
     "parent_task_id": Field(kind="text", required=True),
     "index": Field(kind="integer", low=1, high=4),

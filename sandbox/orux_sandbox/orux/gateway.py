@@ -21,6 +21,7 @@ from orux_sandbox.orux.endpoints import OruxEndpoints
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
 
+#: The letters of a key.
 _BASE62 = string.ascii_letters + string.digits
 
 #: orux.md, Errors. ``invalid_param`` with 400 and both codes for 404 are inferred: "the table goes on".
@@ -36,7 +37,9 @@ _REFUSALS: Mapping[Reason, tuple[int, str, str]] = {
     "unknown_path": (404, "invalid_request_error", "not_found"),
     "failed": (502, "api_error", "upstream_error"),
 }
+#: ``type`` of an ordered error.
 _TYPES_BY_STATUS = {401: "auth_error", 403: "auth_error", 429: "rate_limit_error"}
+#: ``code`` of an ordered error that names none.
 _CODES_BY_STATUS = {
     400: "invalid_param",
     401: "invalid_api_key",

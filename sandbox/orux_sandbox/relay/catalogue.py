@@ -13,12 +13,14 @@ from orux_sandbox.engine.engine import Engine
 from orux_sandbox.relay.routes import COMMON, ROUTES, Route
 from orux_sandbox.wire import Endpoint, Refusal
 
+#: The catalogue.
 ENDPOINTS = (
     Endpoint("relay.pricing", "GET", "/v2/pricing", key="optional", counted=False),
     Endpoint("relay.health", "GET", "/v2/health", key="none", counted=False),
     Endpoint("relay.models", "GET", "/v2/models", key="optional", counted=False),
     Endpoint("relay.model", "GET", "/v2/models/{model:path}", key="optional", counted=False),
 )
+#: JSON Schema's names of the kinds of fields.
 _TYPES = {
     "text": "string",
     "pixels": "string",

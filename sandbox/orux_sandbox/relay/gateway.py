@@ -27,6 +27,7 @@ from orux_sandbox.relay.routes import ROUTES
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
 
+#: The letters of a key.
 _LETTERS = string.ascii_letters + string.digits
 #: "Over 1 MiB: result_omitted" (opengpu_relay.md, Webhooks).
 MAX_WEBHOOK = 1 << 20
@@ -57,6 +58,7 @@ _STATUSES = {
     "CAPACITY_EXHAUSTED": 503,
     "UPSTREAM_TIMEOUT": 504,
 }
+#: ``code`` of an ordered error that names none.
 _CODES_BY_STATUS = {
     400: "UPSTREAM_INVALID_REQUEST",
     401: "INVALID_API_KEY",
@@ -71,6 +73,7 @@ _CODES_BY_STATUS = {
     503: "CAPACITY_EXHAUSTED",
     504: "UPSTREAM_TIMEOUT",
 }
+#: ``Retry-After``, in seconds, by code.
 _RETRY_AFTER = {"RATE_LIMITED": "60", "IDEMPOTENCY_IN_PROGRESS": "1", "CAPACITY_EXHAUSTED": "5"}
 #: The vendor's words for kinds of errors; the reference has the field, not its values.
 _TYPES = {

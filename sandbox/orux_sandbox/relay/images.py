@@ -12,6 +12,7 @@ from orux_sandbox.engine.engine import Engine
 from orux_sandbox.relay.routes import Generation, Route
 from orux_sandbox.wire import Refusal
 
+#: Pixels of a size's longest side.
 _SIDES = {"1K": 1024, "2K": 2048, "4K": 4096}
 #: Fields that do not change what the image shows.
 _INVISIBLE = ("async", "webhook_url", "store_output", "mode", "n", "output_format", "output_compression")

@@ -12,6 +12,7 @@ from typing import Literal
 
 from orux_sandbox.bodies.fields import Rule
 
+#: 1: as in the seed; 2: as documented today.
 Generation = Literal[1, 2]
 
 _PROMPT = Rule(kind="text", required=True)
@@ -69,6 +70,7 @@ def _both(model: str, *more: str) -> dict[Generation, tuple[str, ...]]:
 _BASE64: Mapping[Generation, Literal["base64", "urls", "urls as images"]] = {1: "base64", 2: "base64"}
 _URLS: Mapping[Generation, Literal["base64", "urls", "urls as images"]] = {1: "urls", 2: "urls"}
 _GPT_SIZES = ("1024x1024", "1536x1024", "1024x1536")
+#: gpt-image today [2].
 _GPT: Mapping[str, Rule] = {
     "prompt": _LONG_PROMPT,
     "size": Rule(kind="choice", choices=_GPT_SIZES, default="1024x1024"),
@@ -77,6 +79,7 @@ _GPT: Mapping[str, Rule] = {
     "output_format": _THREE_FORMATS,
     "output_compression": _COMPRESSION,
 }
+#: What was different in gpt-image before [1]; None: not there.
 _GPT_BEFORE: Mapping[str, Rule | None] = {
     "prompt": _PROMPT,
     "size": Rule(kind="choice", choices=(*_GPT_SIZES, "auto"), default="1024x1024"),
@@ -89,6 +92,7 @@ _FLUX_SIDE = Rule(kind="integer", low=64, high=2048, multiple=32, default=1024)
 _FLUX_SIDE_BEFORE = Rule(kind="integer", low=64, high=8192, multiple=32, default=1024)
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
+#: All image routes.
 ROUTES: tuple[Route, ...] = (
     Route(
         name="sd",

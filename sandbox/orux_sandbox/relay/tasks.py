@@ -26,11 +26,13 @@ from orux_sandbox.relay import images
 from orux_sandbox.relay.routes import COMMON, ROUTES, Route
 from orux_sandbox.wire import Endpoint, Refusal
 
+#: The poll. A task's id is the only key to it.
 ENDPOINTS = (
     Endpoint("relay.poll", "GET", "/v2/tasks/{job_id}", key="none", counted=False),
     # The same at a path nobody would guess: for a poll_url that has to be followed.
     Endpoint("relay.poll", "GET", "/v2/status/of/{job_id}", key="none", counted=False),
 )
+#: Seconds.
 _DAY = 86400.0
 #: `store_output` [2].
 _STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
@@ -38,6 +40,7 @@ _STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
 _LIFE_1 = 7 * _DAY
 #: How long an idempotency key is remembered [2].
 _KEY_LIFE = _DAY
+#: The words of a poll.
 _STATUSES = {
     "queued": "queued",
     "running": "running",

@@ -23,8 +23,11 @@ from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import as_object, check_group
 
+#: The chat.
 ENDPOINTS = (Endpoint("yescale.chat.complete", "POST", "/v1/chat/completions", counted=False, submits=True),)
+#: Models that answer with images.
 MODELS = {"gemini-2.0-flash-exp-image-generation": None}
+#: Width and height of its images.
 _SIDE = 1024
 
 

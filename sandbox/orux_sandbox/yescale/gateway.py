@@ -22,6 +22,7 @@ from orux_sandbox.yescale import chat, ideogram, images, kling, media, suno
 from orux_sandbox.yescale.midjourney import routes as midjourney
 from orux_sandbox.yescale.midjourney.refusals import refused
 
+#: The letters of a key.
 _LETTERS = string.ascii_letters + string.digits
 
 #: "Typical statuses [G]" (yescale.md, Errors): status, code.
@@ -47,6 +48,7 @@ _BEFORE_ANY_FAMILY: Sequence[Reason] = (
     "ip",
     "unknown_path",
 )
+#: ``code`` of an ordered error that names none.
 _CODES_BY_STATUS = {
     400: "invalid_request",
     401: "invalid_api_key",

@@ -23,8 +23,11 @@ from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import check_group, keep_file
 
+#: The model, which the path names.
 _MODEL = "ideogram-v3"
+#: The last part of the path.
 _KINDS = ("generate", "edit", "remix")
+#: One for each kind.
 ENDPOINTS = tuple(
     Endpoint(
         f"yescale.ideogram.{kind}", "POST", f"/ideogram/v1/ideogram-v3/{kind}", counted=False, submits=True
@@ -34,7 +37,9 @@ ENDPOINTS = tuple(
 
 #: "≤ 10 MB together"; of edit and remix each image.
 MAX_BYTES = 10_000_000
+#: ``16x9``.
 _RATIO = re.compile(r"([1-9]\d?)x([1-9]\d?)")
+#: Fields of the form that are no files.
 _TEXTS = (
     "prompt",
     "negative_prompt",

@@ -21,6 +21,7 @@ from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import as_object, check_group, checked
 
+#: Synchronous images, the models, the account.
 ENDPOINTS = (
     Endpoint("yescale.images.generate", "POST", "/v1/images/generations", counted=False, submits=True),
     Endpoint("yescale.models", "GET", "/v1/models", counted=False),
@@ -42,6 +43,7 @@ FLUX_SIZES = (
     "1366x768",
     "1344x576",
 )
+#: The model of a request that names none.
 _DEFAULT_MODEL = "flux-pro"
 _RESPONSE_FORMAT = Rule(kind="choice", choices=("url", "b64_json"), default="url")
 

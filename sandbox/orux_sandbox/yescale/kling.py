@@ -18,7 +18,9 @@ from orux_sandbox.engine.records import Job
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import as_object, check_group, checked, keep_images
 
+#: Where each kind is submitted.
 _PATHS = {"image": "/kling/v1/images/generations", "try_on": "/kling/v1/images/kolors-virtual-try-on"}
+#: Submit and fetch, for each kind.
 ENDPOINTS = (
     *(
         Endpoint(f"yescale.kling.submit.{kind}", "POST", path, counted=False, submits=True)
@@ -29,10 +31,13 @@ ENDPOINTS = (
         for kind, path in _PATHS.items()
     ),
 )
+#: The model of each kind, as the price list names it.
 _MODELS = {"image": "kling-image", "try_on": "kolors-virtual-try-on"}
+#: Pixels of an aspect ratio: the sandbox's own choice.
 _RATIOS = {"16:9": (1360, 768), "9:16": (768, 1360), "1:1": (1024, 1024), "4:3": (1168, 880)}
 _RATIOS |= {"3:4": (880, 1168), "3:2": (1248, 832), "2:3": (832, 1248), "21:9": (1552, 656)}
 
+#: The fields of each kind [S].
 _RULES: Mapping[str, Mapping[str, Rule]] = {
     "image": {
         "model_name": Rule(kind="text"),
@@ -48,6 +53,7 @@ _RULES: Mapping[str, Mapping[str, Rule]] = {
         "cloth_image": Rule(kind="text"),
     },
 }
+#: The words of a poll.
 _STATUSES = {
     "queued": "submitted",
     "running": "processing",

@@ -21,6 +21,7 @@ from orux_sandbox.engine.records import Job
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import as_object, check_group, checked, keep_images
 
+#: Submit and fetch.
 ENDPOINTS = (
     Endpoint("yescale.media.submit", "POST", "/task/submit", counted=False, submits=True),
     Endpoint("yescale.media.fetch", "GET", "/task/{job_id}", counted=False),
@@ -28,6 +29,7 @@ ENDPOINTS = (
 
 #: "A missing config field is refused with VALIDATION_ERROR" [O]; a wrong one, we suppose, too.
 _CODE = "VALIDATION_ERROR"
+#: ``16:9``.
 _RATIO = re.compile(r"([1-9]\d{0,2}):([1-9]\d{0,2})")
 _IMAGES = Rule(kind="texts")
 _ASPECT = Rule(kind="text")
@@ -45,11 +47,13 @@ MODELS: Mapping[str, Mapping[str, Rule]] = {
     },
     "seedream-4.5": {"size": Rule(kind="choice", choices=("1K", "2K")), "images": _IMAGES},
 }
+#: The fields around a config.
 _ENVELOPE = {
     "model": Rule(kind="text", required=True),
     "prompt": Rule(kind="text", required=True),
     "config": Rule(kind="anything"),
 }
+#: The words of a poll.
 _STATUSES = {
     "queued": "SUBMITTED",
     "running": "IN_PROGRESS",
@@ -58,6 +62,7 @@ _STATUSES = {
     "expired": "FAILURE",
     "cancelled": "FAILURE",
 }
+#: Progress of an unfinished task.
 _PROGRESS = {"SUBMITTED": "0%", "IN_PROGRESS": "50%"}
 
 

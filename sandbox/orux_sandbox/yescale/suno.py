@@ -16,7 +16,9 @@ from orux_sandbox.engine.records import Job
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import as_object, check_group
 
+#: The last part of the path.
 _ACTIONS = ("music", "lyrics")
+#: Submit, fetch one, fetch many.
 ENDPOINTS = (
     *(
         Endpoint(
@@ -27,6 +29,7 @@ ENDPOINTS = (
     Endpoint("yescale.suno.fetch", "GET", "/suno/fetch/{job_id}", counted=False),
     Endpoint("yescale.suno.batch", "POST", "/suno/fetch", counted=False),
 )
+#: The words of a poll.
 _STATUSES = {
     "queued": "QUEUED",
     "running": "IN_PROGRESS",
@@ -35,10 +38,13 @@ _STATUSES = {
     "expired": "FAILURE",
     "cancelled": "FAILURE",
 }
+#: Progress of an unfinished task.
 _PROGRESS = {"QUEUED": "0%", "IN_PROGRESS": "50%"}
 #: Fields in which the words of a song may be [G].
 _PROMPTS = ("prompt", "gpt_description_prompt")
+#: Length of a song.
 _SECONDS = 60
+#: Width and height of a cover.
 _COVER = 400
 
 

@@ -1,4 +1,4 @@
-"""The pictures: the same from the same parameters, and a panel is recognised when it is enlarged."""
+"""The images: the same from the same parameters, and a panel is recognised when it is enlarged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def panels(grid: Image.Image) -> list[Image.Image]:
     ]
 
 
-def picture(url: str) -> Image.Image:
+def opened(url: str) -> Image.Image:
     return Image.open(io.BytesIO(web.get(url).content)).convert("RGB")
 
 
@@ -39,7 +39,7 @@ def result(api: httpx.Client, **body: Any) -> tuple[str, Image.Image]:
     answer = api.post(TASKS, json={"model": "midjourney-v7", **body})
     assert answer.status_code == 200, answer.text
     task_id = answer.json()["task_id"]
-    return task_id, picture(api.get(f"{TASKS}/{task_id}").json()["result_urls"][0])
+    return task_id, opened(api.get(f"{TASKS}/{task_id}").json()["result_urls"][0])
 
 
 PROMPTS = [
@@ -76,7 +76,7 @@ def test_a_variation_keeps_the_look_of_its_panel(api):
     for index in (1, 3):
         _, varied = result(api, action="variation", parent_task_id=task_id, index=index)
         new = panels(varied)
-        assert all(distance(one, quarters[index - 1]) > 3 for one in new)  # new pictures …
+        assert all(distance(one, quarters[index - 1]) > 3 for one in new)  # new images …
         for one in new:  # … in the old light
             apart = [sum(abs(a - b) for a, b in zip(colours(one), colours(q), strict=True)) for q in quarters]
             assert apart.index(min(apart)) == index - 1
@@ -112,7 +112,7 @@ def test_the_same_request_gives_the_same_bytes_and_any_other_does_not(api):
     assert content(webhook_url="https://example.com/x") == content()
 
 
-def test_the_same_steps_give_the_same_pictures_again(api, sandbox):
+def test_the_same_steps_give_the_same_images_again(api, sandbox):
     def steps() -> list[bytes]:
         grid, _ = result(api, prompt="a fox")
         urls = []
@@ -131,10 +131,10 @@ def test_the_same_steps_give_the_same_pictures_again(api, sandbox):
     assert steps() == first
 
 
-def test_n_pictures_are_n_different_ones(api):
+def test_n_images_are_n_different_ones(api):
     body = {"model": "gpt-image-2", "prompt": "a fox", "n": 4}
     data = api.post("/api/v1/images/generations", json=body).json()["data"]
-    images = [picture(one["url"]) for one in data]
+    images = [opened(one["url"]) for one in data]
     assert min(distance(a, b) for i, a in enumerate(images) for b in images[:i]) > 3
 
 

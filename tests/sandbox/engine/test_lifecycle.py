@@ -189,8 +189,8 @@ def test_follow_ups_that_make_no_sense(api, sandbox, imagine):
     refused(follow(api, **up, index=1, stylize=5), "stylize")
     refused(api.post(TASKS, json={"model": "recraft-v3", **up, "index": 1}), "action")
     refused(api.post(IMAGES, json={"model": "midjourney-v7", **up, "index": 1, "prompt": "x"}), "action")
-    picture = api.post(TASKS, json={"model": "recraft-v3", "prompt": "x"}).json()["task_id"]
-    refused(follow(api, action="reroll", parent_task_id=picture), "parent_task_id")
+    image = api.post(TASKS, json={"model": "recraft-v3", "prompt": "x"}).json()["task_id"]
+    refused(follow(api, action="reroll", parent_task_id=image), "parent_task_id")
     song = api.post(TASKS, json={"model": "suno-v5", "prompt": "x"}).json()["task_id"]
     refused(follow(api, action="reroll", parent_task_id=song), "parent_task_id")
     stranger = sandbox.save_account(account="eve")["key"]

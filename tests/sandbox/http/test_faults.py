@@ -273,7 +273,7 @@ def test_a_truncated_file(sandbox, url):
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 
-def test_files_that_are_no_pictures(sandbox, url):
+def test_files_that_are_not_images(sandbox, url):
     order_file(sandbox, content="html")
     answer = web.get(url)
     assert answer.headers["content-type"] == "image/png"

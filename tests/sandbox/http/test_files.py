@@ -94,7 +94,7 @@ def test_the_start_page_shows_jobs_and_runs_nothing_of_what_they_say(api, anyone
     assert sorted(thumbs) == ["grid.png", "upscale-3.png"]
 
 
-def test_thumbnails_are_small_pictures(anyone, imagine):
+def test_thumbnails_are_small_images(anyone, imagine):
     imagine()
     address = anyone.get("/").text.split('src="')[1].split('"')[0]
     thumb = anyone.get(address)

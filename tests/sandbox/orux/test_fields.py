@@ -237,21 +237,21 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("model", "extra", "expected"), SIZES)
-def test_the_picture_has_the_size_that_was_asked_for(api, sandbox, model, extra, expected):
+def test_the_image_has_the_size_asked_for(api, sandbox, model, extra, expected):
     import io
 
     sandbox.configure(image_scale=1)
     answer = api.post(IMAGES, json={"model": model, "prompt": "a fox", **extra}).json()
-    picture = Image.open(io.BytesIO(web.get(answer["data"][0]["url"]).content))
-    assert picture.format == "PNG"
+    image = Image.open(io.BytesIO(web.get(answer["data"][0]["url"]).content))
+    assert image.format == "PNG"
     if expected:
-        assert picture.size == expected
+        assert image.size == expected
     else:
         across, down = (int(part) for part in extra["aspect_ratio"].split(":"))
-        assert picture.width / picture.height == pytest.approx(across / down, rel=0.02)
+        assert image.width / image.height == pytest.approx(across / down, rel=0.02)
 
 
-def test_base64_is_the_same_picture_as_the_link(api):
+def test_base64_is_the_same_image_as_the_url(api):
     import base64
 
     body = {"model": "gpt-image-2", "prompt": "a fox"}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.sandbox.conftest import base64_of, data_url, picture
+from tests.sandbox.conftest import base64_of, data_url, sent_image
 
 #: A client without a key; one for all, since each would read the machine's certificates anew.
 web = httpx.Client(trust_env=False, verify=False, timeout=10)
@@ -25,7 +25,7 @@ QWEN_EDIT = "/v2/image/qwen/edit"
 GPT2 = "/v2/image/gpt-image-2/generate"
 SEEDREAM = "/v2/image/seedream-5-0-pro/generate"
 WAN = "/v2/image/wan-2-7-image-pro/generate"
-PNG = base64_of(picture())
+PNG = base64_of(sent_image())
 NEEDS = {EDIT: {"image": PNG}, QWEN_EDIT: {"image": PNG}}
 MODELS = {
     SD: "Realistic_Vision_V5.1.safetensors",
@@ -126,7 +126,7 @@ BAD = [
 
 @pytest.fixture(autouse=True)
 def small(sandbox):
-    """The largest pictures are large, and there are many here."""
+    """The largest images are large, and there are many here."""
     sandbox.configure(image_scale=0.05)
 
 
@@ -138,8 +138,8 @@ def envelope(answer: httpx.Response) -> tuple[int, str | None]:
     return answer.status_code, body["error"]["code"]
 
 
-def pictures(body: dict[str, Any]) -> list[Image.Image]:
-    """All pictures of an answer, told apart by looking at the value."""
+def images_of(body: dict[str, Any]) -> list[Image.Image]:
+    """All images of an answer, told apart by looking at the value."""
     found = []
     for value in [*body.get("images", []), *body.get("urls", [])]:
         content = (
@@ -158,7 +158,7 @@ def test_the_plainest_request(relay, sandbox, path):
     assert body["model"] == MODELS[path]
     assert re.fullmatch(r"direct:[0-9a-f-]{36}", body["task_id"])
     assert (body["task_address"], body["mode"]) == (None, "direct")
-    (image,) = pictures(body)
+    (image,) = images_of(body)
     assert image.format == "PNG"
     (charge,) = sandbox.charges()
     wanted = {"state": "charged", "currency": "USD", "model": MODELS[path], "gateway": "opengpu_relay"}
@@ -174,7 +174,7 @@ def test_every_documented_value_is_accepted(relay, sandbox, path, extra):
     assert answer.status_code == (202 if extra.get("async") else 200), answer.text
     assert len(sandbox.charges()) == 1
     if not extra.get("async"):
-        made = pictures(answer.json())
+        made = images_of(answer.json())
         assert len(made) == extra.get("n", 1)
         if "output_format" in extra:
             assert made[0].format == extra["output_format"].upper()
@@ -232,12 +232,12 @@ def test_a_body_that_is_no_object(relay, content):
 @pytest.mark.parametrize(
     ("path", "field", "value"),
     [
-        (EDIT, "image", "no picture"),
+        (EDIT, "image", "not an image"),
         (EDIT, "mask", "AAAA"),
         (FLUX, "input_image_2", "https://example.com/a.png"),
     ],
 )
-def test_pictures_that_are_none(relay, sandbox, path, field, value):
+def test_what_is_not_an_image_is_refused(relay, sandbox, path, field, value):
     answer = relay.post(path, json={"prompt": "x", **NEEDS.get(path, {}), field: value})
     assert envelope(answer) == (400, "UPSTREAM_INVALID_REQUEST")
     assert sandbox.charges() == []
@@ -256,13 +256,13 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("path", "extra", "size"), SIZES)
-def test_the_picture_has_the_size_that_was_asked_for(relay, sandbox, path, extra, size):
+def test_the_image_has_the_size_asked_for(relay, sandbox, path, extra, size):
     sandbox.configure(image_scale=0.25)
-    (image,) = pictures(relay.post(path, json={"prompt": "x", **extra}).json())
+    (image,) = images_of(relay.post(path, json={"prompt": "x", **extra}).json())
     assert image.size == tuple(side // 4 for side in size)
 
 
-def test_a_seed_makes_the_same_picture(relay):
+def test_a_seed_makes_the_same_image(relay):
     one, same, other = (
         relay.post(FLUX, json={"prompt": "x", "seed": seed, "async": False}).json()["images"]
         for seed in (1, 1, 2)
@@ -284,10 +284,10 @@ def test_an_edit_changes_what_the_mask_says(relay, sandbox, generation):
     mask.save(out, "PNG")
     body = {
         "prompt": "a night sea",
-        "image": base64_of(picture("#ff0000")),
+        "image": base64_of(sent_image("#ff0000")),
         "mask": base64_of(out.getvalue()),
     }
-    (made,) = pictures(relay.post(EDIT, json=body).json())
+    (made,) = images_of(relay.post(EDIT, json=body).json())
     assert made.convert("RGB").getpixel((made.width - 9, 9)) == (255, 0, 0)
     assert made.convert("RGB").getpixel((9, 9)) != (255, 0, 0)
 

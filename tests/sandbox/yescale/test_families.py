@@ -13,7 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.sandbox.conftest import base64_of, data_url, picture
+from tests.sandbox.conftest import base64_of, data_url, sent_image
 
 #: A client without a key; one for all, since each would read the machine's certificates anew.
 web = httpx.Client(trust_env=False, verify=False, timeout=10)
@@ -277,12 +277,12 @@ def test_a_media_task_that_is_not_indexed_yet(yescale, sandbox):
     ("model", "config"),
     [
         ("flux-kontext[max]", {"images": "https://example.com/a.png"}),
-        ("flux-kontext[max]", {"images": ["no picture"]}),
+        ("flux-kontext[max]", {"images": ["not an image"]}),
         ("flux-kontext[max]", {"aspect_ratio": 1.5}),
         ("nano-banana-2", {}),
         ("nano-banana-2", {"size": ""}),
         ("gpt-image-2", {}),
-        ("gpt-image-2", {"quality": "high", "mask": "no picture"}),
+        ("gpt-image-2", {"quality": "high", "mask": "not an image"}),
         ("seedream-4.5", {"size": "4K"}),
     ],
 )
@@ -329,7 +329,7 @@ def test_ideogram_generates(yescale, sandbox):
         "style_type": "REALISTIC",
     }
     answer = yescale.post(
-        f"{IDEOGRAM}/generate", data=form, files={"style_reference_images": ("a.png", picture())}
+        f"{IDEOGRAM}/generate", data=form, files={"style_reference_images": ("a.png", sent_image())}
     )
     assert answer.status_code == 200, answer.text
     one, two = answer.json()["data"]
@@ -340,7 +340,7 @@ def test_ideogram_generates(yescale, sandbox):
     assert sandbox.charges()[0]["amount"] == pytest.approx(0.12)
     (line,) = sandbox.requests("yescale.ideogram")
     assert line["body"]["prompt"] == "a fox"
-    assert line["body"]["style_reference_images"] == f"({len(picture())} bytes)"
+    assert line["body"]["style_reference_images"] == f"({len(sent_image())} bytes)"
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_ideogram_edits_where_the_mask_is_black(yescale):
     mask.paste(0, (0, 0, 150, 200))
     out = io.BytesIO()
     mask.save(out, "PNG")
-    files = {"image": ("a.png", picture("#ff0000")), "mask": ("m.png", out.getvalue())}
+    files = {"image": ("a.png", sent_image("#ff0000")), "mask": ("m.png", out.getvalue())}
     answer = yescale.post(
         f"{IDEOGRAM}/edit", data={"prompt": "a night sea", "aspect_ratio": "3x2"}, files=files
     )
@@ -384,7 +384,7 @@ def test_ideogram_edits_where_the_mask_is_black(yescale):
 def test_what_ideogram_refuses(yescale, monkeypatch):
     form = {"prompt": "x"}
     assert openai_error(yescale.post(f"{IDEOGRAM}/generate", json=form))[0] == 400
-    files = {"image": ("a.png", picture())}
+    files = {"image": ("a.png", sent_image())}
     assert openai_error(yescale.post(f"{IDEOGRAM}/edit", data=form, files=files))[:2] == (400, "mask")
     assert (
         openai_error(yescale.post(f"{IDEOGRAM}/remix", data=form, files={"mask": files["image"]}))[1]
@@ -408,7 +408,7 @@ def test_kling(yescale, sandbox):
         "prompt": "a fox",
         "n": 9,
         "aspect_ratio": "9:16",
-        "image": base64_of(picture()),
+        "image": base64_of(sent_image()),
     }
     answer = yescale.post(KLING, json=body)
     assert answer.status_code == 200, answer.text
@@ -428,7 +428,7 @@ def test_kling(yescale, sandbox):
 
 
 def test_kolors_dresses_somebody(yescale):
-    body = {"human_image": base64_of(picture("#ff0000")), "cloth_image": base64_of(picture("#0000ff"))}
+    body = {"human_image": base64_of(sent_image("#ff0000")), "cloth_image": base64_of(sent_image("#0000ff"))}
     task_id = yescale.post(TRY_ON, json=body).json()["data"]["task_id"]
     url = yescale.get(f"{TRY_ON}/{task_id}").json()["data"]["task_result"]["images"][0]["url"]
     made = seen(url)
@@ -445,7 +445,7 @@ def test_kolors_dresses_somebody(yescale):
         (KLING, {"prompt": "x", "aspect_ratio": "7:4"}),
         (KLING, {"prompt": "x", "image": data_url()}),
         (TRY_ON, {}),
-        (TRY_ON, {"human_image": "no picture"}),
+        (TRY_ON, {"human_image": "not an image"}),
         (TRY_ON, {"human_image": data_url()}),
     ],
 )

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from tests.sandbox.conftest import base64_of, data_url, picture
+from tests.sandbox.conftest import base64_of, data_url, sent_image
 
 #: A client without a key; one for all, since each would read the machine's certificates anew.
 web = httpx.Client(trust_env=False, verify=False, timeout=10)
@@ -338,7 +338,7 @@ def test_the_second_upscale_of_a_panel(submit, sandbox):
 @pytest.mark.parametrize(
     ("dimensions", "size"), [(None, (256, 256)), ("PORTRAIT", (170, 256)), ("LANDSCAPE", (256, 170))]
 )
-def test_a_blend_is_made_of_its_pictures(submit, fetch, dimensions, size):
+def test_a_blend_is_made_of_its_images(submit, fetch, dimensions, size):
     body = {"base64Array": [data_url("#ff0000"), data_url("#0000ff")]}
     task = fetch(submit("blend", **body, **({"dimensions": dimensions} if dimensions else {}))["result"])
     grid = seen(task["imageUrl"])
@@ -351,7 +351,7 @@ def test_a_blend_is_made_of_its_pictures(submit, fetch, dimensions, size):
     assert submit("change", taskId=task["id"], action="REROLL", index=1)["code"] == 1
 
 
-def test_an_imagine_may_have_pictures_too(submit, fetch):
+def test_an_imagine_may_have_images_too(submit, fetch):
     urls = [
         fetch(submit(base64Array=[data_url(colour)])["result"])["imageUrl"]
         for colour in ("#ff0000", "#0000ff")
@@ -362,25 +362,25 @@ def test_an_imagine_may_have_pictures_too(submit, fetch):
 
 
 @pytest.mark.parametrize(
-    "pictures",
+    "images",
     [
         [],
         [data_url()],
         [data_url()] * 6,
         data_url(),
         ["https://example.com/a.png", data_url()],
-        [base64_of(picture()), data_url()],
+        [base64_of(sent_image()), data_url()],
         ["data:image/png;base64,bm8=", data_url()],
         [7, data_url()],
     ],
 )
-def test_what_cannot_be_blended(submit, sandbox, pictures):
-    assert submit("blend", base64Array=pictures)["code"] == 4
+def test_what_cannot_be_blended(submit, sandbox, images):
+    assert submit("blend", base64Array=images)["code"] == 4
     assert submit("blend", base64Array=[data_url()] * 2, dimensions="ROUND")["code"] == 4
     assert sandbox.charges() == []
 
 
-def test_a_description_is_of_the_picture(submit, fetch):
+def test_a_description_is_of_the_image(submit, fetch):
     texts = {}
     for colour, size in (("#e07000", (300, 200)), ("#101060", (200, 400))):
         task = fetch(submit("describe", base64=data_url(colour, size))["result"])
@@ -391,7 +391,7 @@ def test_a_description_is_of_the_picture(submit, fetch):
     assert "--ar 3:2" in texts["#e07000"]
     assert "blue" in texts["#101060"]
     assert "--ar 1:2" in texts["#101060"]
-    for bad in (None, "", "no", base64_of(picture()), "data:image/png;base64,AAAA"):
+    for bad in (None, "", "no", base64_of(sent_image()), "data:image/png;base64,AAAA"):
         assert submit("describe", base64=bad)["code"] == 4
 
 

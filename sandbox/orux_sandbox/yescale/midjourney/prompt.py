@@ -6,9 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+#: An option and its values.
 _OPTION = re.compile(r"(?:^|\s)(?:--|\u2014)([A-Za-z]+)((?:\s+(?!--|\u2014)\S+)*)")
+#: ``16:9``.
 _RATIO = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
+#: Short names of options.
 _NAMES = {"aspect": "ar", "s": "stylize", "w": "weird", "c": "chaos"}
+#: Values an option takes.
 _RANGES = {"stylize": (0, 1000), "weird": (0, 3000), "chaos": (0, 100)}
 
 

@@ -17,7 +17,9 @@ from orux_sandbox.yescale.midjourney.refusals import UpstreamRefusal, gateway_re
 from orux_sandbox.yescale.midjourney.submissions import MidjourneySubmissions
 from orux_sandbox.yescale.midjourney.tasks import MidjourneyTasks
 
+#: The last part of the path.
 _ACTIONS = ("imagine", "change", "blend", "describe")
+#: Submit, fetch one, fetch many.
 ENDPOINTS = (
     *(
         Endpoint(

@@ -17,9 +17,13 @@ from orux_sandbox.yescale.midjourney.prompt import Prompt, read_prompt
 from orux_sandbox.yescale.midjourney.refusals import DESCRIPTIONS, UpstreamRefusal, gateway_refusal
 from orux_sandbox.yescale.midjourney.tasks import MidjourneyTasks
 
+#: What can be done with a grid.
 _CHANGES = ("UPSCALE", "VARIATION", "REROLL")
+#: Actions that make a grid.
 _PARENTS = ("IMAGINE", "VARIATION", "REROLL", "BLEND")
+#: Aspect ratios of a blend.
 _DIMENSIONS = {"PORTRAIT": (2, 3), "SQUARE": (1, 1), "LANDSCAPE": (3, 2)}
+#: Longest side of a grid, and of an upscale.
 _GRID_SIDE, _UPSCALE_SIDE = 1024, 1536
 #: The last digits of an id.
 _NUMBERS = itertools.count(secrets.randbelow(10_000))
