@@ -9,8 +9,6 @@ from typing import Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from airflow_provider_orux.sandbox import cli as sandbox_cli
-
 
 def get_commands() -> list[CLICommand]:
     """The commands of this provider (the ``cli`` entry of the provider's info)."""
@@ -57,14 +55,14 @@ class _Optional(Arg):
 
 
 class _SandboxArguments(Arg):
-    """The arguments of the sandbox's own command line."""
+    """The arguments of the sandbox's own command line, asked for when the command is."""
 
     def __init__(self) -> None:
         super().__init__(flags=("--host",))  # type: ignore[no-untyped-call]
 
     def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
         """Add them."""
-        sandbox_cli.add_arguments(parser)
+        importlib.import_module("airflow_provider_orux.cli.sandbox").add_arguments(parser)
 
 
 JSON = _arg("--json", help="print JSON instead of a table", action="store_true")
@@ -345,8 +343,8 @@ ESTIMATE = ActionCommand(
 
 SANDBOX = ActionCommand(
     name="sandbox",
-    help="Start the gateway that runs on your own machine",
-    description="A gateway on your own machine: accounts in play money, faults on order, real pictures.",
+    help="Start the gateways that run on your own machine (needs orux-sandbox)",
+    description="Gateways on your own machine: accounts in play money, faults on demand, real images.",
     func=action("sandbox:run"),
     args=(_SandboxArguments(),),
 )
