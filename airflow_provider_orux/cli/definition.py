@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
+from airflow_provider_orux.models.registry import GATEWAYS
+
 
 def get_commands() -> list[CLICommand]:
     """The commands of this provider (the ``cli`` entry of the provider's info)."""
@@ -203,7 +205,7 @@ LEDGER = GroupCommand(
                 ),
                 _arg(
                     "--gateway",
-                    choices=("orux", "yescale", "opengpu_relay"),
+                    choices=tuple(GATEWAYS),
                     help="with --url: the gateway, where the connection's type is not readable here",
                 ),
                 _arg(
@@ -295,7 +297,7 @@ MODELS = ActionCommand(
     help="List models, their fields, defaults and limits",
     func=action("models:list_models"),
     args=(
-        _arg("--gateway", choices=("orux", "yescale", "opengpu_relay"), help="only this gateway"),
+        _arg("--gateway", choices=tuple(GATEWAYS), help="only this gateway"),
         _arg("--model", metavar="MODEL", help="only this model, with its fields"),
         _arg("--verb", metavar="VERB", help="only this verb, like imagine or upscale"),
         _arg("--fields", action="store_true", help="with the fields of every model"),

@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from airflow_provider_orux.operators.ledger_store import LedgerStore
+from airflow_provider_orux.operators.submission import Submission
+
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.lifecycle import ledger
 from airflow_provider_orux.lifecycle.ledger import (
@@ -28,8 +31,6 @@ from airflow_provider_orux.lifecycle.ledger import (
 from airflow_provider_orux.models.errors import AmbiguousSubmitError, LedgerError, OruxError
 from airflow_provider_orux.models.job import JobStatus
 from airflow_provider_orux.operators import submission
-from airflow_provider_orux.operators.ledger_store import LedgerStore
-from airflow_provider_orux.operators.submission import Submission
 from tests.chaos.airflow_model import NotFound
 
 

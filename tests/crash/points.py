@@ -73,11 +73,12 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     if _armed:
         return
     _armed = True
-    from airflow_provider_orux.client.sync import GatewayClient
-    from airflow_provider_orux.gateways.wire import Purpose
     from airflow_provider_orux.operators.ledger_store import LedgerStore
     from airflow_provider_orux.operators.paid import PaidOperator
     from airflow_provider_orux.operators.submission import Submission
+
+    from airflow_provider_orux.client.sync import GatewayClient
+    from airflow_provider_orux.gateways.wire import Purpose
     from airflow_provider_orux.storage.destination import Folder
 
     def entered(place: str) -> Callable[..., Any]:
