@@ -8,11 +8,11 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 venv: $(VENV)/.complete  ## make .venv (every other target does it by itself)
-$(VENV)/.complete: pyproject.toml constraints.txt
+$(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; say which: make PYTHON=python3.12 …" if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
 .PHONY: demo test test-lowest crash chaos backfill distributed lint format docs ui bench bench-full clean
@@ -25,7 +25,7 @@ test: venv  ## run all tests
 test-lowest:  ## the pure tests and the operators with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv build/venv-lowest
 	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt hatchling editables
-	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints-lowest.txt -e '.[test]'
+	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints-lowest.txt -e ./sandbox -e '.[test]'
 	build/venv-lowest/bin/python -m pytest -q tests/models tests/gateways tests/client tests/lifecycle tests/storage tests/sandbox tests/airflow/test_chain.py tests/airflow/test_operators.py
 
 crash: venv  ## kill every process at every boundary of a real Airflow; writes docs/reliability.md
@@ -38,7 +38,7 @@ backfill: venv  ## thirty days of the content pipeline, twice: the second time c
 	ORUX_BACKFILL_DAYS=30 $(BIN)/python -m pytest -q -s tests/airflow/test_backfill.py
 
 $(VENV)/.distributed: $(VENV)/.complete
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,distributed]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev,distributed]'
 	@touch $@
 
 distributed: $(VENV)/.distributed  ## the chain on CeleryExecutor with Redis and PostgreSQL
@@ -62,7 +62,7 @@ ui: venv  ## a standalone Airflow with the example DAGs and the sandbox, on loop
 	@$(BIN)/python -m demo.ui $(ARGS)
 
 $(VENV)/.bench: $(VENV)/.complete
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev,bench]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/bench-s3 -r benchmarks/s3.txt
 	@touch $@
 

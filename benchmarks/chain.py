@@ -78,8 +78,7 @@ TITLES = {
 
 def measure(results: Results, *, repeats: int) -> None:
     """One Airflow, each form in turn, alone."""
-    from airflow_provider_orux.sandbox import SANDBOX_KEY
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SANDBOX_KEY, SandboxServer
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -80,7 +80,7 @@ def gateway(key: str) -> Iterator[str]:
             time.sleep(10)
         yield json.dumps({"conn_type": "orux", "host": "https://orux.top", "password": key})
         return
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer({"queue_seconds": 0.5, "run_seconds": 1.5}) as server:
         say("No ORUX_API_KEY: the gateway is the sandbox, a real HTTP server at", server.url, "(play money)")

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     home: Path = options.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
 
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer(
         {"queue_seconds": 1, "run_seconds": 4}, port=options.sandbox_port, data_dir=home

@@ -13,6 +13,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "airflow_provider_orux"
 NAME = "airflow_provider_orux"
+SANDBOX = PACKAGE.parent / "sandbox" / "orux_sandbox"
+"""A distribution of its own: neither imports the other, but for the command that starts it."""
 
 FLOORS = (
     {"plugins", "cli"},
@@ -41,7 +43,6 @@ FORBIDDEN_THIRD_PARTY = {
     "gateways": {"airflow", "httpx", "requests", "aiohttp", "fastapi", "PIL", "socket", "ssl", "asyncio"},
     "lifecycle": {"airflow", "httpx", "requests", "aiohttp", "fastapi", "PIL", "socket", "ssl", "asyncio"},
     "client": {"airflow", "fastapi", "PIL"},
-    "sandbox": {"airflow"},
     # Loaded with every DAG file; airflow.sdk happens to load httpx itself today, so only the source can tell.
     **{
         room: {"httpx", "requests", "aiohttp", "fastapi", "PIL"}
@@ -83,7 +84,7 @@ def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
             and node.args
         ):
             text = ast.unparse(node.args[0]).strip("f'\"")
-            if text.startswith(NAME):
+            if text.startswith((NAME, "airflow", "orux_sandbox")):
                 yield text, node.lineno, False
 
 
@@ -98,7 +99,7 @@ ROOMS = {room_of(p) for p in files()}
 
 
 def test_every_room_has_a_floor():
-    rooms = ROOMS - {"__init__", "get_provider_info", "sandbox"}
+    rooms = ROOMS - {"__init__", "get_provider_info"}
     assert rooms <= set(FLOOR_OF), f"no floor for {rooms - set(FLOOR_OF)}: say in this file where it stands"
     assert {"models", "gateways", "client", "lifecycle", "hooks", "triggers", "operators", "sensors"} <= rooms
 
@@ -112,11 +113,8 @@ def test_imports_go_down_only(path):
         there = target_room(module)
         if there is None or there == here:
             continue
-        if here in ("sandbox", "get_provider_info", "__init__"):
+        if here in ("get_provider_info", "__init__"):
             wrong.append(f"line {line}: {here} imports {module}")
-        elif there == "sandbox":
-            if here != "cli":  # `airflow orux sandbox` starts it
-                wrong.append(f"line {line}: {here} imports {module}")
         elif there == "get_provider_info":
             wrong.append(f"line {line}: {module}")
         elif FLOOR_OF[there] <= FLOOR_OF[here] and not BESIDE.get((here, there)):
@@ -133,6 +131,22 @@ def test_pure_rooms_stay_pure(path):
     forbidden = FORBIDDEN_THIRD_PARTY.get(room_of(path), set())
     wrong = [f"line {line}: {m}" for m, line, _ in imports(path) if m.split(".")[0] in forbidden]
     assert not wrong, "\n".join(wrong)
+
+
+# -- the sandbox ----------------------------------------------------------------------------------------------------
+def roots(path: Path) -> set[str]:
+    return {module.split(".")[0] for module, _, _ in imports(path)}
+
+
+def test_nothing_of_the_provider_imports_the_sandbox_but_the_command_that_starts_it():
+    assert [path for path in files() if "orux_sandbox" in roots(path)] == [PACKAGE / "cli" / "sandbox.py"]
+    assert not (PACKAGE / "sandbox").exists()
+
+
+def test_the_sandbox_imports_nothing_of_the_provider_and_no_airflow():
+    modules = sorted(SANDBOX.rglob("*.py"))
+    assert modules
+    assert not [path for path in modules if roots(path) & {NAME, "airflow"}]
 
 
 def test_the_description_of_the_provider_imports_nothing():

@@ -14,10 +14,10 @@ import airflow
 import jsonschema
 import pytest
 
-from airflow_provider_orux.gateways.registry import CLASSES, gateway_for
+from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.get_provider_info import get_provider_info
-from airflow_provider_orux.hooks.base import HOOKS
 from airflow_provider_orux.hooks.connection import Extra, read_connection
+from airflow_provider_orux.models.registry import GATEWAYS
 
 INFO: dict[str, Any] = get_provider_info()
 PACKAGE = Path(__file__).resolve().parents[1] / "airflow_provider_orux"
@@ -58,15 +58,7 @@ def test_every_module_named_is_there():
     public = {"operators": ("images", "midjourney", "jobs"), "sensors": ("jobs",), "triggers": ("jobs",)}
     for room, names in public.items():
         assert {f"airflow_provider_orux.{room}.{n}" for n in names} <= named
-    assert {p.rpartition(".")[0] for p in HOOKS.values() if _exists(p)} <= named
-
-
-def _exists(path: str) -> bool:
-    try:
-        load(path)
-    except (ImportError, AttributeError):
-        return False
-    return True
+    assert {g.hook_class.partition(":")[0] for g in GATEWAYS.values()} <= named
 
 
 def test_every_class_named_is_there():
@@ -77,7 +69,10 @@ def test_every_class_named_is_there():
         assert issubclass(hook, BaseHook)
         assert hook.conn_type == connection["connection-type"]
         assert hook.hook_name == connection["hook-name"]
-        assert HOOKS[connection["connection-type"]] == connection["hook-class-name"]
+        assert (
+            GATEWAYS[connection["connection-type"]].hook_class.replace(":", ".")
+            == connection["hook-class-name"]
+        )
     for path in INFO["extra-links"]:
         assert issubclass(load(path), BaseOperatorLink)
     for decorator in INFO["task-decorators"]:
@@ -89,7 +84,7 @@ def test_every_class_named_is_there():
 
 
 def test_every_gateway_has_a_connection_type():
-    assert set(CONNECTIONS) == set(CLASSES) == set(HOOKS)
+    assert set(CONNECTIONS) == set(GATEWAYS)
 
 
 # -- the form of the connection -----------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ KEYS = {
     "odd shape": "Qx7ZtLp2%odd~n0tAr3alK3y+of.no!known_shape",
 }
 PROXY_PASSWORD = "pr0xyPassw0rdQx7ZtLp2"
-FAST = {"queue_seconds": 0.05, "run_seconds": 0.1, "sync_seconds": 0.0, "picture_scale": 0.1}
+FAST = {"queue_seconds": 0.05, "run_seconds": 0.1, "sync_seconds": 0.0, "image_scale": 0.1}
 
 
 def pieces(key: str) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def assert_clean(text: str, key: str, where: str) -> None:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Any]:
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer(FAST) as server:
         yield server
@@ -355,7 +355,7 @@ def test_no_key_stands_in_the_repository():
 
     root = Path(__file__).resolve().parents[1]
     pattern = re.compile(r"sk-app-[A-Za-z0-9]{8}_[A-Za-z0-9]{48}")
-    from airflow_provider_orux.sandbox import SANDBOX_KEY
+    from orux_sandbox import SANDBOX_KEY
 
     found = set()
     for folder in ("airflow_provider_orux", "example_dags", "docs"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from airflow_provider_orux.sandbox import cli as sandbox_cli
+from airflow_provider_orux.models.registry import GATEWAYS
 
 
 def get_commands() -> list[CLICommand]:
@@ -57,14 +57,14 @@ class _Optional(Arg):
 
 
 class _SandboxArguments(Arg):
-    """The arguments of the sandbox's own command line."""
+    """The arguments of the sandbox's own command line, asked for when the command is."""
 
     def __init__(self) -> None:
         super().__init__(flags=("--host",))  # type: ignore[no-untyped-call]
 
     def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
         """Add them."""
-        sandbox_cli.add_arguments(parser)
+        importlib.import_module("airflow_provider_orux.cli.sandbox").add_arguments(parser)
 
 
 JSON = _arg("--json", help="print JSON instead of a table", action="store_true")
@@ -205,7 +205,7 @@ LEDGER = GroupCommand(
                 ),
                 _arg(
                     "--gateway",
-                    choices=("orux", "yescale", "opengpu_relay"),
+                    choices=tuple(GATEWAYS),
                     help="with --url: the gateway, where the connection's type is not readable here",
                 ),
                 _arg(
@@ -297,7 +297,7 @@ MODELS = ActionCommand(
     help="List models, their fields, defaults and limits",
     func=action("models:list_models"),
     args=(
-        _arg("--gateway", choices=("orux", "yescale", "opengpu_relay"), help="only this gateway"),
+        _arg("--gateway", choices=tuple(GATEWAYS), help="only this gateway"),
         _arg("--model", metavar="MODEL", help="only this model, with its fields"),
         _arg("--verb", metavar="VERB", help="only this verb, like imagine or upscale"),
         _arg("--fields", action="store_true", help="with the fields of every model"),
@@ -345,8 +345,8 @@ ESTIMATE = ActionCommand(
 
 SANDBOX = ActionCommand(
     name="sandbox",
-    help="Start the gateway that runs on your own machine",
-    description="A gateway on your own machine: accounts in play money, faults on order, real pictures.",
+    help="Start the gateways that run on your own machine (needs orux-sandbox)",
+    description="Gateways on your own machine: accounts in play money, faults on demand, real images.",
     func=action("sandbox:run"),
     args=(_SandboxArguments(),),
 )

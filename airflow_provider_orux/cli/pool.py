@@ -12,9 +12,7 @@ from airflow_provider_orux.cli.gateways import Found, find_connection
 from airflow_provider_orux.cli.output import print_json, say
 from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
 from airflow_provider_orux.models.errors import OruxError
-
-DOCUMENTED = {"orux": 3}
-"""Requests in flight that a gateway documents as its default for an account (Orux AI, page Authentication)."""
+from airflow_provider_orux.models.registry import GATEWAYS
 
 MOST = 10_000
 _LIMIT = re.compile(
@@ -76,7 +74,7 @@ def _slots(conn_id: str, api: AirflowApi) -> tuple[int, str]:
     if limits:
         where, limit = limits[0]
         return limit, f"the gateway's usage endpoint ({where} = {limit})"
-    default = DOCUMENTED.get(gateway.name)
+    default = GATEWAYS[gateway.name].documented_concurrency
     if default is None:
         raise CommandError(
             f"{gateway.title} documents no concurrency of an account ({why}): give the number with --slots."

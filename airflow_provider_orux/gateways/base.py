@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
-    GATEWAY_TITLES,
     ArtifactRejectedError,
     AuthenticationError,
     ConfigurationError,
@@ -23,6 +22,7 @@ from airflow_provider_orux.models.errors import (
     redact,
 )
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.models.requests import GenerationRequest
 
 Route = Literal["sync", "tasks"]
@@ -84,7 +84,7 @@ class Gateway(abc.ABC):
     @property
     def title(self) -> str:
         """The vendor's name, for people."""
-        return GATEWAY_TITLES[self.name]
+        return title_of(self.name)
 
     @property
     def host(self) -> str:
@@ -321,7 +321,7 @@ def require_id(job_id: str, *, gateway: str, pattern: str = r"[^\s/?#\\]{1,300}"
     """
     if not isinstance(job_id, str) or not re.fullmatch(pattern, job_id) or job_id in (".", "..", "None"):
         raise InvalidRequestError(
-            f"{redact(repr(job_id))[:80]} is not a job id of {GATEWAY_TITLES[gateway]}",
+            f"{redact(repr(job_id))[:80]} is not a job id of {title_of(gateway)}",
             gateway=gateway,
             param="job_id",
             charged="no",

@@ -1,4 +1,4 @@
-"""Which module speaks for which gateway (the connection's type). Adding a gateway adds one line here."""
+"""The wire of a gateway, by the name of its connection's type."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from typing import Any
 
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.models.errors import ConfigurationError
-
-CLASSES: Mapping[str, str] = {
-    "orux": "airflow_provider_orux.gateways.orux:OruxGateway",
-    "yescale": "airflow_provider_orux.gateways.yescale.gateway:YEScaleGateway",
-    "opengpu_relay": "airflow_provider_orux.gateways.opengpu_relay.gateway:OpenGPURelayGateway",
-}
+from airflow_provider_orux.models.registry import GATEWAYS
 
 
 def gateway_for(name: str, options: Mapping[str, Any] | None = None) -> Gateway:
@@ -30,10 +25,10 @@ def gateway_class(name: str) -> type[Gateway]:
     :raises ConfigurationError: no gateway of that name.
     """
     try:
-        module, _, attribute = CLASSES[name].partition(":")
+        module, _, attribute = GATEWAYS[name].gateway_class.partition(":")
     except KeyError:
         raise ConfigurationError(
-            f"{name!r} is no gateway; known: {', '.join(CLASSES)}", charged="no"
+            f"{name!r} is no gateway; known: {', '.join(GATEWAYS)}", charged="no"
         ) from None
     found: type[Gateway] = getattr(importlib.import_module(module), attribute)
     return found

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_orux.gateways.registry import CLASSES, gateway_class
+from airflow_provider_orux.gateways.registry import gateway_class
 from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection, unknown_extras
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import ConfigurationError, OruxError, redact
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.registry import GATEWAYS
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
     from airflow_provider_orux.client.sync import GatewayClient
-
-HOOKS = {
-    "orux": "airflow_provider_orux.hooks.orux.OruxHook",
-    "yescale": "airflow_provider_orux.hooks.yescale.YEScaleHook",
-    "opengpu_relay": "airflow_provider_orux.hooks.opengpu_relay.OpenGPURelayHook",
-}
 
 
 class GatewayHook(BaseHook):
@@ -59,7 +54,7 @@ class GatewayHook(BaseHook):
         :raises ConfigurationError: the connection is of a type that is no gateway.
         """
         connection = read_airflow_connection(_found(conn_id, argument=argument), conn_id, argument=argument)
-        module, _, name = HOOKS[connection.gateway.name].rpartition(".")
+        module, _, name = GATEWAYS[connection.gateway.name].hook_class.partition(":")
         hook: GatewayHook = getattr(importlib.import_module(module), name)(conn_id)
         hook._take(connection)
         return hook
@@ -225,7 +220,7 @@ async def aread_airflow_connection(conn_id: str) -> GatewayConnection:
     """The same from a trigger, without blocking its event loop."""
     conn = await BaseHook.aget_connection(conn_id)
     kind = str(conn.conn_type)
-    if kind in CLASSES:
+    if kind in GATEWAYS:
         # A gateway's module is imported in a thread: its typed models take long to make.
         await asyncio.to_thread(gateway_class, kind)
     return read_airflow_connection(conn, conn_id)

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
-from airflow_provider_orux.gateways.registry import CLASSES, gateway_for
+from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models.errors import ConfigurationError
+from airflow_provider_orux.models.registry import GATEWAYS
 from airflow_provider_orux.models.requests import nearest
 
 
@@ -90,10 +91,10 @@ def read_connection(
     :raises ConfigurationError: the connection's type is no gateway, or a setting is not usable.
     """
     name = (conn_type or "").replace("-", "_")
-    if name not in CLASSES:
+    if name not in GATEWAYS:
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {conn_type or 'none'!r}, which is not a generation gateway "
-            f"({', '.join(CLASSES)}); it was named by the argument {argument!r} (or by default_args)",
+            f"({', '.join(GATEWAYS)}); it was named by the argument {argument!r} (or by default_args)",
             param=argument,
             charged="no",
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models.errors import (
-    GATEWAY_TITLES,
     ArtifactRejectedError,
     AuthenticationError,
     JobNotFoundError,
@@ -14,6 +13,7 @@ from airflow_provider_orux.models.errors import (
     OruxError,
 )
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.registry import title_of
 
 MAX_FAILURES = 20
 """Failed polls in a row after which a job is left alone; with the growing pauses about 15 minutes."""
@@ -165,7 +165,7 @@ def timed_out(
     :param polls_failed: how many of the last polls failed in a row: then it may have ended without being seen.
     :param last_error: of the last of them.
     """
-    title = GATEWAY_TITLES.get(gateway, gateway) or "the gateway"
+    title = title_of(gateway) or "the gateway"
     if last_error is None:
         what = f"The job did not end before its timeout. It goes on at {title} and may be charged"
     else:

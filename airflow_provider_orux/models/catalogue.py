@@ -1,4 +1,4 @@
-"""Which typed request belongs to which gateway, model and verb. Adding a gateway adds one line here."""
+"""Which typed request belongs to which gateway, model and verb."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_orux.models.errors import GATEWAY_TITLES, InvalidRequestError, UnsupportedByGatewayError
+from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
+from airflow_provider_orux.models.registry import GATEWAYS, title_of
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest
-
-GATEWAYS = ("orux", "yescale", "opengpu_relay")
-"""Every gateway that has a module of typed requests beside this file."""
 
 
 def requests_of(gateway: str) -> tuple[type[GenerationRequest], ...]:
     """Every typed request of one gateway."""
-    module = importlib.import_module(f"airflow_provider_orux.models.{gateway}")
+    module = importlib.import_module(GATEWAYS[gateway].requests_module)
     requests: tuple[type[GenerationRequest], ...] = module.REQUESTS
     return requests
 
@@ -157,13 +155,13 @@ def _unknown(
     gateways = list(dict.fromkeys(c.gateway for c in offered))
     elsewhere = sorted(
         {
-            GATEWAY_TITLES[c.gateway] + (f" ({c.availability})" if c.availability else "")
+            title_of(c.gateway) + (f" ({c.availability})" if c.availability else "")
             for c in find(model=model, verb=verb)
         }
     )
     if elsewhere:
         return UnsupportedByGatewayError(
-            f"{', '.join(GATEWAY_TITLES[g] for g in gateways)} has no {what} here; "
+            f"{', '.join(title_of(g) for g in gateways)} has no {what} here; "
             f"it is offered by: {', '.join(elsewhere)}",
             gateway=gateways[0] if gateways else None,
             charged="no",

@@ -11,8 +11,8 @@ from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from airflow_provider_orux.models import catalogue
-from airflow_provider_orux.models.errors import GATEWAY_TITLES
 from airflow_provider_orux.models.pictures import Picture, PixelSize
+from airflow_provider_orux.models.registry import GATEWAYS, title_of
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Ratio
 
 _NAMES = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object"}
@@ -50,7 +50,7 @@ def describe_models(
     :param model: the model's id, in any case of letters; None: all.
     :param verb: like ``generate`` or ``upscale``; None: all.
     """
-    gateways = catalogue.GATEWAYS if gateway is None else (gateway,)
+    gateways = tuple(GATEWAYS) if gateway is None else (gateway,)
     return [
         describe_model(cls)
         for name in gateways
@@ -68,7 +68,7 @@ def describe_model(cls: type[GenerationRequest]) -> dict[str, Any]:
     summary = (inspect.getdoc(cls) or "").partition("\n\n")[0]
     return {
         "gateway": cls.gateway,
-        "gateway_title": GATEWAY_TITLES.get(cls.gateway, cls.gateway),
+        "gateway_title": title_of(cls.gateway),
         "model": cls.model,
         "verb": cls.verb,
         "kind": cls.kind,

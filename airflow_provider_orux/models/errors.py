@@ -6,9 +6,9 @@ import enum
 import re
 from typing import Any, ClassVar, Literal
 
-Charged = Literal["yes", "no", "unknown"]
+from airflow_provider_orux.models.registry import title_of
 
-GATEWAY_TITLES = {"orux": "Orux AI", "yescale": "YEScale", "opengpu_relay": "OpenGPU Relay"}
+Charged = Literal["yes", "no", "unknown"]
 
 _SECRETS = re.compile(
     r"sk-app-[A-Za-z0-9_]+|relay_sk_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=_-]+|\bsk-[A-Za-z0-9_-]{8,}"
@@ -83,7 +83,7 @@ class OruxError(Exception):
         text = self.message if self.message.endswith((".", "!", "?")) else self.message + "."
         facts = []
         if self.gateway:
-            facts.append(f"gateway {GATEWAY_TITLES.get(self.gateway, self.gateway)}")
+            facts.append(f"gateway {title_of(self.gateway)}")
         if self.http_status:
             facts.append(f"HTTP {self.http_status}")
         if self.code:

@@ -359,7 +359,7 @@ def ledger_table() -> str:
 # -- sandbox -------------------------------------------------------------------------------------------------------
 def sandbox_flags() -> str:
     """The command line of the sandbox."""
-    from airflow_provider_orux.sandbox.cli import add_arguments
+    from orux_sandbox.cli import add_arguments
 
     parser = argparse.ArgumentParser(add_help=False)
     add_arguments(parser)
@@ -393,7 +393,7 @@ def sandbox_settings(prefix: str = "") -> str:
 
     :param prefix: those that belong to one gateway begin with its name; empty: the common ones and Orux AI's.
     """
-    from airflow_provider_orux.sandbox.settings import Settings
+    from orux_sandbox.settings import Settings
 
     rows = []
     for name, field in Settings.model_fields.items():
@@ -411,7 +411,7 @@ def sandbox_settings(prefix: str = "") -> str:
 
 def sandbox_prices() -> str:
     """The made-up prices."""
-    from airflow_provider_orux.sandbox.settings import SANDBOX_PRICES
+    from orux_sandbox.settings import SANDBOX_PRICES
 
     return table(
         ["model", "Credits"], [[f"`{name}`", f"{price:g}"] for name, price in SANDBOX_PRICES.items()]
@@ -419,8 +419,9 @@ def sandbox_prices() -> str:
 
 
 def sandbox_faults() -> str:
-    """What can be ordered to go wrong."""
-    from airflow_provider_orux.sandbox.faults import Fault, Then
+    """The faults."""
+    from orux_sandbox.faults import Fault
+    from orux_sandbox.wire import Then
 
     rows = []
     for name, field in Then.model_fields.items():
@@ -438,7 +439,7 @@ def sandbox_faults() -> str:
     return (
         "An order:\n\n"
         + table(["field", "what it is"], order)
-        + "\nWhat happens to a request that it strikes (`then`):\n\n"
+        + "\nWhat happens to a request it hits (`then`):\n\n"
         + table(["field", "value", "what it does"], rows)
     )
 
@@ -448,7 +449,7 @@ def _fault_words(name: str) -> str:
 
     :raises ValueError: nothing.
     """
-    from airflow_provider_orux.sandbox.faults import Then
+    from orux_sandbox.wire import Then
 
     if Then.model_fields[name].description:
         return markdown(str(Then.model_fields[name].description))
@@ -461,8 +462,8 @@ def _fault_words(name: str) -> str:
 ORDER_WORDS = {
     "endpoint": "which endpoint: `images.generate`, `tasks.submit`, `tasks.get`, `models`, `usage`, `files`; a pattern "
     "such as `tasks.*` too. Default `*`",
-    "skip": "let so many fitting requests pass first. Default 0",
-    "times": "strike so many; 0: all. Default 1",
+    "skip": "let this many fitting requests pass first. Default 0",
+    "times": "hit this many; 0: all. Default 1",
     "for_model": "only requests for this model",
     "for_job": "only requests about this job",
     "then": "what happens; see below",
@@ -484,16 +485,16 @@ FAULT_WORDS = {
     "malformed": "a body that is not what was promised",
     "answer": 'exactly this answer: `{"status", "body", "headers"}`',
     "merge": "the real answer with these fields laid over it; null removes a field",
-    "job": "the fate of the job that the request submits",
+    "job": "the outcome of the job the request submits",
     "error_code": "the failed job's `error_code`",
     "error_message": "the failed job's `error_message`",
-    "after": "seconds until that fate",
+    "after": "seconds until then",
     "count": "how many artifacts are left with `fewer`",
     "truncate": "a file that ends too early; `quietly`: its Content-Length is honest about it",
     "content": "another content instead of the file",
     "redirect": "a redirect to this address instead of the file",
-    "big_mib": "an endless picture of so many MiB",
-    "declare_length": "whether that picture says how long it is",
+    "big_mib": "an endless image of this many MiB",
+    "declare_length": "whether that image says how long it is",
 }
 
 

@@ -28,7 +28,7 @@ def database() -> None:
 
 @pytest.fixture(scope="session")
 def _sandbox() -> Iterator[Any]:
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer(FAST) as server:
         yield server

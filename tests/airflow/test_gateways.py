@@ -157,7 +157,7 @@ def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways,
 
 @pytest.mark.parametrize("allowed", ["everyone", "nobody"])
 def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_path, capfd, allowed):
-    """The wish to keep the picture is refused: it is sent without it, once, and paid for once."""
+    """Retention is refused: the request is sent without it, once, and paid for once."""
     gateways.configure(relay_store_output=allowed)
     body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox",
                                   poll_interval=0.2, save_to="file://{tmp_path}/out")"""
@@ -166,7 +166,7 @@ def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_
     assert len(gateways.charges()) == 1
     sent = [r["body"].get("store_output") for r in gateways.requests("relay.submit")]
     assert sent == (["relay1d"] if allowed == "everyone" else ["relay1d", None])
-    assert ("Sent without that wish" in "".join(capfd.readouterr())) is (allowed == "nobody")
+    assert ("Sent without it" in "".join(capfd.readouterr())) is (allowed == "nobody")
 
 
 def test_a_result_that_the_relay_forgot_is_saved_by_the_links_that_were_noted(
@@ -190,11 +190,11 @@ def test_bytes_of_a_job_that_could_not_be_saved_are_fetched_again(gateways, load
         from pathlib import Path
 
         class Blocked(OruxGenerateImageOperator):
-            def resume(self, context, event=None):
+            def execute_complete(self, context, event=None):
                 if not Path("{tmp_path}/mended").exists():
                     Path("{tmp_path}/out").rename("{tmp_path}/elsewhere")
                     Path("{tmp_path}/out").write_text("a file where the folder should be")
-                return super().resume(context, event)
+                return super().execute_complete(context, event)
 
         Blocked(task_id="picture", model="black-forest-labs/FLUX-2-pro", prompt="a fox", retries=0,
                 options={{"width": 64, "height": 64}}, poll_interval=0.2, save_to="file://{tmp_path}/out")"""
@@ -202,7 +202,7 @@ def test_bytes_of_a_job_that_could_not_be_saved_are_fetched_again(gateways, load
     assert result.states() == {"picture": "failed"}
     out = "".join(capfd.readouterr())
     assert "are lost" not in out
-    assert "A clear of the task: it goes on with the recorded job and pays nothing." in out
+    assert "A clear of the task: it continues with the recorded job and pays nothing." in out
     (tmp_path / "mended").touch()
     (tmp_path / "out").unlink()
     assert result.again("picture") == "success"

@@ -111,7 +111,7 @@ def test_a_connection_that_is_gone_is_named_together_with_the_job(
     out = "".join(capfd.readouterr())
     assert "ConfigurationError" in out
     assert "'no_such_connection' is not defined" in out
-    assert f"holds job {charge['job_id']} of an earlier execution" in out
+    assert f"holds job {charge['job_id']} of an earlier attempt" in out
 
 
 def test_a_synchronous_picture_whose_link_died_names_the_way_out(
@@ -125,7 +125,7 @@ def test_a_synchronous_picture_whose_link_died_names_the_way_out(
     result = run(dag(load_dag, task))
     assert result.states() == {"pay": "failed"}
     out = "".join(capfd.readouterr())
-    assert "no job to ask for a fresh link" in out
+    assert "no job to ask for a fresh URL" in out
     assert f"airflow orux ledger discard {result.dag.dag_id}" in out
 
 

@@ -176,19 +176,19 @@ def test_a_base64_answer_that_cannot_be_saved_at_once(sandbox, load_dag, run, tm
 def test_bytes_that_went_with_the_process_are_not_paid_for_again_by_a_retry(
     sandbox, load_dag, run, tmp_path, monkeypatch, capfd
 ):
-    from airflow_provider_orux.operators.submission import Submission
+    from airflow_provider_orux.durable.delivery import Delivery
 
-    def dies(self, job):
+    def dies(self, job, **more):
         raise RuntimeError("the worker dies, as far as this task knows")
 
-    monkeypatch.setattr(Submission, "_ended", dies)
+    monkeypatch.setattr(Delivery, "deliver", dies)
     more = f"options={{'response_format': 'b64_json'}}, save_to='file://{tmp_path}/out'"
     result = run(load_dag(SYNC % {"more": more}))
     assert result.states() == {"picture": "failed"}
     assert len(sandbox.charges()) == 1
     out = "".join(capfd.readouterr())
     assert "JobExpiredError" in out
-    assert "its pictures came inside the answer and went with the process" in out
+    assert "its images came inside the answer and went with the process" in out
 
 
 def test_no_money_is_final_and_costs_nothing(sandbox, load_dag, run, capfd):
@@ -310,7 +310,7 @@ def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
     assert sandbox.charges() == []
     out = "".join(capfd.readouterr())
     assert "capacity_timeout" in out
-    assert "pool with include_deferred=True" in out
+    assert "`airflow orux pool orux_default` makes a pool" in out
 
 
 @pytest.fixture

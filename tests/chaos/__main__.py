@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from airflow_provider_orux.models.errors import GATEWAY_TITLES
+from airflow_provider_orux.models.registry import GATEWAYS
 from tests.chaos.mutations import MUTATIONS
 from tests.chaos.run import WHOLE, Report, run_seeds
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 def summary(reports: Sequence[Report]) -> str:
     """The counts, of all and by gateway."""
     by_gateway = []
-    for gateway, title in GATEWAY_TITLES.items():
+    for gateway, title in ((g.name, g.title) for g in GATEWAYS.values()):
         own = [r for r in reports if r.gateway == gateway]
         ways = Counter(r.way for r in own)
         charges, refunded = sum(r.charges for r in own), sum(r.refunded for r in own)

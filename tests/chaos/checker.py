@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from airflow_provider_orux.models.errors import AmbiguousSubmitError, JobNotFoundError, LedgerError, OruxError
-from airflow_provider_orux.sandbox.server import SandboxServer
+from orux_sandbox import SandboxServer
 from tests.chaos.airflow_model import Store, StoreView, TaskInstance
 from tests.chaos.schedule import Task
 

@@ -37,8 +37,8 @@ from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
-from airflow_provider_orux.sandbox.server import SandboxServer
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+from orux_sandbox import SandboxServer
 from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, context_of, note_reschedule
 from tests.chaos.checker import Checker, Kind, Violation
 from tests.chaos.schedule import BLIND, Step, Task
@@ -48,7 +48,7 @@ SETTINGS = {
     "queue_seconds": 0.02,
     "run_seconds": 0.1,
     "sync_seconds": 0.02,
-    "picture_scale": 0.1,
+    "image_scale": 0.1,
     "job_ttl_seconds": 3600.0,
     "link_seconds": 864000.0,
     "max_concurrency": 0,

@@ -50,7 +50,7 @@ def run_seeds(
     with tempfile.TemporaryDirectory(prefix="orux-chaos-") as folder:
         env = {
             **environment(Path(folder) / "airflow", bundles={"none": Path(folder)}),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "sandbox"))),
         }
         if not verbose:
             env["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "CRITICAL"

@@ -46,7 +46,7 @@ def test_the_checker_sees_a_second_charge(tmp_path):
     """A checker that cannot fail proves nothing: charge twice by hand, and it must say so."""
     import httpx
 
-    from airflow_provider_orux.sandbox import SandboxServer
+    from orux_sandbox import SandboxServer
     from tests.chaos.checker import Checker, Kind
     from tests.chaos.schedule import Task
     from tests.chaos.ways import WAYS

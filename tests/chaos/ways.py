@@ -1,6 +1,6 @@
 """The ways in which a gateway is paid: which operator takes one, and what can go wrong on its wire.
 
-Faults are orders for the sandbox (``airflow_provider_orux/sandbox/faults.py``); each is in the shape that this gateway
+Faults are orders for the sandbox (``sandbox/orux_sandbox/faults.py``); each is in the shape that this gateway
 gives to it, as the references of the wire have it.
 """
 

@@ -107,6 +107,7 @@ def test_the_definition_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert "airflow_provider_orux.cli.definition" in loaded
+    assert "orux_sandbox" not in loaded
     for heavy in ("models", "client", "hooks", "operators", "storage", "gateways", "cli.rest"):
         assert not [m for m in loaded if m.startswith(f"airflow_provider_orux.{heavy}")], heavy
     assert not {"httpx", "pydantic", "fastapi", "uvicorn", "PIL"} & set(loaded)
@@ -130,7 +131,7 @@ def test_airflow_itself_has_the_command():
 def test_the_sandbox_has_its_own_arguments_here_too(orux, monkeypatch):
     args = definition.parser().parse_args(["orux", "sandbox", "--port", "0", "--grid", "four"])
     assert (args.port, args.grid) == (0, "four")
-    from airflow_provider_orux.sandbox import cli as sandbox_cli
+    from orux_sandbox import cli as sandbox_cli
 
     seen = []
 
@@ -141,3 +142,11 @@ def test_the_sandbox_has_its_own_arguments_here_too(orux, monkeypatch):
     monkeypatch.setattr(sandbox_cli, "run", run)
     assert orux("sandbox", "--port", "0").status == 1
     assert seen == [0]
+
+
+def test_without_the_sandbox_the_command_says_how_to_install_it(orux, monkeypatch):
+    monkeypatch.setattr("airflow_provider_orux.cli.sandbox.find_spec", lambda name: None)
+    for words in ([], ["--port", "0"], ["--help"]):
+        ended = orux("sandbox", *words)
+        assert ended.status == 1
+        assert "pip install 'airflow-provider-orux[sandbox]'" in ended.err

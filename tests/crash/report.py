@@ -9,7 +9,7 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
-from airflow_provider_orux.models.errors import GATEWAY_TITLES
+from airflow_provider_orux.models.registry import GATEWAYS
 from demo.airflow_home import ROOT
 from tests.crash.runner import Row
 
@@ -36,7 +36,7 @@ def summary(rows: Sequence[Row]) -> str:
     asked = sum(row.asked for row in rows)
     wrong = sum(not row.passed for row in rows)
     given_up = sum(row.cell.given_up for row in rows)
-    gateways = Counter(GATEWAY_TITLES[row.cell.gateway] for row in rows)
+    gateways = Counter(GATEWAYS[row.cell.gateway].title for row in rows)
     where = ", ".join(f"{number} on {title}" for title, number in gateways.items())
     return (
         f"{len(rows)} cells ({where}): {double} double charges, {lost} lost results, {wrong} not as expected; "

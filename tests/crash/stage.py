@@ -19,11 +19,11 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from airflow_provider_orux.sandbox import SandboxServer
 from demo.airflow_home import ROOT
+from orux_sandbox import SandboxServer
 from tests.crash.house import PATIENCE, House, T, free_port, until
 
-QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "picture_scale": 0.25}
+QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "image_scale": 0.25}
 """Jobs take longer than a scheduler's loop; see :meth:`Stage.end_job_once_deferred`."""
 SLOW = {**QUICK, "run_seconds": 3600.0}
 """Jobs end when the test lets the sandbox's clock run."""
@@ -101,7 +101,7 @@ class Gateway:
                 [
                     sys.executable,
                     "-m",
-                    "airflow_provider_orux.sandbox",
+                    "orux_sandbox",
                     "--port",
                     str(self.port),
                     "--data-dir",

@@ -25,7 +25,7 @@ def tables() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def _field_sandbox() -> Iterator[Any]:
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer({"sync_seconds": 0, "queue_seconds": 0, "run_seconds": 0, "credits": 1e9}) as server:
         yield server

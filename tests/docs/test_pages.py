@@ -223,7 +223,7 @@ def test_the_table_of_the_ledger_has_every_case(tables):
 
 
 def test_every_error_and_every_sandbox_setting_is_described(tables):
-    from airflow_provider_orux.sandbox.settings import Settings
+    from orux_sandbox.settings import Settings
 
     shown = tables.errors_table()
     for cls in tables.error_classes()[1:]:

@@ -10,10 +10,10 @@ import pytest
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Any]:
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer(
-        {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "picture_scale": 0.1}
+        {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "image_scale": 0.1}
     ) as server:
         yield server
 

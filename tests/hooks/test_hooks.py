@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_orux.hooks.base import GatewayHook
 from airflow_provider_orux.hooks.orux import OruxHook
 from airflow_provider_orux.models import errors, orux
-from airflow_provider_orux.sandbox import SANDBOX_KEY
+from orux_sandbox import SANDBOX_KEY
 
 OTHER_KEY = "sk-app-Ab3dEf9h_" + "0123456789abcdefghijABCDEFGHIJ0123456789abcdefgh"
 

@@ -7,13 +7,13 @@ import time
 from dataclasses import replace
 
 import pytest
-
-from airflow_provider_orux.lifecycle.ledger import Action, Now, Policy, Record, Remote, State, decide
 from airflow_provider_orux.lifecycle.outlook import next_epoch
-from airflow_provider_orux.lifecycle.polling import PollTracker
-from airflow_provider_orux.models import errors
 from airflow_provider_orux.operators.identity import TaskIdentity
 from airflow_provider_orux.operators.next_steps import Standing, explain, recall, when_killed
+
+from airflow_provider_orux.lifecycle.ledger import Action, Now, Policy, Record, Remote, State, decide
+from airflow_provider_orux.lifecycle.polling import PollTracker
+from airflow_provider_orux.models import errors
 
 INTENT = Record(State.INTENT, 2, "f", "c", "https://orux.top", time.time(), "gen-1")
 SUBMITTED = INTENT.with_state(State.SUBMITTED, job_id="task_1")

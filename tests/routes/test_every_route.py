@@ -26,14 +26,14 @@ from airflow_provider_orux.models.orux import VIDEO_MODELS
 from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import GeminiFlashImage
-from airflow_provider_orux.sandbox.server import SandboxServer
+from orux_sandbox import SandboxServer
 
 FAST = {
     "queue_seconds": 0.02,
     "run_seconds": 0.05,
     "sync_seconds": 0.01,
     "yescale_sync_seconds": 0.01,
-    "picture_scale": 0.25,
+    "image_scale": 0.25,
     "max_concurrency": 0,
     "relay_rate_limit": 0,
     "usd": 1000,
@@ -175,12 +175,12 @@ def test_yescale(server, cls):
 @pytest.mark.parametrize("picture", ["data_url", "link"])
 @pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
 def test_yescale_chat_image(server, shape, picture):
-    server.configure(yescale_chat_shape=shape, yescale_chat_picture=picture)
+    server.configure(yescale_chat_shape=shape, yescale_chat_image=picture)
     try:
         with client_for(server, "yescale") as client:
             run(client, GeminiFlashImage, server)
     finally:
-        server.configure(yescale_chat_shape="markdown", yescale_chat_picture="data_url")
+        server.configure(yescale_chat_shape="markdown", yescale_chat_image="data_url")
 
 
 def test_yescale_chat_without_a_picture_is_charged(server):

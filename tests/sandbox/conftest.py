@@ -11,20 +11,20 @@ import httpx
 import pytest
 from PIL import Image
 
-from airflow_provider_orux.sandbox import SandboxServer
+from orux_sandbox import SandboxServer
 
-#: Jobs are done as soon as they are accepted, and pictures are small, unless a test says otherwise.
+#: Jobs are done as soon as they are accepted, and images are small, unless a test says otherwise.
 QUICK = {
     "queue_seconds": 0,
     "run_seconds": 0,
     "sync_seconds": 0,
-    "picture_scale": 0.25,
+    "image_scale": 0.25,
     "yescale_sync_seconds": 0,
 }
 
 
-def picture(colour: str = "orange", size: tuple[int, int] = (300, 200), form: str = "PNG") -> bytes:
-    """A picture of one colour, as somebody might send it in."""
+def sent_image(colour: str = "orange", size: tuple[int, int] = (300, 200), form: str = "PNG") -> bytes:
+    """An image of one colour, as a caller might send it."""
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, form)
     return out.getvalue()
@@ -35,7 +35,7 @@ def base64_of(content: bytes) -> str:
 
 
 def data_url(colour: str = "orange", size: tuple[int, int] = (300, 200)) -> str:
-    return "data:image/png;base64," + base64_of(picture(colour, size))
+    return "data:image/png;base64," + base64_of(sent_image(colour, size))
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ import pytest
 
 from airflow_provider_orux.models.errors import ArtifactRejectedError, ArtifactURLExpiredError
 from airflow_provider_orux.models.job import Job
-from airflow_provider_orux.sandbox import SandboxServer
 from airflow_provider_orux.storage import StorageSettings, save_job, verify_manifest
+from orux_sandbox import SandboxServer
 from tests.storage.samples import job_of, picture
 from tests.storage.web import Exchange, Web
 
@@ -188,7 +188,7 @@ def test_a_kill_in_the_middle_leaves_no_final_name(
 @pytest.fixture(scope="module")
 def running() -> Iterator[SandboxServer]:
     with SandboxServer(
-        {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "picture_scale": 0.25}
+        {"queue_seconds": 0, "run_seconds": 0, "sync_seconds": 0, "image_scale": 0.25}
     ) as server:
         yield server
 

@@ -14,19 +14,19 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_orux.lifecycle.outcome import Outcome
 from airflow_provider_orux.models import errors
-from airflow_provider_orux.sandbox import SANDBOX_KEY
 from airflow_provider_orux.triggers import hub as hub_module
 from airflow_provider_orux.triggers.hub import hub_for
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
+from orux_sandbox import SANDBOX_KEY
 from tests.client.servers import RawServer
 
 NEW_KEY = "sk-app-Ab3dEf9h_" + "0123456789abcdefghijABCDEFGHIJ0123456789abcdefgh"
-FAST = {"queue_seconds": 0.05, "run_seconds": 0.2, "picture_scale": 0.1}
+FAST = {"queue_seconds": 0.05, "run_seconds": 0.2, "image_scale": 0.1}
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Any]:
-    from airflow_provider_orux.sandbox.server import SandboxServer
+    from orux_sandbox import SandboxServer
 
     with SandboxServer(FAST) as server:
         yield server

@@ -13,7 +13,7 @@ LINKS = {"model": "Qwen/qwen-image"}
 """Answers with links."""
 INSIDE = {"model": "black-forest-labs/FLUX-2-pro"}
 """Answers with the picture itself, as base64."""
-WHOLE = {**QUICK, "picture_scale": 1.0}
+WHOLE = {**QUICK, "image_scale": 1.0}
 """Answers of a size that a triggerer does not read: the worker fetches them."""
 FIRST = {**QUICK, "relay_generation": 1}
 

@@ -1,0 +1,1 @@
+"""What jobs make: images, songs and clips, drawn from recipes. The same recipe gives the same bytes."""

@@ -1,0 +1,1 @@
+"""Landscapes: one module for each kind of subject."""

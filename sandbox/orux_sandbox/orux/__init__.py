@@ -1,0 +1,1 @@
+"""Orux AI (orux.md)."""

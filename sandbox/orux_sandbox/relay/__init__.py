@@ -1,0 +1,1 @@
+"""OpenGPU Relay (opengpu_relay.md)."""

@@ -1,0 +1,248 @@
+"""Relay's image routes and their fields, in both generations (opengpu_relay.md, Image routes).
+
+Where the reference lists no values (the sizes of gpt-image-2, the bounds of an SD image), those of the vendor's
+published types apply, or some a machine survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orux_sandbox.bodies.fields import Rule
+
+#: 1: as in the seed; 2: as documented today.
+Generation = Literal[1, 2]
+
+_PROMPT = Rule(kind="text", required=True)
+_LONG_PROMPT = Rule(kind="text", required=True, high=32000)
+_SEED = Rule(kind="integer")
+_IMAGE = Rule(kind="text")
+_IMAGES = Rule(kind="texts", low=1, high=14)
+_PIXELS = Rule(kind="pixels", low=64, high=4096, default="1024x1024")
+_SIDE = Rule(kind="integer", low=64, high=2048, default=512)
+
+#: "Fields common to generation routes" [2].
+COMMON: Mapping[str, Rule] = {
+    "mode": Rule(kind="choice", choices=("auto", "direct"), default="auto"),
+    "async": Rule(kind="boolean", default=False),
+    "webhook_url": Rule(kind="text"),
+    "store_output": Rule(
+        kind="choice", choices=("provider", "relay1d", "relay7d", "relay30d"), default="provider"
+    ),
+}
+_FORMAT = Rule(kind="choice", choices=("png", "jpeg"), default="png")
+_THREE_FORMATS = Rule(kind="choice", choices=("png", "jpeg", "webp"), default="png")
+_COMPRESSION = Rule(kind="integer", low=0, high=100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One POST path. ``only`` is the generation it exists in; ``differs`` are the other rules of one."""
+
+    name: str
+    path: str
+    #: Models by generation, the default first.
+    models: Mapping[Generation, tuple[str, ...]]
+    fields: Mapping[str, Rule]
+    differs: Mapping[Generation, Mapping[str, Rule | None]] = field(default_factory=dict)
+    answers: Mapping[Generation, Literal["base64", "urls", "urls as images"]]
+    only: Generation | None = None
+    model_field: bool = True
+    #: Fields that hold images; with ``addresses`` a URL is taken, too.
+    images: tuple[str, ...] = ()
+    addresses: bool = False
+
+    def rules(self, generation: Generation, *, model_field: bool) -> dict[str, Rule]:
+        """The table of one generation, without the common fields."""
+        merged = {**self.fields, **self.differs.get(generation, {})}
+        rules = {name: rule for name, rule in merged.items() if rule is not None}
+        if self.model_field or model_field:
+            rules["model"] = Rule(kind="text", default=self.models[generation][0])
+        return rules
+
+
+def _both(model: str, *more: str) -> dict[Generation, tuple[str, ...]]:
+    return {1: (model, *more), 2: (model, *more)}
+
+
+_BASE64: Mapping[Generation, Literal["base64", "urls", "urls as images"]] = {1: "base64", 2: "base64"}
+_URLS: Mapping[Generation, Literal["base64", "urls", "urls as images"]] = {1: "urls", 2: "urls"}
+_GPT_SIZES = ("1024x1024", "1536x1024", "1024x1536")
+#: gpt-image today [2].
+_GPT: Mapping[str, Rule] = {
+    "prompt": _LONG_PROMPT,
+    "size": Rule(kind="choice", choices=_GPT_SIZES, default="1024x1024"),
+    "quality": Rule(kind="choice", choices=("low", "medium", "high"), default="medium"),
+    "n": Rule(kind="integer", low=1, high=4, default=1),
+    "output_format": _THREE_FORMATS,
+    "output_compression": _COMPRESSION,
+}
+#: What was different in gpt-image before [1]; None: not there.
+_GPT_BEFORE: Mapping[str, Rule | None] = {
+    "prompt": _PROMPT,
+    "size": Rule(kind="choice", choices=(*_GPT_SIZES, "auto"), default="1024x1024"),
+    "quality": Rule(kind="choice", choices=("auto", "low", "medium", "high"), default="auto"),
+    "output_format": None,
+    "output_compression": None,
+}
+_FLUX_SIDE = Rule(kind="integer", low=64, high=2048, multiple=32, default=1024)
+# [1] names no upper bound; a sandbox needs one.
+_FLUX_SIDE_BEFORE = Rule(kind="integer", low=64, high=8192, multiple=32, default=1024)
+_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+
+#: All image routes.
+ROUTES: tuple[Route, ...] = (
+    Route(
+        name="sd",
+        path="/v2/automatic1111/sdapi/v1/txt2img",
+        models=_both(
+            "Realistic_Vision_V5.1.safetensors",
+            "illustriousRealismBy_v10VAE.safetensors",
+            "stable-diffusion-v1-5-pruned.safetensors",
+        ),
+        fields={
+            "prompt": _PROMPT,
+            "negative_prompt": Rule(kind="text"),
+            "steps": Rule(kind="integer", low=1, high=150, default=20),
+            "width": _SIDE,
+            "height": _SIDE,
+            "cfg_scale": Rule(kind="number", low=0, high=30, default=7.0),
+        },
+        answers=_BASE64,
+    ),
+    Route(
+        name="flux",
+        path="/v2/image/flux/generate",
+        models=_both("black-forest-labs/FLUX-2-pro"),
+        fields={
+            "prompt": _PROMPT,
+            "width": _FLUX_SIDE,
+            "height": _FLUX_SIDE,
+            "seed": _SEED,
+            "safety_tolerance": Rule(kind="integer", low=0, high=6, default=2),
+            "output_format": _FORMAT,
+            "input_image": _IMAGE,
+            "input_image_2": _IMAGE,
+            "input_image_3": _IMAGE,
+            "input_image_4": _IMAGE,
+        },
+        differs={1: {"width": _FLUX_SIDE_BEFORE, "height": _FLUX_SIDE_BEFORE}},
+        answers=_BASE64,
+        images=("input_image", "input_image_2", "input_image_3", "input_image_4"),
+    ),
+    Route(
+        name="gemini",
+        path="/v2/image/gemini-3/generate",
+        models={1: ("google/gemini-3-pro-T2I",), 2: ("google/gemini-3-pro-image",)},
+        fields={
+            "prompt": _PROMPT,
+            "aspect_ratio": Rule(kind="choice", choices=_RATIOS, default="1:1"),
+            "image_size": Rule(kind="choice", choices=("1K", "2K", "4K"), default="1K"),
+            "image": _IMAGE,
+            "images": _IMAGES,
+        },
+        differs={1: {"image": None, "images": None}},
+        answers=_BASE64,
+        images=("image", "images"),
+    ),
+    Route(
+        name="gpt_image.generate",
+        path="/v2/image/gpt-image/generate",
+        models=_both("openai/gpt-image-1.5-T2I"),
+        fields=_GPT,
+        differs={1: _GPT_BEFORE},
+        answers={1: "urls as images", 2: "base64"},
+        model_field=False,
+    ),
+    Route(
+        name="gpt_image.edit",
+        path="/v2/image/gpt-image/edit",
+        models=_both("openai/gpt-image-1.5-I2I"),
+        fields={**_GPT, "image": Rule(kind="text", required=True), "mask": _IMAGE},
+        differs={1: _GPT_BEFORE},
+        answers={1: "urls as images", 2: "base64"},
+        model_field=False,
+        images=("image",),
+    ),
+    Route(
+        name="qwen.generate",
+        path="/v2/image/qwen/generate",
+        models=_both("Qwen/qwen-image"),
+        fields={"prompt": _PROMPT, "size": _PIXELS, "seed": _SEED},
+        answers=_URLS,
+    ),
+    Route(
+        name="qwen.edit",
+        path="/v2/image/qwen/edit",
+        models=_both("Qwen/qwen-image-edit"),
+        fields={
+            "prompt": _PROMPT,
+            "image": Rule(kind="text", required=True),
+            "size": _PIXELS,
+            "seed": _SEED,
+        },
+        answers=_URLS,
+        images=("image",),
+        addresses=True,
+    ),
+    Route(
+        name="gpt_image_2",
+        path="/v2/image/gpt-image-2/generate",
+        models=_both("openai/gpt-image-2"),
+        fields={
+            "prompt": _LONG_PROMPT,
+            "image": Rule(kind="text_or_texts", low=1, high=None),
+            "mask": _IMAGE,
+            "size": Rule(
+                kind="choice",
+                choices=("1024x768", *_GPT_SIZES, "2560x1440", "3840x2160"),
+                default="1024x1024",
+            ),
+            "quality": Rule(kind="choice", choices=("low", "medium", "high", "auto"), default="high"),
+            "n": Rule(kind="integer", low=1, high=10, default=1),
+            "output_format": _FORMAT,
+            "output_compression": _COMPRESSION,
+        },
+        answers=_BASE64,
+        only=2,
+        images=("image",),
+    ),
+    Route(
+        name="seedream",
+        path="/v2/image/seedream-5-0-pro/generate",
+        models=_both("ByteDance/doubao-seedream-5-0-pro-260628"),
+        fields={
+            "prompt": _PROMPT,
+            "images": _IMAGES,
+            "size": Rule(kind="pixels", low=64, high=4096, words=("1K", "2K"), default="2048x2048"),
+            "watermark": Rule(kind="boolean"),
+            "output_format": _FORMAT,
+        },
+        answers=_URLS,
+        only=2,
+        images=("images",),
+        addresses=True,
+    ),
+    Route(
+        name="wan",
+        path="/v2/image/wan-2-7-image-pro/generate",
+        models=_both("Wan-AI/Wan2.7-Image-Pro"),
+        fields={
+            "prompt": Rule(kind="text"),
+            "image": _IMAGE,
+            "images": _IMAGES,
+            "size": Rule(kind="pixels", low=64, high=4096, words=("1K", "2K", "4K"), default="1024x1024"),
+            "n": Rule(kind="integer", low=1, high=4, default=1),
+            "seed": _SEED,
+            "watermark": Rule(kind="boolean"),
+            "thinking_mode": Rule(kind="boolean"),
+            "enable_sequential": Rule(kind="boolean"),
+        },
+        answers=_URLS,
+        only=2,
+        images=("image", "images"),
+        addresses=True,
+    ),
+)

@@ -1,0 +1,347 @@
+"""Relay's generation routes, synchronous and asynchronous, and its tasks (opengpu_relay.md, Async)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from orux_sandbox.bodies.fields import Problem, filled, problems
+from orux_sandbox.engine.clock import iso
+from orux_sandbox.engine.context import RequestContext
+from orux_sandbox.engine.engine import Engine
+from orux_sandbox.engine.new_job import NewJob
+from orux_sandbox.engine.records import Job
+from orux_sandbox.engine.waiting import until_ended
+from orux_sandbox.relay import images
+from orux_sandbox.relay.routes import COMMON, ROUTES, Route
+from orux_sandbox.wire import Endpoint, Refusal
+
+#: The poll. A task's id is the only key to it.
+ENDPOINTS = (
+    Endpoint("relay.poll", "GET", "/v2/tasks/{job_id}", key="none", counted=False),
+    # The same at a path nobody would guess: for a poll_url that has to be followed.
+    Endpoint("relay.poll", "GET", "/v2/status/of/{job_id}", key="none", counted=False),
+)
+#: Seconds.
+_DAY = 86400.0
+#: `store_output` [2].
+_STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
+#: "Response: urls (URL array, expire after 7 days)" [1].
+_LIFE_1 = 7 * _DAY
+#: How long an idempotency key is remembered [2].
+_KEY_LIFE = _DAY
+#: The words of a poll.
+_STATUSES = {
+    "queued": "queued",
+    "running": "running",
+    "succeeded": "completed",
+    "failed": "failed",
+    "expired": "failed",
+    "cancelled": "failed",
+}
+
+
+def router(engine: Engine, limit: Callable[[Engine, RequestContext], None]) -> APIRouter:
+    """The routes. ``limit`` refuses a customer who sends too many requests."""
+    routes = APIRouter()
+
+    def add(route: Route) -> None:
+        @routes.post(route.path)
+        async def submit(request: Request) -> Response:
+            context: RequestContext = request.state.context
+            limit(engine, context)
+            return await _submit(engine, request, context, route)
+
+    for route in ROUTES:
+        add(route)
+
+    @routes.get("/v2/status/of/{task_id}")
+    @routes.get("/v2/tasks/{task_id}")
+    async def poll(request: Request, task_id: str) -> JSONResponse:
+        context: RequestContext = request.state.context
+        wait = _wait(request.query_params.get("wait"))
+        job = _known(engine, task_id)
+        if wait is not None and engine.clock.now() < job.ends_at:
+            await until_ended(engine, job, request, longest=wait)
+        # Tens of MB of base64 are work for a thread.
+        return JSONResponse(await asyncio.to_thread(task_fields, engine, context.base_url, job))
+
+    return routes
+
+
+# Submitting
+
+
+async def _submit(engine: Engine, request: Request, context: RequestContext, route: Route) -> Response:
+    generation = engine.settings.relay_generation
+    if route.only not in (None, generation):
+        raise Refusal("unknown_path", "Not Found")
+    fields, sent = _read(engine, context, route)
+    asynchronous = bool(fields["async"])
+    replay = _replay_key(engine, context, sent) if asynchronous and generation == 2 else None
+    _check_tier(engine, context, fields)
+    if replay is not None:
+        again = _replayed(engine, context, *replay)
+        if again is not None:
+            context.accepted = True
+            return JSONResponse(
+                _accepted(engine, context, again), 202, headers={"Idempotency-Replayed": "true"}
+            )
+    job = engine.submit(context, _new_job(engine, route, fields, sent, asynchronous, replay))
+    if asynchronous:
+        return JSONResponse(_accepted(engine, context, job), 202)
+    await until_ended(engine, job, request)
+    status = engine.status(job)
+    if status != "succeeded":
+        raise Refusal("failed", job.error_message or "The provider failed.", code=_error_code(job))
+    result = await asyncio.to_thread(_result, engine, context.base_url, job)
+    envelope = {"task_id": job.id, "task_address": None, "mode": "direct"}
+    return JSONResponse({**result, **(envelope if generation == 2 else {})})
+
+
+def _read(engine: Engine, context: RequestContext, route: Route) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields with defaults, and the body as it was sent.
+
+    :raises Refusal: 422 with all problems; 404 for a model that is not this route's.
+    """
+    settings, body = engine.settings, context.body
+    generation = settings.relay_generation
+    if not isinstance(body, dict):
+        raise _unprocessable(
+            [Problem(field="", type="json_invalid", message="The body must be a JSON object")]
+        )
+    rules = route.rules(generation, model_field=settings.relay_gpt_image_model == "accepted")
+    common = dict(COMMON) if generation == 2 else {"async": COMMON["async"]}
+    # "Unknown request fields are refused (422)" [2]; of [1] nothing is said.
+    found = problems(body, {**rules, **common}, unknown="refused" if generation == 2 else "ignored")
+    found += _cross_problems(engine, route, body, generation)
+    if found:
+        raise _unprocessable(found)
+    fields = filled(body, {**rules, **common})
+    model = fields.setdefault("model", route.models[generation][0])
+    if model not in route.models[generation]:
+        raise Refusal("unknown_model", f"Model '{model}' not found")
+    return fields, body
+
+
+def _check_tier(engine: Engine, context: RequestContext, fields: Mapping[str, Any]) -> None:
+    """Retention depends on the tier: the code is documented [2], which tiers have it is not.
+
+    :raises Refusal: the caller's tier does not include it.
+    """
+    if fields.get("store_output", "provider") == "provider":
+        return
+    having = engine.settings.relay_store_output
+    if having == "nobody" or (having == "accounts" and context.gateway.key_of(context.headers) is None):
+        raise Refusal("tier", "store_output is not available on your tier.")
+
+
+def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], generation: int) -> list[Problem]:
+    found = []
+    hook = body.get("webhook_url")
+    if generation == 2 and isinstance(hook, str):
+        schemes = ("https", "http") if engine.settings.url_schemes == "any" else ("https",)
+        if urlsplit(hook).scheme not in schemes or not urlsplit(hook).hostname:
+            found.append(
+                Problem(field="webhook_url", type="value_error", message="webhook_url must be https")
+            )
+        if body.get("async") is not True:
+            found.append(
+                Problem(field="webhook_url", type="value_error", message="webhook_url needs async: true")
+            )
+    if route.name == "wan" and not any(body.get(name) for name in ("prompt", "image", "images")):
+        message = "one of prompt, image and images is required"
+        found.append(Problem(field="prompt", type="missing", message=message))
+    if body.get("image") and body.get("images"):
+        found.append(
+            Problem(field="images", type="value_error", message="image and images exclude each other")
+        )
+    return found
+
+
+def _unprocessable(found: list[Problem]) -> Refusal:
+    """``detail`` is ``[{type,loc,msg}]`` for 422 [2]."""
+    detail = [
+        {"type": one.type, "loc": ["body", one.field] if one.field else ["body"], "msg": one.message}
+        for one in found
+    ]
+    return Refusal("invalid", "; ".join(one.message for one in found), detail=detail)
+
+
+def _new_job(
+    engine: Engine,
+    route: Route,
+    fields: dict[str, Any],
+    sent: Mapping[str, Any],
+    asynchronous: bool,
+    replay: tuple[str, str] | None,
+) -> NewJob:
+    settings = engine.settings
+    generation = settings.relay_generation
+    artifacts = images.artifacts(engine, route, fields, generation)
+    model = str(fields["model"])
+    storage = str(fields.get("store_output", "provider"))
+    count = len(artifacts)
+    price = settings.relay_price(model, str(fields.get("image_size", "")))
+    price += settings.relay_storage_prices.get(storage, 0.0)
+    if generation == 1:
+        job_id = "0x" + secrets.token_hex(20)
+        lives = _LIFE_1
+    else:
+        job_id = f"direct:{uuid.uuid4()}"
+        lives = _STORED.get(storage, settings.relay_link_seconds)
+    return NewJob(
+        job_id=job_id,
+        kind="image",
+        model=model,
+        action=route.name,
+        price=price,
+        prompt=str(fields.get("prompt", "")),
+        # Images are long, and kept elsewhere.
+        request={k: v for k, v in sent.items() if k not in (*route.images, "mask")},
+        artifacts=artifacts,
+        images=count,
+        synchronous=not asynchronous,
+        webhook_url=fields.get("webhook_url"),
+        link_seconds=lives,
+        facts={
+            "generation": generation,
+            "answers": route.answers[generation],
+            "echo": images.echo(route, fields),
+            "stored": storage != "provider",
+        },
+        replay=replay,
+    )
+
+
+def _accepted(engine: Engine, context: RequestContext, job: Job) -> dict[str, Any]:
+    """The body of a 202. That of [1] is not documented: a task_address, as its prose has it, and no poll_url."""
+    settings = engine.settings
+    if job.facts["generation"] == 1:
+        return {"task_id": job.id, "task_address": job.id, "status": "queued"}
+    body = {"task_id": job.id, "status": "queued"}
+    if settings.relay_poll_url:
+        base = (settings.public_url or context.base_url).rstrip("/")
+        body["poll_url"] = settings.relay_poll_url.replace("{task_id}", job.id).replace("{base}", base)
+    if settings.relay_accepted_message:
+        body["message"] = "Task accepted. Poll poll_url for the result."
+    return body
+
+
+# Idempotency [2]
+
+
+def _replay_key(engine: Engine, context: RequestContext, sent: Mapping[str, Any]) -> tuple[str, str] | None:
+    key = context.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255:
+        raise _unprocessable(
+            [Problem(field="", type="value_error", message="Idempotency-Key has 1 to 255 characters")]
+        )
+    body = json.dumps([context.endpoint.name, sent], sort_keys=True, ensure_ascii=False)
+    return key, hashlib.sha256(body.encode()).hexdigest()
+
+
+def _replayed(engine: Engine, context: RequestContext, key: str, body: str) -> Job | None:
+    """The job that this key has made already, if it has.
+
+    :raises Refusal: the key was used for another body, or its first request is not answered yet.
+    """
+    busy: dict[tuple[str, str], str] = engine.memory.setdefault("relay.keys_in_use", {})
+    used = engine.store.replay(context.user.id, key, engine.clock.now() - _KEY_LIFE)
+    before = used.body if used is not None else busy.get((context.user.id, key))
+    if before is not None and before != body:
+        raise Refusal("key_reused", "This Idempotency-Key was used with another request body.")
+    if (context.user.id, key) in busy:
+        raise Refusal("key_in_progress", "The first request with this Idempotency-Key is still in progress.")
+    if used is not None:
+        return engine.store.job(used.job_id)
+    account = context.user.id
+    busy[account, key] = body
+
+    def answered() -> None:
+        busy.pop((account, key), None)
+
+    context.afterwards.append(answered)
+    return None
+
+
+# Polling
+
+
+def _wait(text: str | None) -> int | None:
+    """``?wait=1..30`` [2]."""
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 30:
+        detail = [{"type": "value_error", "loc": ["query", "wait"], "msg": "wait must be from 1 to 30"}]
+        raise Refusal("invalid", "wait must be from 1 to 30", detail=detail)
+    return int(text)
+
+
+def _known(engine: Engine, task_id: str) -> Job:
+    """A task, for whoever knows its id; until an hour after its end [2].
+
+    :raises Refusal: TASK_NOT_FOUND.
+    """
+    job = engine.store.job(task_id)
+    if job is not None and job.gateway == "opengpu_relay":
+        kept = _LIFE_1 if job.facts["generation"] == 1 else engine.settings.relay_task_seconds
+        if engine.clock.now() < job.ends_at + kept:
+            return job
+    raise Refusal("unknown_job", "Task not found or expired")
+
+
+def _error_code(job: Job) -> str:
+    return "UPSTREAM_TIMEOUT" if job.error_code == "task_expired" else job.error_code or "UPSTREAM_ERROR"
+
+
+def task_fields(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
+    """A task as the poll shows it. Renders images: not for an event loop."""
+    status = _STATUSES[engine.status(job)]
+    until = job.ends_at if status in ("completed", "failed") else engine.clock.now()
+    task: dict[str, Any] = {
+        "task_id": job.id,
+        "status": status,
+        "elapsed_seconds": max(0, int(until - job.submitted_at)),
+        "task_address": job.id if job.facts["generation"] == 1 else None,
+        "mode": "direct",
+        "model": job.model,
+        "created_at": iso(job.submitted_at),
+        "result": _result(engine, base_url, job) if status == "completed" else None,
+        "error": (job.error_message or "The provider failed.") if status == "failed" else None,
+        "error_code": _error_code(job) if status == "failed" else None,
+        "error_detail": None,
+    }
+    if engine.settings.relay_error_fields == "absent":
+        task = {name: one for name, one in task.items() if one is not None or not name.startswith("error_")}
+    return task
+
+
+def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
+    """The synchronous body less the envelope: ``images`` or ``urls``."""
+    settings = engine.settings
+    base = (settings.public_url or base_url).rstrip("/")
+    links = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
+    result: dict[str, Any] = {"success": True} if settings.relay_result_success else {}
+    if job.facts["answers"] == "base64":
+        result["images"] = [
+            base64.b64encode(engine.renderer.render(artifact, scale=settings.image_scale)).decode()
+            for artifact in job.artifacts
+        ]
+        if job.facts["stored"] and settings.relay_stored_urls:
+            result["urls"] = links
+    else:
+        result["urls" if job.facts["answers"] == "urls" else "images"] = links
+    return {**result, "model": job.model, **job.facts["echo"]}

@@ -1,0 +1,1 @@
+"""YEScale (yescale.md): one module for each family of jobs."""

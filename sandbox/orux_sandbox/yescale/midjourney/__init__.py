@@ -1,0 +1,1 @@
+"""YEScale's Midjourney: the protocol of midjourney-proxy behind a gateway."""
