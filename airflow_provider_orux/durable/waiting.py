@@ -57,10 +57,19 @@ def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
 
 
 def job_of_event(client: GatewayClient, event: Any, *, job_id: str | None, log: Any) -> Job:
-    """The ended job that a trigger's event tells of; fetched where the event does not hold it.
+    """The job that a trigger's event tells of; fetched where the event does not hold it.
+
+    :raises OruxError: see :func:`read_event`.
+    """
+    named, job = read_event(event, job_id=job_id, log=log)
+    return job if job is not None else client.poll(named)
+
+
+def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | None]:
+    """The job id of a trigger's event, and the ended job; None where it has to be fetched.
 
     :param job_id: the job that was waited for; None: whatever the event names (there is no ledger).
-    :raises OruxError: the event is an error, or not one of ours.
+    :raises OruxError: the event is an error, or names no job.
     """
     try:
         outcome = Outcome.read(event)
@@ -69,13 +78,13 @@ def job_of_event(client: GatewayClient, event: Any, *, job_id: str | None, log: 
         if outcome.kind == "error":
             raise outcome.to_error()
         if outcome.kind == "job" and outcome.job is not None:
-            return Job.from_dict(outcome.job)
+            return outcome.job_id, Job.from_dict(outcome.job)
     except ValueError as e:
         log.warning("The trigger's event cannot be used (%s); fetching the job instead", e)
         if job_id is None:
             raise OruxError("The trigger's event names no job") from e
-        return client.poll(job_id)
-    return client.poll(outcome.job_id)
+        return job_id, None
+    return outcome.job_id, None
 
 
 def raise_unless_succeeded(job: Job, *, another_job_helps: bool) -> None:
