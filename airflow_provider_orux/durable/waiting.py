@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.lifecycle.outcome import Outcome
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
 from airflow_provider_orux.lifecycle.schedule import schedule_for
-from airflow_provider_orux.models.errors import JobExpiredError, JobFailedError, OruxError
+from airflow_provider_orux.models.errors import (
+    GatewayUnavailableError,
+    JobExpiredError,
+    JobFailedError,
+    OruxError,
+)
 from airflow_provider_orux.models.job import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -91,9 +96,16 @@ def raise_unless_succeeded(job: Job, *, another_job_helps: bool) -> None:
     """Raise the error of a job that failed or expired.
 
     :param another_job_helps: whether a retry of the task may pay for a new job: else the error is final.
+    :raises GatewayUnavailableError: it has not ended: a retry looks again.
     """
     if job.status is JobStatus.SUCCEEDED:
         return
+    if not job.status.is_terminal:
+        raise GatewayUnavailableError(
+            f"The job seemed to have ended, and is {job.status.value} now",
+            gateway=job.gateway,
+            job_id=job.job_id,
+        )
     expired = job.status is JobStatus.EXPIRED
     what = "The job expired at the gateway" if expired else "The job failed at the gateway"
     if job.error_message:
