@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.durable.delivery import Delivery, is_result
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.reuse import ResultStore, reuse_key_of
-from airflow_provider_orux.durable.unrecorded import unrecorded
-from airflow_provider_orux.durable.waiting import job_of_event, raise_unless_succeeded
+from airflow_provider_orux.durable.unrecorded import unfinished, unrecorded
+from airflow_provider_orux.durable.waiting import raise_unless_succeeded, read_event
 from airflow_provider_orux.lifecycle import advice
 from airflow_provider_orux.lifecycle.ledger import Action, Decision, RemoteState
 from airflow_provider_orux.lifecycle.polling import Wait, timed_out
@@ -109,9 +109,8 @@ class DurableJob:
     def resume(self, event: Any) -> Wait | Finished:
         """The trigger fired."""
         record = self._record_after_deferral()
-        return self.ended(
-            job_of_event(self.client, event, job_id=record.job_id if record else None, log=self._log)
-        )
+        job_id, job = read_event(event, job_id=record.job_id if record else None, log=self._log)
+        return self.ended(job) if job is not None else self._look(job_id, record)
 
     def check(self) -> Wait | Finished:
         """The deferral ended without an event: take a job that succeeded, else say how it is."""
@@ -119,6 +118,10 @@ class DurableJob:
         job_id = record.job_id if record is not None else self.delivery.pushed_job()
         if not job_id:
             raise LedgerError("The deferral ended without an event and no job id is known")
+        return self._look(job_id, record)
+
+    def _look(self, job_id: str, record: Record | None) -> Wait | Finished:
+        """Take a job that ended; else wait for it again, as long as there is time."""
         self.job_id = job_id
         try:
             job = self.client.poll(job_id)
@@ -341,7 +344,13 @@ class DurableJob:
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:
-        self.ledger.finish(result)
+        try:
+            self.ledger.finish(result)
+        except LedgerError as e:
+            record = self.ledger.record
+            if record is not None and record.synchronous and record.result is None:
+                raise unfinished(result, e, self.ledger) from e
+            raise
         self.delivery.hand_over(result)
         return Finished(result)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from airflow_provider_orux.durable.delivery import Delivery, nowhere_to_go
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.models.errors import LedgerError, OruxError
@@ -30,23 +33,40 @@ def unrecorded(
     )
 
 
+def unfinished(result: Mapping[str, Any], cause: LedgerError, ledger: Ledger) -> LedgerError:
+    """The error of images that came inside the answer and are saved, where the ledger does not take the result.
+
+    Nothing could bring that result back: the gateway has no job of it, and the record no URL.
+    """
+    return _inline(result["job_id"], cause, ledger, saved=result["manifest"])
+
+
 def _rescued(
     job: Job, cause: LedgerError, request: GenerationRequest, ledger: Ledger, delivery: Delivery
 ) -> LedgerError:
     """The images came inside the answer: save them before the task fails."""
-    steps = f"`{ledger.identity.command('discard')}` and a clear of the task pay for new images."
     try:
         if not delivery.save_to:
             raise nowhere_to_go(job)
         saved = delivery.deliver(job, request=request, repeatable=False, facts=ledger.facts())
-        where = f"They are saved: {saved['manifest']}"
-        steps = f"What was paid for is there: mark the task as a success to keep it. {steps}"
     except OruxError as e:
-        where = f"They could not be saved either ({e.message}) and are lost"
+        return _inline(job.job_id, cause, ledger, lost=e.message)
+    return _inline(job.job_id, cause, ledger, saved=saved["manifest"])
+
+
+def _inline(
+    job_id: str, cause: LedgerError, ledger: Ledger, *, saved: str | None = None, lost: str = ""
+) -> LedgerError:
+    steps = f"`{ledger.identity.command('discard')}` and a clear of the task pay for new images."
+    if saved is not None:
+        where = f"They are saved: {saved}"
+        steps = f"What was paid for is there: mark the task as a success to keep it. {steps}"
+    else:
+        where = f"They could not be saved either ({lost}) and are lost"
     return LedgerError(
         f"The images came inside the answer, but the ledger could not be written: {cause.message} {where}",
-        gateway=job.gateway,
-        job_id=job.job_id,
+        gateway=ledger.attempt.gateway,
+        job_id=job_id,
         charged="yes",
         next_step=steps,
     )

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.lifecycle.outcome import Outcome
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
 from airflow_provider_orux.lifecycle.schedule import schedule_for
-from airflow_provider_orux.models.errors import JobExpiredError, JobFailedError, OruxError
+from airflow_provider_orux.models.errors import (
+    GatewayUnavailableError,
+    JobExpiredError,
+    JobFailedError,
+    OruxError,
+)
 from airflow_provider_orux.models.job import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -57,10 +62,19 @@ def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
 
 
 def job_of_event(client: GatewayClient, event: Any, *, job_id: str | None, log: Any) -> Job:
-    """The ended job that a trigger's event tells of; fetched where the event does not hold it.
+    """The job that a trigger's event tells of; fetched where the event does not hold it.
+
+    :raises OruxError: see :func:`read_event`.
+    """
+    named, job = read_event(event, job_id=job_id, log=log)
+    return job if job is not None else client.poll(named)
+
+
+def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | None]:
+    """The job id of a trigger's event, and the ended job; None where it has to be fetched.
 
     :param job_id: the job that was waited for; None: whatever the event names (there is no ledger).
-    :raises OruxError: the event is an error, or not one of ours.
+    :raises OruxError: the event is an error, or names no job.
     """
     try:
         outcome = Outcome.read(event)
@@ -69,22 +83,29 @@ def job_of_event(client: GatewayClient, event: Any, *, job_id: str | None, log: 
         if outcome.kind == "error":
             raise outcome.to_error()
         if outcome.kind == "job" and outcome.job is not None:
-            return Job.from_dict(outcome.job)
+            return outcome.job_id, Job.from_dict(outcome.job)
     except ValueError as e:
         log.warning("The trigger's event cannot be used (%s); fetching the job instead", e)
         if job_id is None:
             raise OruxError("The trigger's event names no job") from e
-        return client.poll(job_id)
-    return client.poll(outcome.job_id)
+        return job_id, None
+    return outcome.job_id, None
 
 
 def raise_unless_succeeded(job: Job, *, another_job_helps: bool) -> None:
     """Raise the error of a job that failed or expired.
 
     :param another_job_helps: whether a retry of the task may pay for a new job: else the error is final.
+    :raises GatewayUnavailableError: it has not ended: a retry looks again.
     """
     if job.status is JobStatus.SUCCEEDED:
         return
+    if not job.status.is_terminal:
+        raise GatewayUnavailableError(
+            f"The job seemed to have ended, and is {job.status.value} now",
+            gateway=job.gateway,
+            job_id=job.job_id,
+        )
     expired = job.status is JobStatus.EXPIRED
     what = "The job expired at the gateway" if expired else "The job failed at the gateway"
     if job.error_message:

@@ -9,8 +9,8 @@ paid request without an intent that the store acknowledged, no intent overwritte
 does not know.
 
 The gateways and the ways to pay them stand in ``ways.py``: half of the schedules are Orux AI's, a quarter YEScale's, a
-quarter OpenGPU Relay's of both generations. ``breakages.py`` holds deliberate defects of the provider; the checker has
-to see each of them.
+quarter OpenGPU Relay's of both generations. ``mutations.py`` holds deliberate defects of the provider; the checker has
+to see each of them, as a violation of the kind that it is.
 
 What is real: the operators (``execute``, ``resume_execution``), the trigger (``OruxJobTrigger.run``, rebuilt from its
 serialized form), hook, client, storage; and the gateway, the sandbox, over HTTP. What is simulated, because a real
@@ -23,5 +23,5 @@ before a retry or a reschedule are left out. ``WRITE_PATIENCE`` of the ledger is
 
     python -m tests.chaos --seeds 200 --start 0
     python -m tests.chaos --seeds 1 --start 17 --verbose       one schedule, told step by step
-    python -m tests.chaos --seeds 60 --break fence-gone        with a defect: violations are wanted
+    python -m tests.chaos --seeds 60 --mutate fence-gone       with a defect: violations are wanted
 """

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from airflow_provider_orux.models.registry import GATEWAYS
-from tests.chaos.breakages import BREAKAGES
+from tests.chaos.mutations import MUTATIONS
 from tests.chaos.run import WHOLE, Report, run_seeds
 
 
@@ -21,14 +21,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="tell each step")
     parser.add_argument("--publish", action="store_true", help="write the counts into docs/reliability.md")
     parser.add_argument(
-        "--break",
-        dest="breakage",
-        choices=(WHOLE, *BREAKAGES),
+        "--mutate",
+        dest="mutation",
+        choices=(WHOLE, *MUTATIONS),
         default=WHOLE,
         help="with a deliberate defect of the provider: violations are wanted then (%(default)s)",
     )
     options = parser.parse_args(argv)
-    if options.publish and options.breakage != WHOLE:
+    if options.publish and options.mutation != WHOLE:
         parser.error("the counts of a broken provider are not published")
     began = time.monotonic()
     seeds = range(options.start, options.start + options.seeds)
@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
         seeds,
         jobs=1 if options.verbose else options.jobs,
         verbose=options.verbose,
-        breakage=options.breakage,
+        mutation=options.mutation,
     )
     bad = [r for r in reports if r.violations]
-    broken = "" if options.breakage == WHOLE else f" --break {options.breakage}"
+    broken = "" if options.mutation == WHOLE else f" --mutate {options.mutation}"
     for report in bad:
         print(f"seed {report.seed}: python -m tests.chaos --seeds 1 --start {report.seed} --verbose{broken}")
         for violation in report.violations:

@@ -53,7 +53,7 @@ class TaskInstance:
         self.reschedules, self.first_reschedule = 0, None
 
     def failed(self) -> None:
-        """A try ended with an error that may be retried (or with a dead process)."""
+        """A try ended with an error that may be retried, with a dead process, or Airflow only thinks so."""
         if self.try_number <= self.max_tries and self.max_tries > 0:
             self.start_anew()
             self.try_number += 1
@@ -84,8 +84,8 @@ class Store:
         self.hidden = 0
         """How many of the next reads find nothing."""
         self.lock = threading.Lock()
-        self.on_intent: Callable[[dict[str, Any] | None, dict[str, Any]], object] = lambda old, new: None
-        """Told of each intent that takes the place of a record, or of none."""
+        self.on_record: Callable[[dict[str, Any] | None, dict[str, Any]], object] = lambda old, new: None
+        """Told of each record that takes the place of another one, or of none."""
 
     def view(self) -> StoreView:
         """What the execution that starts now is given."""
@@ -127,8 +127,7 @@ class StoreView:
             self._store.rows[key] = text
         if key == "orux_ledger":
             self.acknowledged = str(value["state"])
-            if self.acknowledged == "intent":
-                self._store.on_intent(old, value)
+            self._store.on_record(old, value)
 
     def delete(self, key: str) -> None:
         self._call()
@@ -171,14 +170,19 @@ class TaskView:
     def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
         return self._ti.xcoms.get(key)
 
+    def get_task_states(self, **asked: Any) -> dict[str, dict[str, str]]:
+        """What Airflow's database says, whoever asks."""
+        return {self.run_id: {self.task_id: self._ti.state}}
+
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self._first_reschedule
 
 
-def context_of(ti: TaskInstance, store: Store) -> dict[str, Any]:
+def context_of(ti: TaskInstance, store: Store, operator: Any) -> dict[str, Any]:
     """The context of a try that begins now."""
     return {
         "ti": TaskView(ti),
+        "task": operator,
         "task_state_store": store.view(),
         "task_reschedule_count": ti.reschedules,
         "outlet_events": {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import io
 import json
 import logging
@@ -30,7 +31,7 @@ from airflow.sdk.exceptions import (
 from PIL import Image
 
 from airflow_provider_orux.exceptions import OruxTaskFailedException, OruxTaskRetryException
-from airflow_provider_orux.lifecycle.ledger import Record, State
+from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import AmbiguousSubmitError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
@@ -39,7 +40,7 @@ from airflow_provider_orux.operators.midjourney import OruxImagineOperator
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 from orux_sandbox import SandboxServer
 from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, context_of, note_reschedule
-from tests.chaos.checker import Checker
+from tests.chaos.checker import Checker, Kind, Violation
 from tests.chaos.schedule import BLIND, Step, Task
 from tests.crash import points
 
@@ -106,10 +107,11 @@ def _tell(point: str) -> None:
 def prepare() -> None:
     """Once a process: the named places, and shorter patience."""
     from airflow_provider_orux.client import flow
-    from airflow_provider_orux.operators import ledger_store
+    from airflow_provider_orux.durable import delivered, stores
 
     points.arm(_tell)
-    ledger_store.WRITE_PATIENCE = 2.0
+    stores.WRITE_PATIENCE = 2.0
+    delivered.PATIENCE = 1.0
     long_pause = flow.backoff
     flow.backoff = lambda *args, **kwargs: long_pause(*args, **kwargs) / 20
     logging.getLogger("airflow").setLevel(logging.CRITICAL)
@@ -122,7 +124,12 @@ def gateway() -> Any:
     with SandboxServer(SETTINGS) as server:
         for conn_id, (name, options) in CONNECTIONS.items():
             connection = json.loads(server.connection(name))
-            connection["extra"] |= {"read_timeout": 0.6, "generate_timeout": 0.8, **options}
+            connection["extra"] |= {
+                "read_timeout": 0.6,
+                "generate_timeout": 0.8,
+                "auth_grace": 0.3,
+                **options,
+            }
             os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
         yield server
 
@@ -145,6 +152,10 @@ class Execution:
     ti_id: Any
     submits: bool
     ending: tuple[str, Any] = ("", None)
+    accepted: bool = False
+    """Airflow recorded its success."""
+    called_back: bool = False
+    """The success callbacks ran to their end."""
 
     @property
     def may_pay(self) -> bool:
@@ -167,9 +178,9 @@ class Drive:
         self.say = say
         self.out = Path(tempfile.mkdtemp(prefix="orux-chaos-"))
         self.task = task or Task.of(self.dice, seed=seed)
-        self.ti = TaskInstance(retries=self.task.retries, run_id=f"seed_{seed}")
-        self.store = Store(self.ti)
         self.prompt = "a lighthouse"
+        self.ti = TaskInstance(retries=self._operator().retries, run_id=f"seed_{seed}")
+        self.store = Store(self.ti)
         self.stale: list[Execution] = []
         self.last_error: BaseException | None = None
         self.never_finish = False
@@ -177,10 +188,10 @@ class Drive:
         self.checker = Checker(
             self.task, server, self.out, say, in_flight=lambda: sum(e.may_pay for e in self.stale)
         )
-        self.store.on_intent = self.checker.intent_written
+        self.store.on_record = lambda old, new: self.checker.record_written(old, new, self.ti)
 
     # -- the whole -----------------------------------------------------------------------------------------
-    def run(self) -> list[str]:
+    def run(self) -> list[Violation]:
         """Carry it out; the violations."""
         self.server.reset()
         self._choose_reading()
@@ -190,7 +201,9 @@ class Drive:
             self._calm()
             self.checker.end(self.ti, self.store, self.prompt)
         except Exception as e:
-            self.checker.wrong(f"the schedule could not be carried out: {type(e).__name__}: {e}")
+            self.checker.wrong(
+                Kind.HARNESS, f"the schedule could not be carried out: {type(e).__name__}: {e}"
+            )
             raise
         finally:
             for execution in self.stale:
@@ -268,7 +281,7 @@ class Drive:
                 self.never_finish = False
             self._settle_if_asked()
             self._clear(running=False)
-        self.checker.wrong(f"no success after {ROUNDS} rounds of a person's help: {self.last_error}")
+        self.checker.wrong(Kind.NO_SUCCESS, f"after {ROUNDS} rounds of a person's help: {self.last_error}")
 
     # -- what a person does ----------------------------------------------------------------------------------
     def _clear(self, *, running: bool) -> None:
@@ -294,6 +307,9 @@ class Drive:
         value = self.store.record()
         if value is None:
             return
+        if "request changed" in str(self.last_error) and (first := self.checker.last_prompt()) is not None:
+            self.say(f"what changes is taken out of the template: {first}")
+            self.prompt = first
         if (
             value["state"] == "submitted"
             and self.task.on_clear == "reattach"
@@ -309,20 +325,22 @@ class Drive:
         jobs = [job_id for job_id in self.checker.paid() if job_id not in known]
         if jobs and not record.synchronous:
             self.say(f"settled as {jobs[-1]}")
-            settled = record.with_state(State.SETTLED, job_id=self.task.way.handle(jobs[-1]), at=time.time())
+            settled = record.changed(
+                state=State.SETTLED, job_id=self.task.way.handle(jobs[-1]), updated_at=time.time()
+            )
             self.store.rows["orux_ledger"] = json.dumps(settled.to_json())
             self.checker.settled(jobs)
         elif (links := self._links(jobs)) and self.dice.random() < 0.5:
             self.say("settled with the links of the pictures")
             job = Job(
-                record.local_id,
+                record.submission_id,
                 JobStatus.SUCCEEDED,
                 self.task.gateway,
                 artifacts=tuple(Artifact(url=link) for link in links),
                 charged="yes",
             )
-            settled = record.with_state(
-                State.SETTLED, job_id=job.job_id, result=job.to_dict(), at=time.time()
+            settled = record.changed(
+                state=State.SETTLED, job_id=job.job_id, result=job.to_dict(), updated_at=time.time()
             )
             self.store.rows["orux_ledger"] = json.dumps(settled.to_json())
             self.checker.settled(jobs)
@@ -367,7 +385,7 @@ class Drive:
             return
         execution.thread.join(60)
         if execution.thread.is_alive():
-            self.checker.wrong(f"an execution hangs after {execution.plan.passed}")
+            self.checker.wrong(Kind.HARNESS, f"an execution hangs after {execution.plan.passed}")
             raise RuntimeError("an execution hangs")
         self._ended(execution)
         if self.stale and self.dice.random() < 0.6:
@@ -380,19 +398,20 @@ class Drive:
         return execution.plan.held.is_set()
 
     def _begin(self, step: Step) -> Execution:
-        context = context_of(self.ti, self.store)
+        operator = self._operator()
+        context = context_of(self.ti, self.store, operator)
         plan = Plan(
             step.die_at, step.hold_at, step.store_away, self.store, context["task_state_store"], self.checker
         )
         method = self.ti.next_method
         self.checker.execution_begins(self.store.record())
-        operator = self._operator()
         self.ti.state = "running"
         self.say(
             f"try {self.ti.try_number} of {self.ti.max_tries + 1}: {'resume' if method else 'execute'}"
             + (f", dies at {step.die_at}" if step.die_at else "")
             + (f", store away {step.store_away}" if step.store_away else "")
             + (f", {step.hidden_reads} reads hidden" if step.hidden_reads else "")
+            + (", taken for failed in the end" if step.false_failure else "")
         )
 
         def work() -> None:
@@ -406,6 +425,17 @@ class Drive:
                 execution.ending = ("result", value)
             except BaseException as e:
                 execution.ending = ("raised", e)
+                return
+            if self.ti.id == execution.ti_id and self.ti.state == "running":
+                if step.false_failure:
+                    self.ti.failed()
+                else:
+                    self.ti.state, execution.accepted = "success", True
+            # Airflow calls these also after its API server has rejected the success.
+            with contextlib.suppress(Killed):
+                for callback in operator.on_success_callback:
+                    callback(context)
+                execution.called_back = True
 
         execution = Execution(
             plan, threading.Thread(target=work, daemon=True), self.ti.id, submits=method is None
@@ -425,7 +455,6 @@ class Drive:
             "conn_id": self._conn_id(),
             "deferrable": self.task.deferrable,
             "wait_for_completion": self.task.wait_for_completion,
-            "retries": self.task.retries,
             "timeout": WAIT,
             "poll_interval": 0.05,
             "save_to": f"file://{self.out}",
@@ -433,9 +462,12 @@ class Drive:
             "on_request_changed": self.task.on_request_changed,
             "on_ambiguous_submit": self.task.on_ambiguous_submit,
             "on_partial": self.task.on_partial,
-            "auth_grace": 0.3,
             "prompt": self.prompt,
         }
+        if self.task.retries is not None:
+            common["retries"] = self.task.retries
+        if self.task.free_retries is not None:
+            common["free_retries"] = self.task.free_retries
         if way.operator == "imagine":
             return OruxImagineOperator(**common)
         options = {**way.options, **((way.several or {}) if self.task.several else {})}
@@ -444,9 +476,12 @@ class Drive:
 
     def _ended(self, execution: Execution) -> None:
         kind, value = execution.ending
-        self.checker.execution_ended(self.store.record(), value if kind == "result" else None)
-        if kind == "result":
-            json.dumps(value)
+        self.checker.execution_ended(self.store.record(), value if execution.accepted else None)
+        if kind == "result" and not execution.accepted:
+            self.say(f"it succeeded with job {value['job_id']}, and Airflow takes it for failed")
+        elif kind == "result":
+            if execution.called_back:
+                self.checker.called_back(self.store.record())
             self.say(f"result: job {value['job_id']}")
             self.ti.xcom_value = json.loads(json.dumps(value))  # type: ignore[attr-defined]
             self.ti.state = "success"
@@ -458,7 +493,7 @@ class Drive:
             self.checker.deferred(self.store.record(), arguments["job_id"])
             self.ti.next_method = (value.method_name, {"trigger": json.loads(json.dumps(arguments))})
             if not path.endswith(".OruxJobTrigger"):
-                self.checker.wrong(f"another trigger: {path}")
+                self.checker.wrong(Kind.HARNESS, f"another trigger: {path}")
         elif isinstance(value, AirflowRescheduleException):
             self.say("rescheduled")
             note_reschedule(self.ti)
@@ -469,7 +504,7 @@ class Drive:
             self.last_error = value
             self.say(f"{type(value).__name__}: {value}")
             if not isinstance(value, (OruxTaskFailedException, OruxTaskRetryException)):
-                self.checker.wrong(f"an untyped end: {type(value).__name__}: {value}")
+                self.checker.wrong(Kind.UNTYPED_END, f"{type(value).__name__}: {value}")
             elif (
                 isinstance(value.error, AmbiguousSubmitError)
                 and value.error.final
@@ -477,7 +512,7 @@ class Drive:
             ):
                 for command in ("ledger settle chaos", "ledger discard chaos"):
                     if command not in str(value):
-                        self.checker.wrong(f"AmbiguousSubmitError does not name `{command} …`: {value}")
+                        self.checker.wrong(Kind.NO_ADVICE, f"it does not name `{command} …`: {value}")
             self.checker.asked(getattr(value, "error", None))
             if isinstance(value, AirflowFailException) or not isinstance(value, AirflowException):
                 self.ti.state = "failed"
@@ -529,7 +564,7 @@ class Drive:
             event = asyncio.run(first())
         except asyncio.TimeoutError:
             if patience > 1:
-                self.checker.wrong("a trigger did not fire")
+                self.checker.wrong(Kind.HARNESS, "a trigger did not fire")
             return {}
         return dict(json.loads(json.dumps(event.payload)))
 
@@ -543,7 +578,7 @@ class Drive:
             )
             # With no retry left Airflow keeps the id until a clear: then the frozen one is the only one there is.
             if execution.ti_id == self.ti.id and self.ti.state != "failed":
-                self.checker.wrong("a stale execution has the id of the new one: the model is wrong")
+                self.checker.wrong(Kind.HARNESS, "a stale execution has the id of the new one")
             if isinstance(value, BaseException) and not isinstance(
                 value,
                 (
@@ -554,6 +589,6 @@ class Drive:
                     OruxTaskRetryException,
                 ),
             ):
-                self.checker.wrong(f"an untyped end of a stale execution: {type(value).__name__}: {value}")
+                self.checker.wrong(Kind.UNTYPED_END, f"of a stale one: {type(value).__name__}: {value}")
         self.stale = []
         self.checker.count(self.store.record())

@@ -27,6 +27,8 @@ class Report:
     gateway: str = ""
     way: str = ""
     violations: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    """Of each violation, the name of a ``checker.Kind``."""
     charges: int = 0
     refunded: int = 0
     reasons: int = 0
@@ -38,17 +40,17 @@ class Report:
 
 
 def run_seeds(
-    seeds: Iterable[int], *, jobs: int, verbose: bool = False, breakage: str = WHOLE
+    seeds: Iterable[int], *, jobs: int, verbose: bool = False, mutation: str = WHOLE
 ) -> list[Report]:
     """All seeds, dealt out to processes; the reports in order.
 
-    :param breakage: the name of a deliberate defect of the provider, see ``breakages.py``.
+    :param mutation: the name of a deliberate defect of the provider, see ``mutations.py``.
     """
     seeds = list(seeds)
     with tempfile.TemporaryDirectory(prefix="orux-chaos-") as folder:
         env = {
             **environment(Path(folder) / "airflow", bundles={"none": Path(folder)}),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "sandbox"))),
         }
         if not verbose:
             env["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "CRITICAL"
@@ -62,7 +64,7 @@ def run_seeds(
                     "-m",
                     "tests.chaos.run",
                     "verbose" if verbose else "quiet",
-                    breakage,
+                    mutation,
                     *map(str, hand),
                 ],
                 env=env,
@@ -96,11 +98,13 @@ def run_seeds(
 def _hand(words: list[str]) -> None:
     from tests.chaos.drive import Drive, gateway, prepare
 
-    verbose, breakage, seeds = words[0] == "verbose", words[1], [int(w) for w in words[2:]]
-    if breakage != WHOLE:
-        from tests.chaos.breakages import BREAKAGES
+    verbose, mutation, seeds = words[0] == "verbose", words[1], [int(w) for w in words[2:]]
+    if mutation != WHOLE:
+        import pytest
 
-        BREAKAGES[breakage]()
+        from tests.chaos.mutations import MUTATIONS
+
+        MUTATIONS[mutation](pytest.MonkeyPatch())
     prepare()
     with gateway() as server:
         for seed in seeds:
@@ -116,7 +120,8 @@ def _hand(words: list[str]) -> None:
                 seed=seed,
                 gateway=drive.task.gateway,
                 way=drive.task.way.name,
-                violations=drive.checker.violations,
+                violations=[str(v) for v in drive.checker.violations],
+                kinds=[v.kind.name for v in drive.checker.violations],
                 charges=len(drive.checker.paid()),
                 refunded=drive.checker.refunded(),
                 reasons=len(drive.checker.reasons),

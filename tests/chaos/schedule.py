@@ -27,8 +27,13 @@ ENDING = (
     "after_manifest.json",
     "before_finished",
     "after_finished",
+    "before_delivered",
+    "after_delivered",
 )
 """Where an execution can die or be held; see ``tests/crash/points.py``."""
+
+SUCCEEDED = ("before_delivered", "after_delivered")
+"""Here Airflow has recorded the success: nobody gives such a worker up."""
 
 BLIND = ("after_intent", "before_post", "answer_arrived", "before_submitted")
 """Dead here, nobody can know whether the request was sent."""
@@ -61,7 +66,10 @@ class Task:
     several: bool = False
     batch: bool = False
     """Another job of the account is polled beside it, in one request where the gateway takes that."""
-    retries: int = 2
+    retries: int | None = None
+    """What the author set; None: nothing, and the operator's own retries are free."""
+    free_retries: bool | None = None
+    """What the author said of paying retries; None: nothing."""
     on_clear: str = "auto"
     on_request_changed: str = "fail"
     on_ambiguous_submit: str = "fail"
@@ -77,7 +85,8 @@ class Task:
             wait_for_completion=way.synchronous or dice.random() < 0.85,
             several=way.several is not None and dice.random() < 0.4,
             batch=way.name == "yescale.mj" and dice.random() < 0.5,
-            retries=dice.choice((0, 1, 2, 3)),
+            retries=dice.choice((None, None, 0, 1, 2, 3)),
+            free_retries=None if dice.random() < 0.8 else dice.random() < 0.5,
             on_clear="auto" if shipped else dice.choice(("auto", "resubmit", "reattach")),
             on_request_changed="fail" if shipped else dice.choice(("fail", "resubmit", "reattach")),
             on_ambiguous_submit="fail" if shipped else dice.choice(("fail", "resubmit")),
@@ -90,6 +99,11 @@ class Task:
     @property
     def synchronous(self) -> bool:
         return self.way.synchronous
+
+    @property
+    def paying_retries(self) -> bool:
+        """Whether a retry may pay for a new job after one failed: what the author says, else that he set retries."""
+        return self.retries is not None if self.free_retries is None else not self.free_retries
 
 
 @dataclass
@@ -106,6 +120,8 @@ class Step:
     hidden_reads: int = 0
     request_changes: bool = False
     faults: tuple[dict[str, Any], ...] = ()
+    false_failure: bool = False
+    """It succeeds, and by then Airflow has taken it for failed (a late executor event)."""
     trigger: str = "runs"
     """runs | dies first | crashes | times out | cleared meanwhile | cleared, no triggerer"""
 
@@ -118,7 +134,7 @@ class Step:
         if chance < 0.4:
             step.die_at = dice.choice(places)
         elif chance < 0.52:
-            step.hold_at = dice.choice(places)
+            step.hold_at = dice.choice([p for p in places if p not in SUCCEEDED])
             step.held_until_after = dice.random() < 0.5
             step.cleared_while_held = dice.random() < 0.3
         if dice.random() < 0.12:
@@ -128,6 +144,7 @@ class Step:
         if not resuming and dice.random() < (0.25 if recorded else 0.35):
             step = replace(cls(), **dice.choice(CONSPIRACIES + HIDDEN * recorded))
         step.request_changes = dice.random() < 0.06
+        step.false_failure = resuming and dice.random() < 0.15
         faults: list[dict[str, Any]] = []
         if dice.random() < 0.3:
             faults.append(_order(way.submits, dice.choice(way.submit_faults), dice))

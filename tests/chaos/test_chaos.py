@@ -47,7 +47,7 @@ def test_the_checker_sees_a_second_charge(tmp_path):
     import httpx
 
     from orux_sandbox import SandboxServer
-    from tests.chaos.checker import Checker
+    from tests.chaos.checker import Checker, Kind
     from tests.chaos.schedule import Task
     from tests.chaos.ways import WAYS
 
@@ -59,6 +59,6 @@ def test_the_checker_sees_a_second_charge(tmp_path):
         for number in (1, 2):
             httpx.post(f"{server.url}/api/v1/tasks", json=body, headers=headers).raise_for_status()
             checker.count({"state": "submitted", "job_id": server.charges()[-1]["job_id"]})
-            assert bool(checker.violations) is (number == 2)
+            assert [v.kind for v in checker.violations] == [Kind.DOUBLE_CHARGE] * (number - 1)
         checker._look_for_lost()
-        assert "paid results are lost" in checker.violations[-1]
+        assert checker.violations[-1].kind is Kind.LOST_RESULT

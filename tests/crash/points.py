@@ -73,22 +73,22 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     if _armed:
         return
     _armed = True
-    from airflow_provider_orux.operators.ledger_store import LedgerStore
-    from airflow_provider_orux.operators.paid import PaidOperator
-    from airflow_provider_orux.operators.submission import Submission
-
     from airflow_provider_orux.client.sync import GatewayClient
-    from airflow_provider_orux.gateways.wire import Purpose
+    from airflow_provider_orux.durable import delivered
+    from airflow_provider_orux.durable.stores import TaskStateStore
+    from airflow_provider_orux.operators.base import OruxOperator
     from airflow_provider_orux.storage.destination import Folder
 
     def entered(place: str) -> Callable[..., Any]:
+        """The context is the last argument of ``execute`` and of ``resume_execution``, by place or by name."""
+
         def decorate(original: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(original)
-            def wrapper(self: Any, *args: Any) -> Any:
-                ti = self.ti
+            def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+                ti = (kwargs["context"] if "context" in kwargs else args[-1])["ti"]
                 _here.update(run=ti.run_id, task=ti.task_id, ti=str(ti.id), try_number=ti.try_number)
                 tell(place)
-                return original(self, *args)
+                return original(self, *args, **kwargs)
 
             return wrapper
 
@@ -109,8 +109,8 @@ def arm(tell: Callable[[str], None] = reach) -> None:
 
         return decorate
 
-    def paid(name: str) -> Callable[[Any], str | None]:
-        return lambda send: name if send.request.purpose is Purpose.PAY else None
+    def at(name: str) -> Callable[..., str]:
+        return lambda *args: name
 
     def artifact(prefix: str) -> Callable[[Any, str], str]:
         return lambda spool, name: f"{prefix}_artifact_{name.partition('.')[0]}"
@@ -118,14 +118,15 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     def state(prefix: str) -> Callable[[Any], str]:
         return lambda record: f"{prefix}_{record.state.value}"
 
-    wrap: list[tuple[type, str, Callable[..., Any]]] = [
-        (Submission, "run", entered("at_execute")),
-        (Submission, "go_on", entered("at_resume")),
-        (Submission, "look_once", entered("at_resume")),
-        (LedgerStore, "write_intent", around(lambda r: "before_intent", lambda r: "after_intent")),
-        (LedgerStore, "write", around(state("before"), state("after"))),
-        (GatewayClient, "_send", around(paid("before_post"), paid("answer_arrived"))),
-        (PaidOperator, "defer", around(lambda: "before_defer", lambda: None)),
+    wrap: list[tuple[Any, str, Callable[..., Any]]] = [
+        (OruxOperator, "execute", entered("at_execute")),
+        (OruxOperator, "resume_execution", entered("at_resume")),
+        (TaskStateStore, "write_intent", around(at("before_intent"), at("after_intent"))),
+        (TaskStateStore, "write", around(state("before"), state("after"))),
+        (GatewayClient, "submit", around(at("before_post"), at("answer_arrived"))),
+        (GatewayClient, "generate", around(at("before_post"), at("answer_arrived"))),
+        (OruxOperator, "defer", around(at("before_defer"), lambda: None)),
+        (delivered, "mark", around(at("before_delivered"), at("after_delivered"))),
         (Folder, "publish", around(artifact("before"), artifact("after"))),
         (
             Folder,

@@ -485,5 +485,10 @@ def done(job_id: str, *urls: str, **facts: Any) -> Job:
     return Job(job_id, JobStatus.SUCCEEDED, "orux", artifacts=artifacts, charged="yes", **facts)
 
 
+def job_of(step: Wait | Finished) -> str:
+    """The job that a step waits for, or whose result it is."""
+    return str(step.result["job_id"]) if isinstance(step, Finished) else step.job_id
+
+
 def storage_away() -> ArtifactError:
     return ArtifactError("The storage does not answer")

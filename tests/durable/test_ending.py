@@ -21,7 +21,17 @@ from airflow_provider_orux.models.errors import (
     OruxError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
-from tests.durable.fakes import BAD_KEY, SILENCE, UNKNOWN_JOB, World, done, relay, storage_away, synchronous
+from tests.durable.fakes import (
+    BAD_KEY,
+    SILENCE,
+    UNKNOWN_JOB,
+    World,
+    answer,
+    done,
+    relay,
+    storage_away,
+    synchronous,
+)
 
 
 def submitted(**more):
@@ -45,6 +55,25 @@ def test_an_event_that_says_fetch_makes_the_worker_fetch():
     world.client.succeed("https://files/a.png")
     step = world.resume({"v": 1, "kind": "fetch", "job_id": "task_1"})
     assert step.result["artifacts"] == [{"url": "https://files/a.png"}]
+
+
+def test_a_job_that_runs_although_its_trigger_fired_is_waited_for_and_has_not_failed():
+    world = submitted()
+    assert isinstance(world.resume({"v": 1, "kind": "fetch", "job_id": "task_1"}), Wait)
+    assert world.state is State.SUBMITTED
+
+
+def test_a_key_that_is_refused_while_fetching_does_not_end_the_wait():
+    world = submitted()
+    world.client.polls = [BAD_KEY]
+    assert isinstance(world.resume({"v": 1, "kind": "fetch", "job_id": "task_1"}), Wait)
+
+
+def test_a_key_that_was_refused_all_the_while_ends_it():
+    world = submitted()
+    event = Outcome.of_error(AuthenticationError("refused"), job_id="task_1").model_dump(mode="json")
+    with pytest.raises(AuthenticationError):
+        world.resume(event)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +264,16 @@ def test_a_result_that_cannot_be_recorded_is_recorded_by_a_retry():
     world.retry()
     assert isinstance(world.start(), Finished)
     assert (world.state, world.charges) == (State.FINISHED, 1)
+
+
+def test_images_that_are_saved_and_cannot_be_recorded_are_not_lost_without_a_word():
+    world = synchronous()
+    world.client.answers = [answer({"data": [{"b64_json": "aGVsbG8="}]})]
+    world.rows.away_for("finished")
+    with pytest.raises(LedgerError) as caught:
+        world.start()
+    assert "They are saved: s3://content/gen-" in caught.value.message
+    assert (caught.value.charged, caught.value.final) == ("yes", True)
 
 
 def test_without_waiting_a_job_that_ended_is_not_saved_by_its_own_task():

@@ -373,6 +373,7 @@ def ambiguous(world):
 def test_a_submission_under_a_key_is_sent_again_by_a_retry_and_charged_once():
     world = relay()
     ambiguous(world)
+    world.clock.sleep(1)
     world.retry()
     world.start()
     assert world.charges == 1

@@ -89,3 +89,16 @@ def test_a_key_that_stays_refused_ends_the_wait_after_the_connections_grace(monk
     with pytest.raises(AuthenticationError) as caught:
         wait(hook)
     assert caught.value.charged == "unknown"
+
+
+def test_a_job_that_runs_has_not_failed():
+    with pytest.raises(GatewayUnavailableError, match="is running now") as caught:
+        waiting.raise_unless_succeeded(RUNNING, another_job_helps=True)
+    assert not caught.value.final
+
+
+def test_the_job_of_an_event_is_fetched_where_the_event_does_not_hold_it(monkeypatch):
+    hook = Hook(monkeypatch, done("task_1"))
+    event = {"v": 1, "kind": "fetch", "job_id": "task_1"}
+    hook.poll = lambda job_id: done(job_id)
+    assert waiting.job_of_event(hook, event, job_id="task_1", log=hook.log).status is JobStatus.SUCCEEDED
