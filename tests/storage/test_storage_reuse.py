@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from airflow_provider_orux.operators.reuse import ResultStore
 
 from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.models.errors import ConfigurationError
