@@ -31,6 +31,10 @@ DAG_IDS = (
     "crash_deferrable",
     "crash_worker",
     "crash_impatient",
+    "crash_no_retries",
+    "crash_three_retries",
+    "crash_late_retry",
+    "crash_hundred",
     "crash_sync",
     "crash_image",
     "crash_four_images",
@@ -223,6 +227,16 @@ class House:
             for process in members[1:] if not alone else ():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.wait(20)
+
+    def freeze_idle_scheduler(self) -> None:
+        """Stop the scheduler's own process between two of its loops; its workers go on.
+
+        There it holds no lock of the database, and once it is thawed it schedules first and hears its workers after.
+        """
+        pid = self.processes["scheduler"].pid
+        kernel = Path(f"/proc/{pid}/wchan")
+        until(lambda: kernel.read_text().endswith("nanosleep"), "the scheduler to idle", pause=0.01)
+        os.kill(pid, signal.SIGSTOP)
 
     def close(self) -> None:
         """End every process that is this house's, however it came to be."""

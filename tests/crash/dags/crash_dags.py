@@ -40,6 +40,21 @@ with dag("crash_impatient"):
     # It gives up soon: on a refused key, and (no retries) after a failed save.
     OruxImagineOperator(task_id="pay", prompt=PROMPT, auth_grace=3.0, retries=0, **PAID)
 
+with dag("crash_no_retries"):
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=0, **PAID)
+
+with dag("crash_three_retries"):
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=3, retry_delay=timedelta(seconds=1), **PAID)
+
+with dag("crash_late_retry"):
+    # Its retry comes so late that a person clears first.
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=3, retry_delay=timedelta(hours=1), **PAID)
+
+with dag("crash_hundred"):
+    OruxImagineOperator.partial(task_id="pay", retries=3, retry_delay=timedelta(seconds=1), **PAID).expand(
+        prompt=[f"lighthouse {n} at dawn" for n in range(100)]
+    )
+
 with dag("crash_sync"):
     OruxGenerateImageOperator(
         task_id="pay", model="gpt-image-2", prompt=PROMPT, deferrable=False, **PAID, **RETRY
