@@ -133,6 +133,7 @@ class House:
         self._lock = threading.Lock()
         self._token = ""
         self._killed: set[str] = set()
+        self._revived: set[str] = set()
 
     # -- life ---------------------------------------------------------------------------------------------
     def __enter__(self) -> House:
@@ -203,6 +204,15 @@ class House:
         finally:
             self.signal("scheduler", signal.SIGKILL)
             self.launch("scheduler")
+
+    @contextlib.contextmanager
+    def reviving(self, *names: str) -> Iterator[None]:
+        """Start these parts again when they end by themselves: under much load SQLite's locks end them."""
+        self._revived.update(names)
+        try:
+            yield
+        finally:
+            self._revived.difference_update(names)
 
     def family(self, name: str) -> list[psutil.Process]:
         """A part's process and all that come from it."""
@@ -310,6 +320,9 @@ class House:
         """Raise if a part ended that nobody killed: no wait would ever come to an end."""
         for name, process in list(self.processes.items()):
             if name not in self._killed and process.poll() is not None:
+                if name in self._revived:
+                    self.launch(name)
+                    continue
                 log = (self.home / "log" / f"{name.replace(' ', '_')}.log").read_text(errors="replace")
                 raise RuntimeError(f"{name} ended by itself:\n{log[-1000:]}")
 

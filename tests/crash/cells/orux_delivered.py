@@ -7,8 +7,11 @@ and calls the task failed (apache/airflow #71580, #72716). The resume may have s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
+from typing import Any
 
 from tests.crash.cells.registry import cell
 from tests.crash.points import marks_delivery
@@ -17,25 +20,35 @@ from tests.crash.stage import QUICK, SLOW, Stage, gone, thaw
 PART = "Airflow takes a success for a failure"
 
 
-def report_late(stage: Stage) -> None:
-    """Run the task. The worker that deferred it reports when the resume has saved everything and runs still.
+@contextlib.contextmanager
+def late_report_at(point: str, stage: Stage) -> Iterator[dict[str, Any]]:
+    """Run the task until Airflow calls it failed while its resume is held at this point; the resume's note.
 
-    The resume ends as a success, and Airflow refuses it. Its heartbeats go unanswered by Airflow meanwhile, which would
-    otherwise stop it at some moment.
+    The proxy answers the resume's heartbeats meanwhile. Airflow's own answer would end the resume at some moment.
     """
-    stage.start(("finalize_deferred", "hold"), ("after_finished", "hold"))
+    stage.start(("finalize_deferred", "hold"), (point, "hold"))
     first = stage.wait_point("finalize_deferred")
     os.kill(first["supervisor"], signal.SIGSTOP)
-    stage.release(0)
-    stage.gateway.let_jobs_end()
-    resume = stage.wait_point("after_finished")
-    calm = stage.house.proxy.answer(204, path=f"/task-instances/{resume['ti']}/heartbeat")
-    thaw(first["supervisor"])
-    stage.wait_mismatch("running")
-    stage.release(1)
-    stage.wait_point("finalize_success")
+    try:
+        stage.release(0)
+        stage.gateway.let_jobs_end()
+        resume = stage.wait_point(point)
+        calm = stage.house.proxy.answer(204, path=f"/task-instances/{resume['ti']}/heartbeat")
+    finally:
+        thaw(first["supervisor"])
+    try:
+        stage.wait_mismatch("running")
+        yield resume
+    finally:
+        stage.house.proxy.withdraw(calm)
     stage.until(lambda: gone(resume["pid"]), "the end of the resume", pause=0.1)
-    stage.house.proxy.withdraw(calm)
+
+
+def late_report_when_saved(stage: Stage) -> None:
+    """The report comes when everything is saved. The resume ends as a success, and Airflow refuses it."""
+    with late_report_at("after_finished", stage):
+        stage.release(1)
+        stage.wait_point("finalize_success")
 
 
 def clear(stage: Stage) -> str:
@@ -87,7 +100,7 @@ def free_then_paid(stage: Stage) -> None:
 )
 def late_report(stage: Stage) -> None:
     """The ledger says "finished", the task says "failed". The clear wants that result, not another one."""
-    report_late(stage)
+    late_report_when_saved(stage)
     stage.wait_state("failed")
     stage.wait_run()
     free_then_paid(stage)
@@ -105,7 +118,7 @@ def late_report(stage: Stage) -> None:
 )
 def late_report_retried(stage: Stage) -> None:
     """A retry pays nothing, and Airflow accepts its success: the result is delivered."""
-    report_late(stage)
+    late_report_when_saved(stage)
     stage.wait_point("at_execute", nth=2)
     if (state := end(stage)) != "success":
         stage.found.problems.append(f"{state} after the retry")
@@ -126,9 +139,28 @@ def late_report_retried(stage: Stage) -> None:
 )
 def late_report_before_retry(stage: Stage) -> None:
     """Here Airflow gave the task instance a new id, so the resume cannot write to the ledger any more."""
-    report_late(stage)
+    late_report_when_saved(stage)
     stage.wait_state("up_for_retry")
     free_then_paid(stage)
+
+
+@cell(
+    PART,
+    "retries=3: the report comes while the resume saves; the retry saves the same job beside it, and then the resume "
+    "goes on",
+    dag_id="crash_three_retries",
+    settings=SLOW,
+    executions=2,
+)
+def late_report_while_saving(stage: Stage) -> None:
+    """The ledger says "submitted", and two processes save one job. What they leave behind must be whole."""
+    with late_report_at("before_artifact_1", stage):
+        stage.wait_point("at_execute", nth=2)
+        if (state := end(stage)) != "success":
+            stage.found.problems.append(f"{state} after the retry")
+        stage.release(1)
+        stage.wait_point("after_manifest.json", nth=2)
+    charged(stage, 1)
 
 
 @cell(
@@ -215,13 +247,15 @@ def hundred_cleared(stage: Stage) -> None:
 
     Airflow may fail some of them by itself, by a late report; their retries are free.
     """
-    stage.start()
-    stage.wait_run(patience=1800)
-    charged(stage, 100)
-    stage.wait_processes()
-    stage.clear()
-    stage.wait_point("at_execute", nth=101)
-    stage.wait_run(patience=1800)
+    with stage.house.reviving("scheduler", "triggerer", "dag-processor"):
+        stage.start()
+        stage.wait_run(patience=1800)
+        charged(stage, 100)
+        stage.wait_processes()
+        executions = sum(n["point"] == "at_execute" for n in stage.trace())
+        stage.clear()
+        stage.wait_point("at_execute", nth=executions + 1)
+        stage.wait_run(patience=1800)
     charged(stage, 100, 200)
     retries = sum(n["point"] == "at_execute" for n in stage.trace()) - 200
     stage.found.notes.append(f"{retries} retries by Airflow")
