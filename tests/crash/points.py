@@ -7,6 +7,7 @@ once. Every place that is passed is noted in ``trace/RUN.jsonl``, with the pids,
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import signal
@@ -73,6 +74,8 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     if _armed:
         return
     _armed = True
+    from airflow.sdk.execution_time import task_runner
+
     from airflow_provider_orux.client.sync import GatewayClient
     from airflow_provider_orux.durable import delivered
     from airflow_provider_orux.durable.stores import TaskStateStore
@@ -134,5 +137,27 @@ def arm(tell: Callable[[str], None] = reach) -> None:
             around(lambda content, name: f"before_{name}", lambda content, name: f"after_{name}"),
         ),
     ]
+    if marks_delivery():
+        from airflow_provider_orux.durable.ledger import Ledger
+
+        mark = around(lambda *args: "before_delivered", lambda *args: "after_delivered")
+        wrap.append((Ledger, "mark_delivered", mark))
     for owner, name, decorate in wrap:
         setattr(owner, name, decorate(getattr(owner, name)))
+
+    # Airflow's own: the end of a task's process, after Airflow has answered to the state that the task ended in, and
+    # before callbacks run.
+    finalize = task_runner.finalize
+
+    @functools.wraps(finalize)
+    def finalized(ti: Any, state: Any, *args: Any, **kwargs: Any) -> None:
+        tell(f"finalize_{state.value}")
+        finalize(ti, state, *args, **kwargs)
+
+    task_runner.finalize = finalized
+
+
+def marks_delivery() -> bool:
+    """Whether the product has a mark that says: Airflow has accepted the success."""
+    name = "airflow_provider_orux.durable"
+    return bool(importlib.util.find_spec(name) and importlib.util.find_spec(f"{name}.ledger"))

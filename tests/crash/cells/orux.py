@@ -415,6 +415,7 @@ def cleared_after_failed_save(stage: Stage) -> None:
 def cleared_after_success(stage: Stage) -> None:
     stage.start()
     stage.wait_run()
+    stage.wait_processes()
     stage.clear()
     stage.wait_point("at_execute", nth=2)
     stage.wait_run()
