@@ -7,7 +7,6 @@ once. Every place that is passed is noted in ``trace/RUN.jsonl``, with the pids,
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 import os
 import signal
@@ -137,11 +136,6 @@ def arm(tell: Callable[[str], None] = reach) -> None:
             around(lambda content, name: f"before_{name}", lambda content, name: f"after_{name}"),
         ),
     ]
-    if marks_delivery():
-        from airflow_provider_orux.durable.ledger import Ledger
-
-        mark = around(lambda *args: "before_delivered", lambda *args: "after_delivered")
-        wrap.append((Ledger, "mark_delivered", mark))
     for owner, name, decorate in wrap:
         setattr(owner, name, decorate(getattr(owner, name)))
 
@@ -155,9 +149,3 @@ def arm(tell: Callable[[str], None] = reach) -> None:
         finalize(ti, state, *args, **kwargs)
 
     task_runner.finalize = finalized
-
-
-def marks_delivery() -> bool:
-    """Whether the product has a mark that says: Airflow has accepted the success."""
-    name = "airflow_provider_orux.durable"
-    return bool(importlib.util.find_spec(name) and importlib.util.find_spec(f"{name}.ledger"))

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.crash.cells.registry import cell
-from tests.crash.points import marks_delivery
 from tests.crash.stage import QUICK, SLOW, Stage, gone, thaw
 
 PART = "Airflow takes a success for a failure"
@@ -181,23 +180,21 @@ def success_accepted(stage: Stage) -> None:
     free_then_paid(stage)
 
 
-if marks_delivery():
-
-    @cell(
-        PART,
-        "the worker dies when Airflow has accepted the success, right before the ledger says delivered: the same",
-        dag_id="crash_no_retries",
-        settings=SLOW,
-        charges=2,
-        posts=2,
-        saved=2,
-        executions=3,
-    )
-    def before_delivered(stage: Stage) -> None:
-        """The last moment at which the mark can be missing."""
-        stage.start(("before_delivered", "kill_worker"))
-        end(stage)
-        free_then_paid(stage)
+@cell(
+    PART,
+    "the worker dies when Airflow has accepted the success, right before the ledger says delivered: the same",
+    dag_id="crash_no_retries",
+    settings=SLOW,
+    charges=2,
+    posts=2,
+    saved=2,
+    executions=3,
+)
+def before_delivered(stage: Stage) -> None:
+    """The last moment at which the mark can be missing."""
+    stage.start(("before_delivered", "kill_worker"))
+    end(stage)
+    free_then_paid(stage)
 
 
 @cell(
