@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.airflow.pauses import shorten
 from tests.airflow.runs import Run
 from tests.conftest import BUNDLE, ROOT
 
@@ -32,6 +33,12 @@ def _sandbox() -> Iterator[Any]:
 
     with SandboxServer(FAST) as server:
         yield server
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses as short as the sandbox's jobs."""
+    shorten(monkeypatch)
 
 
 @pytest.fixture
@@ -68,7 +75,7 @@ def example_dag(database: None) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def run(database: None) -> Callable[..., Run]:
+def run(database: None, short_pauses: None) -> Callable[..., Run]:
     """Runs a DAG with ``dag.test()``."""
     return Run.of
 
