@@ -27,7 +27,7 @@ from airflow_provider_orux.models.errors import ArtifactError, OruxError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.storage import StorageSettings, save_job
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
-from tests.airflow.conftest import database, load_dag, run  # noqa: F401  (fixtures)
+from tests.airflow.conftest import database, load_dag, run, short_pauses  # noqa: F401  (fixtures)
 from tests.client.servers import RawServer
 from tests.conftest import HOME
 

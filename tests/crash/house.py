@@ -23,6 +23,7 @@ import httpx
 import psutil
 
 from demo.airflow_home import ROOT, environment
+from tests.airflow.template import migrate
 from tests.crash.proxy import Proxy
 
 T = TypeVar("T")
@@ -150,15 +151,7 @@ class House:
     def start(self) -> None:
         """The database, then all parts; returns when the DAGs can be triggered."""
         self.prepare()
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=self.env,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(f"airflow db migrate: {done.stderr[-2000:]}")
+        migrate(self.env, cwd=self.home)
         self.proxy.start()
         for part in self.parts:
             self.launch(part)

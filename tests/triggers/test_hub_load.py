@@ -374,22 +374,25 @@ def test_more_jobs_than_slots_are_not_held_and_the_held_ones_make_room():
     async def story() -> None:
         async with scripted() as server:
             ended: set[str] = set()
+            answered = asyncio.Event()
 
             async def script(method: str, target: str, body: bytes) -> Answer:
                 job = target.rpartition("/")[2].partition("?")[0]
                 if "wait=" in target:
-                    await asyncio.sleep(30)
+                    await asyncio.wait_for(answered.wait(), 30)
                 return 200, relay(job, job in ended), {}
 
             server.script = script
             hub = hub_of(connection(server, "opengpu_relay", max_in_flight_polls=1))
             held = asyncio.create_task(wait(hub, "direct:a", None))
-            await asyncio.sleep(0.3)
-            assert server.count("wait=") == 1
+            while server.count("wait=") < 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             ended.update(("direct:b", "direct:a"))
             began = time.monotonic()
             assert (await wait(hub, "direct:b", 0.2)).kind == "job"
             assert time.monotonic() - began < 2.0, "it waited for the held request"
+            assert not held.done()
+            answered.set()
             assert (await held).kind == "job"
 
     run(story)
