@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from airflow_provider_orux.operators.identity import TaskIdentity
 
 from airflow_provider_orux.lifecycle.ledger import Record, State
-from airflow_provider_orux.operators.identity import TaskIdentity
 
 pytestmark = pytest.mark.airflow
 

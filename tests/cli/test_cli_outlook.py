@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from airflow_provider_orux.lifecycle.outlook import remote_of
 
 from airflow_provider_orux.cli.instances import Instance
 from airflow_provider_orux.cli.outlook import outlook
 from airflow_provider_orux.lifecycle.ledger import Record, Remote, State
-from airflow_provider_orux.lifecycle.outlook import remote_of
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 
 AT = 1_000_000.0

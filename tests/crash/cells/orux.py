@@ -425,8 +425,8 @@ def cleared_after_success(stage: Stage) -> None:
     PART,
     "after 401s: the key was disabled while the job ran, then set right",
     dag_id="crash_impatient",
-    extra={"auth_grace": 3},
     settings=SLOW,
+    extra={"auth_grace": 3},
 )
 def cleared_after_401(stage: Stage) -> None:
     stage.start()
@@ -446,8 +446,8 @@ def cleared_after_401(stage: Stage) -> None:
     "six runs after 401s: the key was disabled while all their jobs ran, then set right; all are cleared by one call "
     "(clearDagRuns)",
     dag_id="crash_impatient",
-    extra={"auth_grace": 3},
     settings={**SLOW, "max_concurrency": 0},
+    extra={"auth_grace": 3},
     charges=6,
     posts=6,
     saved=6,
