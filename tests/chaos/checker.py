@@ -163,7 +163,7 @@ class Checker:
             return
         alive = self._job_of(record).get("status") not in FAILED
         if ti.state == "success" and record.get("delivered") and self.task.on_clear != "reattach":
-            self._stale = str(record["job_id"])
+            self._stale = str(record["result"]["job_id"])
         if self.task.on_clear == "resubmit":
             self._grant("cleared, on_clear=resubmit", gives_up=record["state"] == "submitted" and alive)
         elif record["state"] == "finished":
@@ -291,6 +291,8 @@ class Checker:
         self.count(record)
         self._excused = frozenset(self.excuses)
         if result is not None:
+            if record is not None and record.get("job_id") != result["job_id"]:
+                self.wrong(Kind.NOT_RECORDED, f"success with job {result['job_id']}, and the ledger says {record}")
             if result["job_id"] == self._stale:
                 self.wrong(Kind.OLD_RESULT, f"job {self._stale}")
             self._stale = None
@@ -346,7 +348,7 @@ class Checker:
         if record is None or record["state"] != "finished":
             self.wrong(Kind.NOT_RECORDED, f"success, and the ledger says {record and record['state']}")
             return
-        kept = {record["job_id"], *(e.get("job_id") for e in record.get("earlier", ()))}
+        kept = {record.get("job_id"), *(e.get("job_id") for e in record.get("earlier", ()))}
         if self._recorded - kept:
             self.wrong(Kind.COST_FORGOTTEN, f"{self._recorded - kept}")
         self._look_at_result(ti, record)

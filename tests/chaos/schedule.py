@@ -85,7 +85,7 @@ class Task:
             wait_for_completion=way.synchronous or dice.random() < 0.85,
             several=way.several is not None and dice.random() < 0.4,
             batch=way.name == "yescale.mj" and dice.random() < 0.5,
-            retries=dice.choice((None, None, 0, 1, 2, 3)),
+            retries=dice.choice((None, None, 0, 0, 1, 2, 3)),
             free_retries=None if dice.random() < 0.8 else dice.random() < 0.5,
             on_clear="auto" if shipped else dice.choice(("auto", "resubmit", "reattach")),
             on_request_changed="fail" if shipped else dice.choice(("fail", "resubmit", "reattach")),
@@ -144,7 +144,7 @@ class Step:
         if not resuming and dice.random() < (0.25 if recorded else 0.35):
             step = replace(cls(), **dice.choice(CONSPIRACIES + HIDDEN * recorded))
         step.request_changes = dice.random() < 0.06
-        step.false_failure = resuming and dice.random() < 0.15
+        step.false_failure = resuming and dice.random() < 0.3
         faults: list[dict[str, Any]] = []
         if dice.random() < 0.3:
             faults.append(_order(way.submits, dice.choice(way.submit_faults), dice))

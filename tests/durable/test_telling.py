@@ -66,7 +66,8 @@ def test_a_failed_job_says_that_only_a_clear_pays():
     world.client.fail()
     error = told(world, "resume")
     assert type(error) is JobFailedError
-    assert error.next_step == f"No retry is used. A clear of the task: {PAYS}."
+    assert error.next_step.startswith("No retry is used")
+    assert error.next_step.endswith(f"A clear of the task: {PAYS}.")
 
 
 def test_the_last_try_says_that_no_retry_is_left():
