@@ -19,6 +19,7 @@ FINAL = {
     "RateLimitedError": False, "GatewayUnavailableError": False, "UnexpectedResponseError": True,
     "JobFailedError": False, "JobExpiredError": False, "JobTimeoutError": True, "JobNotFoundError": True,
     "AmbiguousSubmitError": True, "IdempotencyKeyReusedError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
+    "ArtifactURLExpiredError": True,
 }  # fmt: skip
 """Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries."""
 
@@ -33,9 +34,18 @@ def test_final_and_next_step(cls):
     assert error.final is FINAL[cls.__name__]
     assert error.charged == "unknown"
     if cls is not OruxError:
-        assert error.next_step == cls.default_next_step
-        assert error.next_step.endswith(".")
-        assert str(error) == f"It broke. [no job id, charged: unknown] {error.next_step}"
+        assert error.next_step is None
+        assert error.advice == cls.default_next_step
+        assert not error.advice or error.advice.endswith(".")
+        assert str(error) == f"It broke. [no job id, charged: unknown] {error.advice}".rstrip()
+        assert cls("It broke", next_step="Do this.").advice == "Do this."
+        assert cls("It broke", next_step="").advice == ""
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
+def test_no_class_promises_what_a_retry_or_a_clear_does(cls):
+    """That depends on the record: ``lifecycle/advice.py`` asks the decision table."""
+    assert not {"retry", "retries", "clear"} & {*cls.default_next_step.lower().replace(".", " ").split()}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
@@ -43,7 +53,7 @@ def test_final_and_next_step(cls):
 def test_all_facts_survive_a_process_boundary(cls, through):
     error = cls(
         "It broke", gateway="orux", code="c", job_id="task_1", charged="yes", http_status=502, param="p",
-        retry_after=3.0, next_step="Do this.",
+        retry_after=3.0, next_step="Do this.", remedy=errors.Remedy.DISCARD,
     )  # fmt: skip
     error.final = not error.final
     again = through(error)

@@ -56,5 +56,4 @@ def test_garbage_is_no_job(value):
 def test_small_facts():
     assert FULL.urls == ["https://a/1.png", "https://a/2.png"]
     assert not FULL.has_inline
-    assert FULL.with_id("other").job_id == "other"
     assert FULL.job_id == "task_1"

@@ -14,7 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, ConfigurationError
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    ArtifactRejectedError,
+    ArtifactURLExpiredError,
+    ConfigurationError,
+)
 from airflow_provider_orux.storage import StorageSettings
 from airflow_provider_orux.storage.address import Resolve, addresses_of
 from airflow_provider_orux.storage.download import Downloader
@@ -143,11 +148,9 @@ def test_after_all_tries_it_is_an_error_that_a_retry_may_cure(
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
-def test_a_dead_link_is_final_and_says_what_to_do(web: Web, settings: StorageSettings, code: int) -> None:
+def test_a_dead_url_is_final_and_has_a_type_of_its_own(web: Web, settings: StorageSettings, code: int) -> None:
     url = web.play("/a", status(code))
-    with pytest.raises(
-        ArtifactRejectedError, match="Clear this task: it asks for the job once more"
-    ) as caught:
+    with pytest.raises(ArtifactURLExpiredError, match=r"^The URL http\S+ is dead or has expired") as caught:
         fetch(url + "?sig=secret", settings)
     assert caught.value.http_status == code
     assert "secret" not in str(caught.value)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
+from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, ArtifactURLExpiredError
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.sandbox import SandboxServer
 from airflow_provider_orux.storage import StorageSettings, save_job, verify_manifest
@@ -287,5 +287,5 @@ def test_a_link_of_the_sandbox_that_died(
     sandbox: SandboxServer, imagined: Job, settings: StorageSettings, tmp_path: Path
 ) -> None:
     sandbox.advance_clock(400 * 24 * 3600)
-    with pytest.raises(ArtifactError, match="Clear this task"):
+    with pytest.raises(ArtifactURLExpiredError, match="dead or has expired"):
         save_job(imagined, str(tmp_path), settings=settings, provenance={})
