@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
-from airflow_provider_orux.operators.reuse import ResultStore
+from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.storage import StorageSettings, save_job
 
 LOG = SimpleNamespace(warning=lambda *a: None)
