@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.lifecycle.record import Record, State
 
 pytestmark = pytest.mark.airflow
 
@@ -91,7 +91,9 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     record = Record.from_json(stored["value"])
     assert (record.state, record.job_id) == (State.SETTLED, real_id)
     assert record == before.changed(state=State.SETTLED, job_id=real_id, updated_at=record.updated_at)
-    assert "continues with the recorded job and pays nothing" in at_api(*command(result, "imagine", "show")).out
+    assert (
+        "continues with the recorded job and pays nothing" in at_api(*command(result, "imagine", "show")).out
+    )
 
     asked = at_api(*command(result, "imagine", "show"), "--ask-gateway")
     assert "gateway says" in asked.out

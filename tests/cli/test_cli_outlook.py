@@ -73,9 +73,7 @@ def test_a_synchronous_generation_has_nobody_to_ask():
     assert lines(links, "failed") == [f"A clear: {FREE}."]
     failed = Job("gen-1", JobStatus.FAILED, "yescale", retry_helps=False)
     assert lines(links.changed(result=failed.to_dict()), "failed") == [f"A clear: {PAYS}."]
-    assert lines(links.changed(result=None), "up_for_retry") == [
-        "Next execution: it fails and pays nothing."
-    ]
+    assert lines(links.changed(result=None), "up_for_retry") == ["Next execution: it fails and pays nothing."]
 
 
 def test_a_gateway_with_idempotency_keys_is_asked_again():
@@ -93,7 +91,10 @@ def test_no_record_means_a_submission():
     ("job", "remote"),
     [
         (Job("j", JobStatus.RUNNING, "orux"), RemoteState.ALIVE),
-        (Job("j", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),)), RemoteState.ALIVE),
+        (
+            Job("j", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),)),
+            RemoteState.ALIVE,
+        ),
         (Job("j", JobStatus.SUCCEEDED, "yescale", text="a fox"), RemoteState.ALIVE),
         (Job("j", JobStatus.SUCCEEDED, "orux"), RemoteState.FAILED_FINALLY),
         (Job("j", JobStatus.FAILED, "orux"), RemoteState.FAILED),

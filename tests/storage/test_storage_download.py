@@ -148,7 +148,9 @@ def test_after_all_tries_it_is_an_error_that_a_retry_may_cure(
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
-def test_a_dead_url_is_final_and_has_a_type_of_its_own(web: Web, settings: StorageSettings, code: int) -> None:
+def test_a_dead_url_is_final_and_has_a_type_of_its_own(
+    web: Web, settings: StorageSettings, code: int
+) -> None:
     url = web.play("/a", status(code))
     with pytest.raises(ArtifactURLExpiredError, match=r"^The URL http\S+ is dead or has expired") as caught:
         fetch(url + "?sig=secret", settings)

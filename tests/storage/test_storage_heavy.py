@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, ArtifactURLExpiredError
+from airflow_provider_orux.models.errors import ArtifactRejectedError, ArtifactURLExpiredError
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.sandbox import SandboxServer
 from airflow_provider_orux.storage import StorageSettings, save_job, verify_manifest
