@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from airflow_provider_orux.operators.identity import TaskIdentity
 
 from airflow_provider_orux.cli import definition, output
 from airflow_provider_orux.cli.ending import UsageError
+from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.get_provider_info import get_provider_info
 
 AWKWARD = [

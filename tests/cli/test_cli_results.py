@@ -8,9 +8,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from airflow_provider_orux.operators.reuse import ResultStore
 from PIL import Image
 
+from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.storage import StorageSettings, save_job
 
