@@ -70,7 +70,6 @@ class PaidOperator(BaseOperator):
     :param cancel_on_kill: cancel the job when the task is killed, where the gateway can. None of the three documents a
         way, so today the killed task says what goes on and is charged, whatever is chosen here. Default True.
     :param capacity_timeout: seconds (or a timedelta) to wait for a free slot at a full gateway. Default 24 hours.
-    :param auth_grace: seconds for which a refused key does not end the waiting for a paid job. Default 15 minutes.
     """
 
     template_fields: Sequence[str] = ("conn_id", "save_to", "storage_conn_id", "extra_body")
@@ -105,7 +104,6 @@ class PaidOperator(BaseOperator):
         push_urls: bool = True,
         cancel_on_kill: bool = True,
         capacity_timeout: float | timedelta = 86_400.0,
-        auth_grace: float = 900.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -141,7 +139,6 @@ class PaidOperator(BaseOperator):
         self.push_urls = push_urls
         self.cancel_on_kill = cancel_on_kill
         self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
-        self.auth_grace = auth_grace
         own_backoff = self.retry_exponential_backoff or self.max_retry_delay is not None
         if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay and not own_backoff:
             self.retry_policy = OruxRetryPolicy()

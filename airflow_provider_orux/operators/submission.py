@@ -419,7 +419,6 @@ class Submission(Execution):
                     deadline=deadline,
                     poll_interval=operator.poll_interval,
                     started=accepted_at,
-                    auth_grace=operator.auth_grace,
                     kind=f"{self.request.model_id}:{self.request.verb}"[:100],
                 ),
                 method_name="resume",
@@ -431,7 +430,6 @@ class Submission(Execution):
             deadline=deadline,
             poll_interval=operator.poll_interval,
             started=accepted_at,
-            auth_grace=operator.auth_grace,
             log=self.log,
         )
         return self._ended(job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_orux.lifecycle.outcome import Outcome
+from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker
 from airflow_provider_orux.lifecycle.schedule import schedule_for
 from airflow_provider_orux.models.errors import JobExpiredError, JobFailedError, OruxError
@@ -25,7 +25,6 @@ def wait_in_worker(
     deadline: float,
     poll_interval: float | None,
     started: float,
-    auth_grace: float,
     log: Any,
 ) -> Job:
     """Poll until the job ended. Holds the worker: for ``deferrable=False``.
@@ -39,7 +38,7 @@ def wait_in_worker(
         deadline,
         started,
         schedule_for(poll_interval),
-        auth_grace=auth_grace,
+        auth_grace=hook.connection.extra.auth_grace,
         not_found_grace=gateway.not_found_grace,
     )
     now = time.time()
@@ -71,7 +70,7 @@ def read_event(hook: GatewayHook, event: Any, *, job_id: str | None = None) -> J
     :raises OruxError: the event is an error, or not one of ours.
     """
     try:
-        outcome = Outcome.read(event)
+        outcome = JobEvent.read(event)
         if job_id is not None and outcome.job_id != job_id:
             raise ValueError(f"the event is about job {outcome.job_id}")
         if outcome.kind == "error":

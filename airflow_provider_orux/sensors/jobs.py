@@ -41,7 +41,6 @@ class OruxJobSensor(BaseSensorOperator):
     :param poke_interval: seconds between polls, as for any sensor. Not given: the provider's schedule decides when
         deferrable, else Airflow's default of 60 s.
     :param timeout: seconds (or a timedelta) to wait, from the start of the sensor.
-    :param auth_grace: seconds for which a refused key does not end the waiting. Default 15 minutes.
 
     The other arguments are those of Airflow's ``BaseSensorOperator``.
     """
@@ -57,7 +56,6 @@ class OruxJobSensor(BaseSensorOperator):
         conn_id: str = "orux_default",
         deferrable: bool | None = None,
         poke_interval: float | timedelta | None = None,
-        auth_grace: float = 900.0,
         **kwargs: Any,
     ) -> None:
         if poke_interval is not None:
@@ -69,7 +67,6 @@ class OruxJobSensor(BaseSensorOperator):
             conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
         )
         self.poll_interval = self.poke_interval if poke_interval is not None else None
-        self.auth_grace = auth_grace
         self._submitter = getattr(getattr(job_id, "operator", None), "task_id", None)
         self.artifact_link: str | None = None
         self._refused_since: float | None = None
@@ -104,7 +101,6 @@ class OruxJobSensor(BaseSensorOperator):
                 deadline=now + self.timeout,
                 poll_interval=self.poll_interval,
                 started=now,
-                auth_grace=self.auth_grace,
             ),
             method_name="resume",
             timeout=timedelta(seconds=self.timeout + NET_SECONDS),
@@ -124,7 +120,7 @@ class OruxJobSensor(BaseSensorOperator):
                     return False
                 except AuthenticationError as e:
                     self._refused_since = self._refused_since or time.monotonic()
-                    if time.monotonic() - self._refused_since > self.auth_grace:
+                    if time.monotonic() - self._refused_since > hook.connection.extra.auth_grace:
                         raise
                     self.log.warning("The key is refused, trying again: %s", e.message)
                     return False

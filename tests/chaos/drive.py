@@ -122,7 +122,12 @@ def gateway() -> Any:
     with SandboxServer(SETTINGS) as server:
         for conn_id, (name, options) in CONNECTIONS.items():
             connection = json.loads(server.connection(name))
-            connection["extra"] |= {"read_timeout": 0.6, "generate_timeout": 0.8, **options}
+            connection["extra"] |= {
+                "read_timeout": 0.6,
+                "generate_timeout": 0.8,
+                "auth_grace": 0.3,
+                **options,
+            }
             os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
         yield server
 
@@ -433,7 +438,6 @@ class Drive:
             "on_request_changed": self.task.on_request_changed,
             "on_ambiguous_submit": self.task.on_ambiguous_submit,
             "on_partial": self.task.on_partial,
-            "auth_grace": 0.3,
             "prompt": self.prompt,
         }
         if way.operator == "imagine":

@@ -37,8 +37,8 @@ with dag("crash_worker"):
     OruxImagineOperator(task_id="pay", prompt=PROMPT, deferrable=False, **PAID, **RETRY)
 
 with dag("crash_impatient"):
-    # It gives up soon: on a refused key, and (no retries) after a failed save.
-    OruxImagineOperator(task_id="pay", prompt=PROMPT, auth_grace=3.0, retries=0, **PAID)
+    # It gives up soon: on a refused key (the cell sets auth_grace), and after a failed save.
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=0, **PAID)
 
 with dag("crash_sync"):
     OruxGenerateImageOperator(
