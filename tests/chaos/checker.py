@@ -292,7 +292,9 @@ class Checker:
         self._excused = frozenset(self.excuses)
         if result is not None:
             if record is not None and record.get("job_id") != result["job_id"]:
-                self.wrong(Kind.NOT_RECORDED, f"success with job {result['job_id']}, and the ledger says {record}")
+                self.wrong(
+                    Kind.NOT_RECORDED, f"success with job {result['job_id']}, and the ledger says {record}"
+                )
             if result["job_id"] == self._stale:
                 self.wrong(Kind.OLD_RESULT, f"job {self._stale}")
             self._stale = None
