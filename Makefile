@@ -15,12 +15,17 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-lowest crash chaos backfill distributed lint format docs ui bench bench-full clean
+.PHONY: demo test test-fast test-lowest crash chaos backfill distributed lint format docs ui bench bench-full clean
 demo: venv  ## run the main job on the embedded sandbox and leave pictures to look at
 	@$(BIN)/python -m demo
 
 test: venv  ## run all tests
 	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup $(ARGS)
+
+# Those that are not there (yet) are left out.
+FAST := $(wildcard $(addprefix tests/,models gateways client lifecycle durable operators hooks policies routes test_floors.py test_provider_info.py))
+test-fast: venv  ## the tests that need no Airflow process and no database: a minute at most
+	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup -m 'not airflow and not standalone and not postgres' $(FAST) $(ARGS)
 
 test-lowest:  ## the pure tests and the operators with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv build/venv-lowest

@@ -67,10 +67,11 @@ class Aiohttp:
 
 async def measure(order: dict[str, Any]) -> dict[str, Any]:
     from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
-    from airflow_provider_orux.client.polling_transport import HttpxTransport, KeptConnections
     from airflow_provider_orux.client.settings import ClientSettings
     from airflow_provider_orux.gateways.registry import gateway_for
-    from airflow_provider_orux.triggers.exchange import Exchange
+    from airflow_provider_orux.hooks.connection import Extra, GatewayConnection
+    from airflow_provider_orux.poller.client import PollClient
+    from airflow_provider_orux.poller.transport import HttpxTransport, KeptConnections
 
     slots, name = order["slots"], order["transport"]
     settings = ClientSettings(f"https://127.0.0.1:{order['port']}", key="sk-app-x", ca_path=order["ca"])
@@ -101,10 +102,10 @@ async def measure(order: dict[str, Any]) -> dict[str, Any]:
                 settings,
                 transport=Bridge(verify=context, limits=httpx.Limits(max_connections=slots)),
             )
-        exchange = Exchange(gateway, transport, read_timeout=30)
+        client = PollClient(GatewayConnection("bench", gateway, settings, Extra()), transport)
 
         async def poll(job: str) -> None:
-            await exchange.one(job)
+            await client.poll(job)
 
     queue = iter(jobs)
 

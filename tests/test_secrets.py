@@ -21,13 +21,13 @@ from PIL import Image
 
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.hooks.base import GatewayHook
-from airflow_provider_orux.lifecycle.outcome import Outcome
+from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import ArtifactError, OruxError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.storage import StorageSettings, save_job
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
-from tests.airflow.conftest import database, load_dag, run  # noqa: F401  (fixtures)
+from tests.airflow.conftest import database, load_dag, run, short_pauses  # noqa: F401  (fixtures)
 from tests.client.servers import RawServer
 from tests.conftest import HOME
 
@@ -223,7 +223,7 @@ def test_errors_of_the_hook_and_at_the_edge_to_airflow(connect, echo, key, caplo
                     raise_for_airflow(e)
                 except Exception as edge:
                     said.append(everything_of(edge))
-                said.append(json.dumps(Outcome.of_error(e, job_id="task_1").model_dump()))
+                said.append(json.dumps(JobEvent.of_error(e, job_id="task_1").model_dump()))
         ok, text = hook.test_connection()
         assert ok == (echo == "job")
         said.append(text)

@@ -159,9 +159,7 @@ def call_of(
         more_fields = True
     function = given.get("python_callable")
     more_fields = more_fields or (function is not None and not _returns_prompt(function))
-    if not issubclass(cls, OruxModelOperator):
-        own = set(cls.template_fields) - set(OruxOperator.template_fields)
-        fields |= {n: given[n] for n in cls.template_fields if n in own and given.get(n) is not None}
+    fields |= {n: given[n] for n in _request_fields(cls) if given.get(n) is not None}
     conn_id = given.get("conn_id", DEFAULT_CONN)
     tier = fields.get("image_size")
     return Call(
@@ -173,6 +171,13 @@ def call_of(
         tier=tier if isinstance(tier, str) and not is_pending(tier) and not more_fields else None,
         reuse=given.get("reuse") == "always",
     )
+
+
+def _request_fields(cls: type[OruxOperator]) -> tuple[str, ...]:
+    """The arguments of an operator that are fields of its request: a verb's own. (A model's are in ``options``.)"""
+    if issubclass(cls, OruxModelOperator):
+        return ()
+    return tuple(n for n in cls.template_fields if n not in OruxOperator.template_fields)
 
 
 def length_of(expand_input: Any) -> int | None:
@@ -289,7 +294,7 @@ class _Arguments(Mapping[str, Any]):
     _NAMES = ("model", "request", "options", "conn_id", "reuse", "python_callable")
 
     def __init__(self, task: Any) -> None:
-        self._names = (*self._NAMES, *type(task).request_fields)
+        self._names = (*self._NAMES, *_request_fields(type(task)))
         self._task = task
 
     def __getitem__(self, name: str) -> Any:

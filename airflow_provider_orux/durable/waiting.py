@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_orux.lifecycle.outcome import Outcome
+from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
 from airflow_provider_orux.lifecycle.schedule import schedule_for
 from airflow_provider_orux.models.errors import (
@@ -77,19 +77,19 @@ def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | 
     :raises OruxError: the event is an error, or names no job.
     """
     try:
-        outcome = Outcome.read(event)
-        if job_id is not None and outcome.job_id != job_id:
-            raise ValueError(f"the event is about job {outcome.job_id}")
-        if outcome.kind == "error":
-            raise outcome.to_error()
-        if outcome.kind == "job" and outcome.job is not None:
-            return outcome.job_id, Job.from_dict(outcome.job)
+        told = JobEvent.read(event)
+        if job_id is not None and told.job_id != job_id:
+            raise ValueError(f"the event is about job {told.job_id}")
+        if told.kind == "error":
+            raise told.to_error()
+        if told.kind == "job" and told.job is not None:
+            return told.job_id, Job.from_dict(told.job)
     except ValueError as e:
         log.warning("The trigger's event cannot be used (%s); fetching the job instead", e)
         if job_id is None:
             raise OruxError("The trigger's event names no job") from e
         return job_id, None
-    return outcome.job_id, None
+    return told.job_id, None
 
 
 def raise_unless_succeeded(job: Job, *, another_job_helps: bool) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.registry import gateway_for
+from airflow_provider_orux.lifecycle.polling import AUTH_GRACE
 from airflow_provider_orux.models.errors import ConfigurationError
 from airflow_provider_orux.models.registry import GATEWAYS
 from airflow_provider_orux.models.requests import nearest
@@ -47,7 +48,7 @@ class Extra(BaseModel):
     proxy: str | None = Field(default=None, repr=False)
     ca_path: str | None = None
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
-    auth_grace: float = Field(default=900, ge=0, le=86_400)
+    auth_grace: float = Field(default=AUTH_GRACE, ge=0, le=86_400)
     not_accepted: str | list[str] | None = None
 
 

@@ -45,6 +45,10 @@ _CASES = {
     RemoteState.EXPIRED: "expired",
 }
 NO_RETRY = "No retry is used."
+FREE_RETRIES = (
+    "No retry is used: a retry would pay for a new job, and this task's retries are free. Set `retries` (or "
+    "free_retries=False) if they may pay."
+)
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,10 @@ def _words(decision: Decision, record: Record | None) -> str:
 
 
 def _cases(seen: list[RemoteState]) -> str:
-    known = " or ".join(_CASES[s] for s in seen if s in _CASES)
-    parts = [f"the job {known}"] if known else []
+    cases = [_CASES[s] for s in seen if s in _CASES]
+    if {RemoteState.FAILED, RemoteState.FAILED_FINALLY} <= {*seen}:
+        cases = ["failed", *(_CASES[s] for s in seen if s is RemoteState.EXPIRED)]
+    parts = [f"the job {' or '.join(cases)}"] if cases else []
     if RemoteState.UNKNOWN in seen:
         parts.append("the gateway cannot say")
     return " or ".join(parts)
@@ -160,7 +166,7 @@ def complete_unread(error: OruxError, record: Record) -> None:
     what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"
     error.next_step = (
         f"{error.advice} This attempt sent nothing; the ledger holds {what} of an earlier attempt. Fix the problem, "
-        "then clear the task: it does what that record says."
+        "then clear the task: that record decides what it does."
     ).lstrip()
 
 
@@ -171,29 +177,39 @@ def on_kill(situation: Situation) -> str | None:
         if record is not None and record.state is State.INTENT:
             return (
                 f"The task was killed. Job {job_id} was accepted and will be charged, but its id is not in the ledger "
-                f"yet. If it does not get there: `{situation.command('settle', job_id=job_id)}` and a clear of the "
-                "task continue with it and pay nothing."
+                f"yet. If it never gets there, run `{situation.command('settle', job_id=job_id)}`, then clear the "
+                "task: it continues with that job and pays nothing."
             )
-        what = (
-            f"Submission {job_id} is answered and charged"
-            if record is not None and record.synchronous
-            else f"Job {job_id} goes on at the gateway and will be charged"
-        )
+        what = _paid_for(job_id, record, situation.remote)
         known = replace(situation, remote=situation.remote or RemoteState.ALIVE)
         return f"The task was killed. {what}. A clear of the task: {known.clear()}."
     if record is None or record.state is not State.INTENT:
         return None
     return (
-        f"The task was killed while its request was under way: whether {situation.gateway_title} accepted it, and "
+        f"The task was killed while its request was under way. Whether {situation.gateway_title} accepted it, and "
         f"charges it, is not known. A clear of the task: {situation.clear()}."
+    )
+
+
+def _paid_for(job_id: str, record: Record | None, remote: RemoteState | None) -> str:
+    if record is not None and record.state is State.FINISHED:
+        return f"The result of job {job_id} is recorded"
+    if record is not None and record.synchronous:
+        return f"Submission {job_id} was answered and is charged"
+    if remote is None:
+        return f"Job {job_id} goes on at the gateway and will be charged"
+    return (
+        f"Job {job_id} is paid for"
+        if remote is RemoteState.ALIVE
+        else f"Job {job_id} had ended at the gateway"
     )
 
 
 def returned_undelivered(record: Record, policy: Policy) -> str:
     """The last line of a task that returned a result of which Airflow knew nothing."""
     text = (
-        f"Nothing was paid: this is the result of job {record.job_id}, which an earlier attempt of this task paid for "
-        "and Airflow did not record."
+        f"Nothing was paid: this is the result of job {record.job_id}. An earlier attempt of this task paid for it, "
+        "but Airflow did not record its success."
     )
     if policy.on_clear != "auto":
         return text
@@ -207,7 +223,8 @@ def _remedy(error: OruxError, situation: Situation) -> list[str]:
     if isinstance(error, IdempotencyKeyReusedError):
         settle = f"`{situation.command('settle', job_id=situation.job_id_placeholder)}`"
         return [
-            f"If that is not possible, see whether the gateway has the job: {settle} or {discard}, then clear the task."
+            f"If that is not possible, look at the gateway. If it has the job: {settle}. If not: {discard}. Then clear "
+            "the task."
         ]
     if isinstance(error, AmbiguousSubmitError):
         return [_ambiguous(situation)] if error.final else []
@@ -215,10 +232,12 @@ def _remedy(error: OruxError, situation: Situation) -> list[str]:
         settle = f"`{situation.command('settle', urls=['URL'])}`"
         return [
             "A synchronous generation has no job to ask for a fresh URL. If the gateway's own page shows the image: "
-            f"{settle} with --force; if not: {discard}; then clear the task."
+            f"{settle} with --force. If not: {discard}. Then clear the task."
         ]
     if error.remedy is Remedy.DISCARD:
-        return [f"To give that submission up: {discard}, then clear the task: it submits a new job."]
+        return [
+            f"To give that submission up: {discard}, then clear the task: it submits a new job, which is charged."
+        ]
     return []
 
 
@@ -227,7 +246,7 @@ def _outlook(error: OruxError, situation: Situation) -> list[str]:
         return [NO_RETRY] if error.final else []
     retry, clear = situation.retry(), situation.clear()
     if error.final:
-        said = [NO_RETRY]
+        said = [FREE_RETRIES if _is_free(error, situation) else NO_RETRY]
     elif not situation.retries_left:
         said = ["No retry is left."]
     elif retry == clear:
@@ -235,6 +254,19 @@ def _outlook(error: OruxError, situation: Situation) -> list[str]:
     else:
         said = [f"A retry: {retry}."]
     return [*said, f"A clear of the task: {clear}.", *_forgotten(error, situation)]
+
+
+def _is_free(error: OruxError, situation: Situation) -> bool:
+    """Whether another job may succeed, and only the author's word is missing for a retry to pay for it."""
+    paying = replace(situation.policy, paying_retries=True)
+    return (
+        isinstance(error, JobFailedError)
+        and situation.remote is RemoteState.FAILED
+        and situation.retries_left
+        and situation.durable
+        and decide(situation.record, situation.attempt, paying, RemoteState.FAILED).action is Action.SUBMIT
+        and not situation.policy.paying_retries
+    )
 
 
 def _forgotten(error: OruxError, situation: Situation) -> list[str]:
@@ -255,9 +287,10 @@ def _ambiguous(situation: Situation) -> str:
         found, settle = "it has the job", command("settle", job_id=situation.job_id_placeholder)
     sent = record.updated_at if record is not None else time.time()
     until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + situation.answer_patience))
+    waits = decide(record, after_clear(situation.attempt), situation.policy).action is Action.FAIL
     return (
-        f"It is not sent again, by a retry or a clear, until you say so. Look at the gateway. If {found}: "
-        f"`{settle}`, then clear the task: it continues with that and pays nothing. If not: "
+        f"{'Neither a retry nor a clear sends it again until you say so. ' if waits else ''}Look at the gateway. If "
+        f"{found}: `{settle}`, then clear the task: it continues with that and pays nothing. If not: "
         f"`{command('discard')}` (refused until {until}, while the answer may still come), then clear the task: it "
         "submits anew. (on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
     )

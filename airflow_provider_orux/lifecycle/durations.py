@@ -1,22 +1,26 @@
-"""How long jobs of one kind took lately: what the poll schedule learns from the jobs that it saw end."""
+"""How long recent jobs of one kind took: what the poll schedule learns from the jobs it saw end."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict, deque
 
+from airflow_provider_orux.models.job import Job
+
+#: Ended jobs remembered: enough for a low quantile, few enough to follow a gateway that gets slower.
 WINDOW = 256
-"""How many ended jobs are remembered: enough for a low quantile, few enough to follow a gateway that got slower."""
+#: Fewer jobs than this say nothing.
 ENOUGH = 20
-"""Fewer jobs than this say nothing."""
+#: Share of the jobs that may end before the moment they are polled again.
 EARLY_SHARE = 0.025
-"""Share of the jobs that may end before the moment at which they are asked for again."""
+#: Seconds by which the duration a gateway reports may differ from what the polls saw.
+CLOCK_TOLERANCE = 5.0
 
 
 class Durations:
-    """The durations of the last jobs of one kind, in seconds.
+    """How long the last jobs of one kind took, in seconds.
 
-    :param window: how many are remembered.
+    :param window: how many are remembered. Default 256.
     """
 
     __slots__ = ("_order", "_sorted", "_window")
@@ -32,10 +36,10 @@ class Durations:
     def saw(self, *, after: float, before: float, exact: float | None = None) -> None:
         """A job ended.
 
-        :param after: its age at the last poll that found it running; 0 when there was none.
-        :param before: its age at the poll that found it ended.
-        :param exact: its duration as the gateway tells it. Without it the middle is taken: so a first poll that
-            always finds the job ended comes earlier with each job, until it is early enough.
+        :param after: its age in seconds at the last poll that found it running; 0: there was none.
+        :param before: its age in seconds at the poll that found it ended.
+        :param exact: its duration as the gateway reports it. Without it, the midpoint counts: a first poll that always
+            finds the job ended then comes earlier with each job, until it is early enough.
         """
         if before <= 0:
             return
@@ -47,7 +51,7 @@ class Durations:
             del self._sorted[bisect_left(self._sorted, oldest)]
 
     def earliest_end(self, age: float) -> float | None:
-        """The age until which hardly any job that is running at this age ends; None: not enough is known.
+        """The age before which hardly any job still running at this age ends; None: too few are known.
 
         :param age: seconds since the job was accepted.
         """
@@ -59,9 +63,9 @@ class Durations:
 
 
 class DurationBook:
-    """The durations of all kinds of one connection; the kinds that were used longest ago are forgotten.
+    """The durations of all kinds of jobs of one connection. The least recently used kinds are forgotten.
 
-    :param kinds: how many kinds are kept.
+    :param kinds: how many kinds are kept. Default 64.
     """
 
     def __init__(self, kinds: int = 64) -> None:
@@ -69,7 +73,7 @@ class DurationBook:
         self._of: OrderedDict[str, Durations] = OrderedDict()
 
     def of(self, kind: str) -> Durations:
-        """The durations of a kind (a model, or a model and what is done with it; "" for all of the connection)."""
+        """The durations for a key: ``kind <kind>``, ``model <model>``, or "" for all jobs of the connection."""
         found = self._of.get(kind)
         if found is None:
             found = self._of[kind] = Durations()
@@ -78,3 +82,25 @@ class DurationBook:
         else:
             self._of.move_to_end(kind)
         return found
+
+    def learn(self, job: Job, *, kind: str | None, running_at: float, age: float) -> None:
+        """Learn from a job that succeeded.
+
+        :param job: the job.
+        :param kind: what kind of job it is; None: unknown.
+        :param running_at: its age in seconds at the last poll that found it running; 0: there was none.
+        :param age: its age in seconds at the poll that found it ended.
+        """
+        exact = None
+        if job.submitted_at is not None and job.finished_at is not None:
+            seconds = job.finished_at - job.submitted_at
+            # By the gateway's own clock; believed only if it agrees with the polls.
+            if running_at - CLOCK_TOLERANCE <= seconds <= age + CLOCK_TOLERANCE:
+                exact = seconds
+        keys = [""]
+        if job.model:
+            keys.append(f"model {job.model}")
+        if kind:
+            keys.append(f"kind {kind}")
+        for key in keys:
+            self.of(key).saw(after=running_at, before=age, exact=exact)

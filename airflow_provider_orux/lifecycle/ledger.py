@@ -227,9 +227,14 @@ def _decide_intent(record: Record, attempt: Attempt, policy: Policy) -> Decision
             "an earlier submission has no known answer and on_ambiguous_submit='resubmit': it may be charged twice",
             resubmits=record.resubmits + 1,
         )
+    when = (
+        f"{age:.0f} s ago"
+        if age >= 0
+        else f"at a time that is still {-age:.0f} s away by this worker's clock"
+    )
     return _fail(
         AmbiguousSubmitError(
-            f"An earlier attempt of this task sent the request {max(age, 0):.0f} s ago and no answer came",
+            f"An earlier attempt of this task sent the request {when}, and no answer came",
             gateway=attempt.gateway,
         )
     )
@@ -314,7 +319,12 @@ def _fail(error: OruxError) -> Decision:
 
 def _request_changed(record: Record, attempt: Attempt) -> LedgerError:
     names = changed_fields(record.fields, attempt.fields)
-    what = f"field{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else "model or kind of request"
+    if names:
+        what = f"field{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    elif record.host != attempt.host:
+        what = f"it went to {record.host}, now it would go to {attempt.host}"
+    else:
+        what = "model or kind of request"
     return LedgerError(
         f"The request changed between two tries of one run: {what}",
         gateway=attempt.gateway,
@@ -323,6 +333,8 @@ def _request_changed(record: Record, attempt: Attempt) -> LedgerError:
         next_step=f"Job {record.job_id} was submitted for its first form. Take what changes from one rendering to the "
         "next (a now(), a random value) out of the template, or name the field in fingerprint_exclude, or set "
         "on_request_changed='reattach' (take that job) or 'resubmit' (pay for a new one).",
+        # Of one that Airflow does not know to have succeeded, a clear would say the same.
+        remedy=Remedy.DISCARD if record.state is State.FINISHED and not record.delivered else None,
     )
 
 

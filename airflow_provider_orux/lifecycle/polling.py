@@ -1,4 +1,4 @@
-"""What to do after each poll of a job: go on, take the job, or give up. The worker and the trigger share it."""
+"""What to wait for, and what to do after each poll: continue, take the job, or give up. Worker and trigger share it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.registry import title_of
 
+#: Failed polls in a row after which polling gives up: about 15 minutes, as the pauses grow.
 MAX_FAILURES = 20
-"""Failed polls in a row after which a job is left alone; with the growing pauses about 15 minutes."""
+#: Longest pause after a failed poll, in seconds.
 LONGEST_FAILURE_PAUSE = 60.0
+#: Default of the connection's ``auth_grace``: seconds a refused key (401, 403) does not end the wait for a paid job.
 AUTH_GRACE = 900.0
-"""Seconds for which 401 and 403 do not end a job that is paid for."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A job to wait for.
+    """The job to wait for, and for how long. It travels through the metadata database: ids and numbers only.
 
-    :param deadline: epoch seconds after which it is no longer waited for.
-    :param started: epoch seconds when it was accepted.
-    :param poll_interval: seconds between polls; None: the schedule decides.
-    :param kind: what kind of job it is (``midjourney-v7:upscale``): jobs of one kind take about the same time.
+    :param job_id: the job.
+    :param deadline: epoch seconds after which to stop waiting.
+    :param started: epoch seconds when the job was accepted.
+    :param poll_interval: seconds between polls; None (default): the schedule decides.
+    :param kind: what kind of job it is (``midjourney-v7:upscale``). Jobs of one kind take about the same time, so the
+        first poll comes when the quickest of them can be done. None (default): unknown.
     """
 
     job_id: str
@@ -41,7 +44,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Continue:
-    """Ask again after this many seconds.
+    """Poll again after this many seconds.
 
     :param reload_connection: the key was refused: look the connection up again first.
     :param warn: a sentence worth a log line; None when nothing changed.
@@ -61,19 +64,23 @@ class Done:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Stop asking."""
+    """Stop polling."""
 
     error: OruxError
 
 
 @dataclass
 class PollTracker:
-    """The state of the polling of one job.
+    """The state of polling one job.
 
+    :param job_id: the job.
+    :param gateway: the gateway's name, for errors.
     :param deadline: epoch seconds.
-    :param started: epoch seconds when the polling began.
-    :param auth_grace: seconds for which a refused key is put up with.
-    :param not_found_grace: seconds after the start in which "unknown job" means "not indexed yet".
+    :param started: epoch seconds when the job was accepted.
+    :param schedule: when to poll.
+    :param auth_grace: seconds a refused key is tolerated. Default 15 minutes.
+    :param not_found_grace: seconds after the start in which "unknown job" means "not indexed yet". Default 0.
+    :param max_failures: failed polls in a row after which to give up. Default 20.
     """
 
     job_id: str
@@ -87,8 +94,8 @@ class PollTracker:
     polls: int = 0
     failures: int = 0
     refused_since: float | None = None
+    #: Why the last poll failed; None when it did not.
     last_error: OruxError | None = None
-    """Why the last poll failed; None when it did not."""
 
     def first_pause(self) -> float:
         """Seconds before the first poll."""

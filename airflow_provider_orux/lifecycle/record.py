@@ -35,7 +35,11 @@ class State(str, enum.Enum):
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(value)) > LARGEST_RESULT:
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except TypeError as e:
+        raise ValueError("not JSON") from e
+    if len(text) > LARGEST_RESULT:
         raise ValueError(f"more than {LARGEST_RESULT} bytes")
     return value
 
@@ -46,8 +50,16 @@ def _usable(value: str) -> str:
     return value
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("it has characters that cannot be printed")
+    return value
+
+
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, AfterValidator(_usable)]
+Name = Annotated[str, Field(max_length=1000)]
+Text = Annotated[str, AfterValidator(_printable)]
 Time = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
 Result = Annotated[dict[str, Any], AfterValidator(_bounded)]
 
@@ -63,8 +75,8 @@ class Superseded(BaseModel):
 
     job_id: JobId | None = None
     charged: Charged = "unknown"
-    price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    currency: Annotated[str, Field(max_length=20)] | None = None
+    price: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None = None
+    currency: Annotated[Text, Field(max_length=20)] | None = None
     at: Time
 
 
@@ -99,13 +111,13 @@ class Record(BaseModel):
     state: Annotated[State, Field(strict=False)]
     max_tries: Annotated[int, Field(ge=0, le=10**9)]
     fingerprint: Digest
-    conn_id: Annotated[str, Field(min_length=1, max_length=500)]
-    host: Annotated[str, Field(min_length=1, max_length=2000)]
+    conn_id: Annotated[Text, Field(min_length=1, max_length=500)]
+    host: Annotated[Text, Field(min_length=1, max_length=2000)]
     updated_at: Time
     submission_id: JobId
     job_id: JobId | None = None
     result: Result | None = None
-    fields: Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=1000)] = {}
+    fields: Annotated[dict[Name, Annotated[str, Field(max_length=64)]], Field(max_length=1000)] = {}
     resubmits: Annotated[int, Field(ge=0, le=10**6)] = 0
     synchronous: bool = False
     reattached_fingerprint: Digest | None = None
@@ -133,8 +145,10 @@ class Record(BaseModel):
         :raises LedgerError: it is not of our shape (a reference of an external state backend, another version).
         """
         try:
+            if isinstance(value, dict) and value.get("v") != VERSION:
+                raise ValueError(f"v: only version {VERSION} is known")
             return cls.model_validate(value)
-        except (ValidationError, RecursionError) as e:
+        except (ValueError, RecursionError) as e:
             what = "; ".join(_problem(p) for p in e.errors()[:3]) if isinstance(e, ValidationError) else e
             raise LedgerError(
                 f"The ledger record of this task instance is not readable ({what})",
@@ -154,19 +168,24 @@ class Record(BaseModel):
         """
         result = self.result or {}
         charged = result.get("charged", "yes" if self.synchronous and self.job_id else "unknown")
-        price = result.get("price")
+        price, currency = result.get("price"), result.get("currency")
+        if isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price <= 1e12:
+            price = None
+        if not isinstance(currency, str) or not currency.isprintable():
+            currency = None
         return (
             *self.earlier,
             Superseded(
                 job_id=self.job_id,
                 charged=charged if charged in ("yes", "no") else "unknown",
-                price=float(price) if isinstance(price, (int, float)) and 0 <= price < 1e12 else None,
-                currency=str(result["currency"])[:20] if result.get("currency") else None,
+                price=None if price is None else float(price),
+                currency=currency and currency[:20],
                 at=at,
             ),
         )
 
 
 def _problem(problem: Any) -> str:
-    where = ".".join(str(part)[:40] for part in problem["loc"])
-    return f"{where}: {problem['msg']}" if where else str(problem["msg"])
+    where = ".".join(ascii(part).strip("'")[:40] for part in problem["loc"])
+    what = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

@@ -1,4 +1,4 @@
-"""When to ask for a job next: not before it can be done, then so often that its result never waits long."""
+"""When to poll a job next: not before it can be done, then often enough that its result never waits long."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from airflow_provider_orux.lifecycle.durations import Durations
 
 #: Seconds: the cap of the backoff at a full gateway.
 LONGEST_CAPACITY_PAUSE = 150.0
+#: Cap on the next pause, as a multiple of the job's age, when the learned durations may be of other kinds: an upscale
+#: of 6 s among a hundred images of 45 s must not wait for the first of those.
 LEAP = 3.0
-"""How many times its age a job may be left alone, where the durations known are not surely of its kind: an upscale
-of 6 s among a hundred pictures of 45 s must not wait for the first of these."""
 
 
 @dataclass(frozen=True)
 class PollSchedule:
     """The pauses between the polls of one job.
 
-    The defaults and the learning were chosen by the simulation of ``benchmarks/`` (page "Benchmarks" of the
-    documentation): they ask less often than every 5 s does, for no longer a lag at its 95th percentile.
+    The defaults and the learning were chosen by the simulation in ``benchmarks/`` (page "Benchmarks" of the
+    documentation): fewer polls than every 5 s, at no greater lag at the 95th percentile.
 
-    :param first: seconds from the submission to the first poll, when nothing is known of such jobs.
-    :param growth: from then on each pause is this share of the job's age, so that the lag stays a bounded share of
-        its duration.
-    :param shortest: seconds.
-    :param longest: seconds.
-    :param fixed: seconds; set by ``poll_interval``: every pause is this long.
-    :param jitter: share of a pause by which it varies, so that jobs submitted together are not polled together.
-    :param durations: how long jobs took lately; None: nothing is learned.
-    :param sure: whether ``durations`` holds jobs of the same kind only.
+    :param first: seconds from submission to the first poll, when nothing is known of such jobs.
+    :param growth: from then on each pause is this share of the job's age, which bounds the lag to a share of the job's
+        duration.
+    :param shortest: shortest pause, in seconds.
+    :param longest: longest pause, in seconds.
+    :param fixed: every pause, in seconds, as set by ``poll_interval``; None (default): the schedule decides.
+    :param jitter: share by which a pause varies, so that jobs submitted together are not polled together.
+    :param durations: how long recent jobs took; None: nothing learned.
+    :param sure: whether ``durations`` holds only jobs of the same kind.
     """
 
     first: float = 5.0
@@ -44,15 +44,15 @@ class PollSchedule:
     def pause(self, *, age: float, polls: int) -> float:
         """Seconds until the next poll of a job.
 
-        :param age: seconds since it was submitted (or taken up again).
-        :param polls: how often it was polled already.
+        :param age: seconds since it was submitted.
+        :param polls: how often it has been polled.
         """
         if self.fixed is not None:
             return self.fixed
         wanted = self.first if polls == 0 else min(max(self.growth * age, self.shortest), self.longest)
         if self.durations is not None and (until := self.durations.earliest_end(age)) is not None:
             leap = until - age if self.sure else min(until - age, LEAP * max(age, self.first))
-            # A first poll can come earlier than that of a job of which nothing is known, too.
+            # What was learned can also make the first poll come earlier than that of an unknown job.
             wanted = max(leap, 0.5) if polls == 0 else max(wanted, leap)
         return wanted * (1 + random.uniform(-self.jitter, self.jitter))  # noqa: S311  (no secret)
 
@@ -63,8 +63,8 @@ def schedule_for(
     """The schedule of a job.
 
     :param poll_interval: seconds between polls, as the DAG author chose; None: the schedule decides.
-    :param durations: how long jobs took lately, if known.
-    :param sure: whether these are jobs of the same kind.
+    :param durations: how long recent jobs took, if known.
+    :param sure: whether those are only jobs of the same kind.
     """
     return PollSchedule(fixed=poll_interval, durations=durations, sure=sure)
 

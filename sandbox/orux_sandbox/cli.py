@@ -24,33 +24,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         dest="allow_hosts",
-        help="another name it answers to, as NAME or NAME:PORT, as often as you like; by default localhost and"
-        " the loopback addresses with its port, because a web page could come by any other",
+        help="answer to this name, too: NAME or NAME:PORT, repeatable. By default only to localhost and the"
+        " loopback addresses with its port, so that no web page can use it",
     )
     parser.add_argument(
         "--data-dir", type=Path, help="folder that keeps jobs, charges and accounts (default: in memory)"
     )
-    parser.add_argument("--queue-seconds", type=float, help="how long a job is queued (0.5)")
-    parser.add_argument("--run-seconds", type=float, help="how long a job runs after that (2)")
-    parser.add_argument("--sync-seconds", type=float, help="how long a synchronous call takes (1)")
+    parser.add_argument("--queue-seconds", type=float, help="seconds a job is queued (0.5)")
+    parser.add_argument("--run-seconds", type=float, help="seconds a job runs after that (2)")
+    parser.add_argument("--sync-seconds", type=float, help="seconds a synchronous call takes (1)")
     parser.add_argument(
         "--grid", choices=("one", "four"), help="a Midjourney grid is one image or four (one)"
     )
     parser.add_argument("--max-concurrency", type=int, help="requests in flight per user (3); 0: no limit")
-    parser.add_argument("--credits", type=float, help="balance that a new Orux account starts with (20000)")
+    parser.add_argument("--credits", type=float, help="balance a new Orux account starts with (20000)")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=JSON",
         dest="other_settings",
-        help="any other setting, as often as you like (GET /_sandbox/settings lists them)",
+        help="any other setting, repeatable (GET /_sandbox/settings lists them)",
     )
-    parser.add_argument("--access-log", action="store_true", help="write a line for every request")
+    parser.add_argument("--access-log", action="store_true", help="log a line for every request")
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings that were given on the command line.
+    """The settings given on the command line.
 
     :raises ValueError: a ``--set`` that is not NAME=JSON.
     """

@@ -118,19 +118,19 @@ class Then(BaseModel):
       gateway's own envelope.
     - ``cut``: the connection ends ``before`` anything was accepted, ``after`` it was, or in ``mid_body`` of
       the answer. ``reset``: with a TCP reset instead of an orderly end.
-    - ``malformed``: a 200 (or ``status``) whose body is not what was promised.
-    - ``answer``: ``{"status", "body", "headers"}``, as you write it; a body that is no string becomes JSON.
+    - ``malformed``: a 200 (or ``status``) with a body that is not what was promised.
+    - ``answer``: ``{"status", "body", "headers"}``, exactly; a body that is not a string becomes JSON.
     - ``merge``: the real JSON answer with these fields laid over it; null removes a field.
     - ``job``: the outcome of the job the request submits ("modal" and "cancel": Midjourney at YEScale).
     - ``submit_code``: Midjourney at YEScale answers with this code: 1 and 22 accept, 21 names a job that
       exists already (with ``after_accepting``: the one just made), all others refuse.
     - files: ``truncate`` (true: less than Content-Length says; "quietly": a shorter file, honest about its
       length), ``content``, ``redirect``, ``big_mib``.
-    - ``delay``: seconds, ``when`` before or after the acceptance. Who hangs up during a delay ``before``
-      was never heard: nothing is accepted.
-    - ``slow``: the body at so many bytes a second.
+    - ``delay``: seconds to wait, ``when`` before or after accepting. If the caller hangs up during a delay
+      ``before``, nothing is accepted.
+    - ``slow``: send the body at this many bytes a second.
 
-    ``after_accepting``: the job and its charge are made, and the answer is still this one.
+    ``after_accepting``: make the job and its charge, and still give this answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

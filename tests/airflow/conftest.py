@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-import subprocess
+import os
 import sys
 import textwrap
 import uuid
@@ -14,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.airflow.pauses import shorten
 from tests.airflow.runs import Run
+from tests.airflow.template import migrate
 from tests.conftest import BUNDLE, ROOT
 
 FAST = {"queue_seconds": 0.1, "run_seconds": 0.3, "sync_seconds": 0.1}
@@ -22,8 +25,13 @@ FAST = {"queue_seconds": 0.1, "run_seconds": 0.3, "sync_seconds": 0.1}
 
 @pytest.fixture(scope="session")
 def database() -> None:
-    """The metadata database of this test run."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    """The metadata database of this process; once, although each folder that imports this fixture has its own."""
+    migrated()
+
+
+@functools.cache
+def migrated() -> None:
+    migrate(os.environ)
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +40,12 @@ def _sandbox() -> Iterator[Any]:
 
     with SandboxServer(FAST) as server:
         yield server
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses as short as the sandbox's jobs."""
+    shorten(monkeypatch)
 
 
 @pytest.fixture
@@ -68,7 +82,7 @@ def example_dag(database: None) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def run(database: None) -> Callable[..., Run]:
+def run(database: None, short_pauses: None) -> Callable[..., Run]:
     """Runs a DAG with ``dag.test()``."""
     return Run.of
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -115,7 +117,15 @@ def test_a_lost_answer_on_yescale_is_ambiguous(gateways, load_dag, run):
 
 
 def test_a_retry_goes_on_with_a_job_that_yescale_has_not_indexed_yet(gateways, load_dag, run):
-    gateways.configure(yescale_unindexed_seconds=1.5)
+    gateways.configure(yescale_unindexed_seconds=60)
+
+    def index_after_a_look():
+        until = time.monotonic() + 60
+        while not gateways.requests("yescale.media.fetch") and time.monotonic() < until:
+            time.sleep(0.02)
+        gateways.configure(yescale_unindexed_seconds=0)
+
+    threading.Thread(target=index_after_a_look).start()
     result = run(
         load_dag("""
         import pendulum

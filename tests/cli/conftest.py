@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 # Fixtures: a database, a sandbox, DAGs that run in this process.
-from tests.airflow.conftest import _sandbox, database, load_dag, run, sandbox  # noqa: F401
+from tests.airflow.conftest import _sandbox, database, load_dag, run, sandbox, short_pauses  # noqa: F401
 from tests.conftest import HOME
 
 
@@ -121,7 +121,7 @@ def _server(database: None) -> Iterator[Server]:  # noqa: F811
 @pytest.fixture(scope="session", autouse=True)
 def _start_early(request: pytest.FixtureRequest) -> None:
     """The server starts while the tests that do without it run."""
-    if any("api" in getattr(item, "fixturenames", ()) for item in request.session.items):
+    if any("_server" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("_server")
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_orux.cli import definition, output
 from airflow_provider_orux.cli.ending import UsageError
+from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.get_provider_info import get_provider_info
-from airflow_provider_orux.operators.identity import TaskIdentity
 
 AWKWARD = [
     ("dag", "manual__2026-01-01T00:00:00+00:00", "task", -1),

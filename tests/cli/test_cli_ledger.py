@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
 
-from airflow_provider_orux.lifecycle.ledger import Record, State
-from airflow_provider_orux.operators.identity import TaskIdentity
+from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.lifecycle.record import Record, State
 
 pytestmark = pytest.mark.airflow
 
@@ -89,9 +90,10 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     assert stored["expires_at"] is None
     record = Record.from_json(stored["value"])
     assert (record.state, record.job_id) == (State.SETTLED, real_id)
-    for name in ("epoch", "fingerprint", "conn_id", "host", "local_id", "fields", "synchronous", "resubmits"):
-        assert getattr(record, name) == getattr(before, name)
-    assert "goes on with the recorded job and pays nothing" in at_api(*command(result, "imagine", "show")).out
+    assert record == before.changed(state=State.SETTLED, job_id=real_id, updated_at=record.updated_at)
+    assert (
+        "continues with the recorded job and pays nothing" in at_api(*command(result, "imagine", "show")).out
+    )
 
     asked = at_api(*command(result, "imagine", "show"), "--ask-gateway")
     assert "gateway says" in asked.out
@@ -104,6 +106,7 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     # It is finished now: another word on it is refused, and a clear would ask for a new job.
     shown = at_api(*command(result, "imagine", "show"))
     assert "finished" in shown.out
+    assert re.search(r"^delivered +yes$", shown.out, re.MULTILINE)
     assert "A clear: it submits a new job, which is charged." in shown.out
     late = at_api(*command(result, "imagine", "settle", job_id="task_another"))
     assert late.status == 1
@@ -130,7 +133,7 @@ def test_a_lost_synchronous_generation_is_settled_by_its_links(
     assert settled.status == 0, settled.err
     record = Record.from_json(api.stored(result.dag.dag_id, result.run_id, "picture")["value"])
     assert record.synchronous
-    assert record.job_id == record.local_id
+    assert record.job_id == record.submission_id
 
     assert again(result, "picture") == "success"
     assert len(sandbox.charges()) == 1

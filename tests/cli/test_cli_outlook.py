@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from airflow_provider_orux.cli.instances import Instance
 from airflow_provider_orux.cli.outlook import outlook
-from airflow_provider_orux.lifecycle.ledger import Record, Remote, State
-from airflow_provider_orux.lifecycle.outlook import remote_of
+from airflow_provider_orux.lifecycle.ledger import RemoteState
+from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 
 AT = 1_000_000.0
-INTENT = Record(State.INTENT, 2, "f", "orux_default", "https://orux.top", AT - 3600, "gen-1")
-SUBMITTED = INTENT.with_state(State.SUBMITTED, job_id="task_1")
-FINISHED = SUBMITTED.with_state(State.FINISHED, result={"artifacts": []})
-SETTLED = INTENT.with_state(State.SETTLED, job_id="task_1")
+INTENT = Record(
+    state=State.INTENT, max_tries=2, fingerprint="f" * 64, conn_id="orux_default", host="https://orux.top",
+    updated_at=AT - 3600, submission_id="gen-1", account="a" * 32,
+)  # fmt: skip
+SUBMITTED = INTENT.changed(state=State.SUBMITTED, job_id="task_1")
+FINISHED = SUBMITTED.changed(state=State.FINISHED, result={"artifacts": []})
+DELIVERED = FINISHED.changed(delivered=True)
+SETTLED = INTENT.changed(state=State.SETTLED, job_id="task_1")
 
 
 def lines(record, state, *, max_tries=2, **facts):
@@ -25,7 +27,8 @@ def lines(record, state, *, max_tries=2, **facts):
 
 
 PAYS = "it submits a new job, which is charged"
-FREE = "it goes on with the recorded job and pays nothing"
+FREE = "it continues with the recorded job and pays nothing"
+RETURNS = "it returns the recorded result and pays nothing"
 
 
 @pytest.mark.parametrize(
@@ -38,18 +41,14 @@ FREE = "it goes on with the recorded job and pays nothing"
             ["A clear: it fails and pays nothing, until the submission is settled or discarded."],
         ),
         (SETTLED, "failed", 2, [f"A clear: {FREE}."]),
-        (FINISHED, "success", 2, [f"A clear: {PAYS}."]),
-        (FINISHED, "up_for_retry", 2, ["Next execution: it returns the recorded result and pays nothing."]),
-        (FINISHED, None, 5, [f"Next execution (the task was cleared since): {PAYS}."]),
-        (
-            FINISHED,
-            "running",
-            2,
-            [
-                "The task is running. A retry: it returns the recorded result and pays nothing.",
-                f"A clear: {PAYS}.",
-            ],
-        ),
+        (DELIVERED, "success", 2, [f"A clear: {PAYS}."]),
+        # Airflow calls it failed although it had succeeded.
+        (FINISHED, "failed", 2, [f"A clear: {RETURNS}."]),
+        (FINISHED, "up_for_retry", 2, [f"Next execution: {RETURNS}."]),
+        (DELIVERED, "up_for_retry", 2, [f"Next execution: {RETURNS}."]),
+        (DELIVERED, None, 5, [f"Next execution (the task was cleared since): {PAYS}."]),
+        (FINISHED, None, 5, [f"Next execution (the task was cleared since): {RETURNS}."]),
+        (DELIVERED, "running", 2, [f"The task is running. A retry: {RETURNS}.", f"A clear: {PAYS}."]),
     ],
 )
 def test_what_comes_next(record, state, max_tries, said):
@@ -60,25 +59,21 @@ def test_a_submitted_job_depends_on_how_it_is():
     (line,) = lines(SUBMITTED, "failed")
     assert line.startswith("A clear: it asks the gateway: ")
     assert f"if the job runs or succeeded, {FREE}" in line
-    assert (
-        f"if the job failed and a retry may help or failed and a retry cannot help or expired, {PAYS}" in line
-    )
-    assert "if the gateway does not tell, it fails and pays nothing" in line
-    assert lines(SUBMITTED, "failed", remote=Remote.ALIVE) == [f"A clear: {FREE}."]
-    assert lines(SUBMITTED, "up_for_retry", remote=Remote.FAILED_FINALLY) == [
+    assert f"if the job failed or expired, {PAYS}" in line
+    assert "if the gateway cannot say, it fails and pays nothing" in line
+    assert lines(SUBMITTED, "failed", remote=RemoteState.ALIVE) == [f"A clear: {FREE}."]
+    assert lines(SUBMITTED, "up_for_retry", remote=RemoteState.FAILED_FINALLY) == [
         "Next execution: it fails and pays nothing."
     ]
 
 
 def test_a_synchronous_generation_has_nobody_to_ask():
     picture = Job("gen-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),))
-    links = replace(SUBMITTED, synchronous=True, result=picture.to_dict())
+    links = SUBMITTED.changed(synchronous=True, result=picture.to_dict())
     assert lines(links, "failed") == [f"A clear: {FREE}."]
     failed = Job("gen-1", JobStatus.FAILED, "yescale", retry_helps=False)
-    assert lines(replace(links, result=failed.to_dict()), "failed") == [f"A clear: {PAYS}."]
-    assert lines(replace(links, result=None), "up_for_retry") == [
-        "Next execution: it fails and pays nothing."
-    ]
+    assert lines(links.changed(result=failed.to_dict()), "failed") == [f"A clear: {PAYS}."]
+    assert lines(links.changed(result=None), "up_for_retry") == ["Next execution: it fails and pays nothing."]
 
 
 def test_a_gateway_with_idempotency_keys_is_asked_again():
@@ -95,14 +90,17 @@ def test_no_record_means_a_submission():
 @pytest.mark.parametrize(
     ("job", "remote"),
     [
-        (Job("j", JobStatus.RUNNING, "orux"), Remote.ALIVE),
-        (Job("j", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),)), Remote.ALIVE),
-        (Job("j", JobStatus.SUCCEEDED, "yescale", text="a fox"), Remote.ALIVE),
-        (Job("j", JobStatus.SUCCEEDED, "orux"), Remote.FAILED_FINALLY),
-        (Job("j", JobStatus.FAILED, "orux"), Remote.FAILED),
-        (Job("j", JobStatus.FAILED, "orux", retry_helps=False), Remote.FAILED_FINALLY),
-        (Job("j", JobStatus.EXPIRED, "orux"), Remote.EXPIRED),
+        (Job("j", JobStatus.RUNNING, "orux"), RemoteState.ALIVE),
+        (
+            Job("j", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),)),
+            RemoteState.ALIVE,
+        ),
+        (Job("j", JobStatus.SUCCEEDED, "yescale", text="a fox"), RemoteState.ALIVE),
+        (Job("j", JobStatus.SUCCEEDED, "orux"), RemoteState.FAILED_FINALLY),
+        (Job("j", JobStatus.FAILED, "orux"), RemoteState.FAILED),
+        (Job("j", JobStatus.FAILED, "orux", retry_helps=False), RemoteState.FAILED_FINALLY),
+        (Job("j", JobStatus.EXPIRED, "orux"), RemoteState.EXPIRED),
     ],
 )
 def test_a_polled_job_is_read_as_the_operators_do(job, remote):
-    assert remote_of(job) is remote
+    assert RemoteState.of(job) is remote

@@ -11,10 +11,13 @@ import pytest
 from airflow_provider_orux.cli.ending import CommandError, UsageError
 from airflow_provider_orux.cli.instances import Instance, Ledger
 from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
-from airflow_provider_orux.lifecycle.ledger import Record, State
+from airflow_provider_orux.lifecycle.record import Record, State
 
 INSTANCE = Instance("d", "manual__2026-01-01T00:00:00+00:00", "group.task", 3, {"state": "failed"})
-RECORD = Record(State.INTENT, 1, "f" * 64, "orux_default", "https://orux.top", 1.0, "gen-1")
+RECORD = Record(
+    state=State.INTENT, max_tries=1, fingerprint="f" * 64, conn_id="orux_default", host="https://orux.top",
+    updated_at=1.0, submission_id="gen-1",
+)  # fmt: skip
 
 
 def api(answer, **arguments):

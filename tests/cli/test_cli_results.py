@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
-from airflow_provider_orux.operators.reuse import ResultStore
 from airflow_provider_orux.storage import StorageSettings, save_job
 
 LOG = SimpleNamespace(warning=lambda *a: None)

@@ -23,6 +23,7 @@ import httpx
 import psutil
 
 from demo.airflow_home import ROOT, environment
+from tests.airflow.template import migrate
 from tests.crash.proxy import Proxy
 
 T = TypeVar("T")
@@ -31,6 +32,10 @@ DAG_IDS = (
     "crash_deferrable",
     "crash_worker",
     "crash_impatient",
+    "crash_no_retries",
+    "crash_three_retries",
+    "crash_late_retry",
+    "crash_hundred",
     "crash_sync",
     "crash_image",
     "crash_four_images",
@@ -129,6 +134,7 @@ class House:
         self._lock = threading.Lock()
         self._token = ""
         self._killed: set[str] = set()
+        self._revived: set[str] = set()
 
     # -- life ---------------------------------------------------------------------------------------------
     def __enter__(self) -> House:
@@ -145,15 +151,7 @@ class House:
     def start(self) -> None:
         """The database, then all parts; returns when the DAGs can be triggered."""
         self.prepare()
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=self.env,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(f"airflow db migrate: {done.stderr[-2000:]}")
+        migrate(self.env, cwd=self.home)
         self.proxy.start()
         for part in self.parts:
             self.launch(part)
@@ -200,6 +198,15 @@ class House:
             self.signal("scheduler", signal.SIGKILL)
             self.launch("scheduler")
 
+    @contextlib.contextmanager
+    def reviving(self, *names: str) -> Iterator[None]:
+        """Start these parts again when they end by themselves: under much load SQLite's locks end them."""
+        self._revived.update(names)
+        try:
+            yield
+        finally:
+            self._revived.difference_update(names)
+
     def family(self, name: str) -> list[psutil.Process]:
         """A part's process and all that come from it."""
         try:
@@ -223,6 +230,16 @@ class House:
             for process in members[1:] if not alone else ():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.wait(20)
+
+    def freeze_idle_scheduler(self) -> None:
+        """Stop the scheduler's own process between two of its loops; its workers go on.
+
+        There it holds no lock of the database, and once it is thawed it schedules first and hears its workers after.
+        """
+        pid = self.processes["scheduler"].pid
+        kernel = Path(f"/proc/{pid}/wchan")
+        until(lambda: kernel.read_text().endswith("nanosleep"), "the scheduler to idle", pause=0.01)
+        os.kill(pid, signal.SIGSTOP)
 
     def close(self) -> None:
         """End every process that is this house's, however it came to be."""
@@ -296,6 +313,9 @@ class House:
         """Raise if a part ended that nobody killed: no wait would ever come to an end."""
         for name, process in list(self.processes.items()):
             if name not in self._killed and process.poll() is not None:
+                if name in self._revived:
+                    self.launch(name)
+                    continue
                 log = (self.home / "log" / f"{name.replace(' ', '_')}.log").read_text(errors="replace")
                 raise RuntimeError(f"{name} ended by itself:\n{log[-1000:]}")
 

@@ -73,6 +73,8 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     if _armed:
         return
     _armed = True
+    from airflow.sdk.execution_time import task_runner
+
     from airflow_provider_orux.client.sync import GatewayClient
     from airflow_provider_orux.durable import delivered
     from airflow_provider_orux.durable.stores import TaskStateStore
@@ -136,3 +138,14 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     ]
     for owner, name, decorate in wrap:
         setattr(owner, name, decorate(getattr(owner, name)))
+
+    # Airflow's own: the end of a task's process, after Airflow has answered to the state that the task ended in, and
+    # before callbacks run.
+    finalize = task_runner.finalize
+
+    @functools.wraps(finalize)
+    def finalized(ti: Any, state: Any, *args: Any, **kwargs: Any) -> None:
+        tell(f"finalize_{state.value}")
+        finalize(ti, state, *args, **kwargs)
+
+    task_runner.finalize = finalized

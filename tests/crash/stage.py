@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -292,6 +293,16 @@ class Stage:
     def task(self, task_id: str | None = None) -> dict[str, Any]:
         return self.house.api("GET", f"{self._run}/taskInstances/{task_id or self.task_id}") or {}
 
+    def states(self) -> Counter[str]:
+        """How many instances of the task are in each state; a task that is not mapped has one."""
+        if one := self.task():
+            return Counter([str(one.get("state"))])
+        path = f"{self._run}/taskInstances/{self.task_id}/listMapped"
+        listed = (self.house.api("GET", path, params={"limit": 500}) or {"task_instances": []})[
+            "task_instances"
+        ]
+        return Counter(str(ti["state"]) for ti in listed)
+
     def wait_state(self, *states: str, task_id: str | None = None) -> str:
         """Wait until the task is in one of these states; the state."""
 
@@ -318,14 +329,28 @@ class Stage:
         self.until(heard, "the scheduler to hear of the deferral")
         self.gateway.let_jobs_end()
 
-    def wait_run(self) -> str:
-        """Wait until the run has ended."""
+    def wait_mismatch(self, state: str) -> None:
+        """Wait until the scheduler calls the task failed, since a worker that is done reports so late.
+
+        :param state: the task's, by which the scheduler is misled.
+        """
+        log = self.house.home / "log" / "scheduler.log"
+        words = f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{state}]"
+
+        def failed() -> bool:
+            with log.open(errors="replace") as lines:
+                return any("reported that the task instance" in line and words in line for line in lines)
+
+        self.until(failed, f"a state mismatch of a {state} task", pause=0.1)
+
+    def wait_run(self, *, patience: float = PATIENCE) -> str:
+        """Wait until the run has ended; its state."""
 
         def ended() -> str | None:
             state = (self.house.api("GET", self._run) or {}).get("state")
             return state if state in ("success", "failed") else None
 
-        return self.until(ended, "the end of the run")
+        return self.until(ended, "the end of the run", patience=patience)
 
     def clear(self, *task_ids: str) -> None:
         """A person clears the task (with what comes after it)."""
@@ -410,6 +435,11 @@ class Stage:
         """Let a process that is held go on."""
         (self.house.home / "plan" / f"{self.run_id}.{number}.release").touch()
 
+    def wait_processes(self) -> None:
+        """Wait until every process of this run's tasks has ended: they still work when the run is green."""
+        pids = {n["pid"] for n in self.trace()}
+        self.until(lambda: all(gone(pid) for pid in pids), "the end of the tasks' processes", pause=0.1)
+
     def wait_charge(self, number: int = 1) -> None:
         self.until(lambda: len(self.gateway.charges()) >= number, f"charge {number}", pause=0.1)
 
@@ -437,7 +467,8 @@ class Stage:
         found = self.found
         found.charges = len(self.gateway.charges())
         found.posts = self.gateway.posts()
-        found.state = str(self.task().get("state"))
+        states = self.states()
+        found.state = ", ".join(sorted(states)) if len(states) < 2 else str(dict(states))
         saved = self._look_at_run(found)
         for other in self.others:
             saved += other._look_at_run(found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_orux.durable.job import Finished
+from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.ledger import RemoteState
-from airflow_provider_orux.lifecycle.outcome import Outcome
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.lifecycle.record import State
 from airflow_provider_orux.models.errors import (
@@ -71,7 +71,7 @@ def test_a_key_that_is_refused_while_fetching_does_not_end_the_wait():
 
 def test_a_key_that_was_refused_all_the_while_ends_it():
     world = submitted()
-    event = Outcome.of_error(AuthenticationError("refused"), job_id="task_1").model_dump(mode="json")
+    event = JobEvent.of_error(AuthenticationError("refused"), job_id="task_1").model_dump(mode="json")
     with pytest.raises(AuthenticationError):
         world.resume(event)
 
@@ -89,7 +89,7 @@ def test_an_event_that_is_not_about_our_job_makes_the_worker_fetch_ours(event):
 
 def test_an_error_in_an_event_is_raised_as_what_it_is():
     world = submitted()
-    event = Outcome.of_error(JobTimeoutError("too late"), job_id="task_1").model_dump(mode="json")
+    event = JobEvent.of_error(JobTimeoutError("too late"), job_id="task_1").model_dump(mode="json")
     with pytest.raises(JobTimeoutError, match="too late"):
         world.resume(event)
     assert world.state is State.SUBMITTED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
 
 import pytest
 
@@ -34,18 +33,19 @@ def test_final_and_next_step(cls):
     error = cls("It broke")
     assert error.final is FINAL[cls.__name__]
     assert error.charged == "unknown"
-    assert error.next_step is None
-    assert error.advice == cls.default_next_step
-    assert str(error) == f"It broke. [no job id, charged: unknown] {error.advice}".rstrip()
-    assert not error.advice or error.advice.endswith(".")
-    # What a retry and a clear do is asked from the decision table, never written into a class.
-    assert not re.search("retry|clear", error.advice)
+    if cls is not OruxError:
+        assert error.next_step is None
+        assert error.advice == cls.default_next_step
+        assert not error.advice or error.advice.endswith(".")
+        assert str(error) == f"It broke. [no job id, charged: unknown] {error.advice}".rstrip()
+        assert cls("It broke", next_step="Do this.").advice == "Do this."
+        assert cls("It broke", next_step="").advice == ""
 
 
-def test_a_next_step_takes_the_place_of_the_class_advice():
-    error = errors.AuthenticationError("It broke", next_step="Do this.")
-    assert str(error).endswith("Do this.")
-    assert errors.AuthenticationError("It broke", next_step="").advice == ""
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
+def test_no_class_promises_what_a_retry_or_a_clear_does(cls):
+    """That depends on the record: ``lifecycle/advice.py`` asks the decision table."""
+    assert not {"retry", "retries", "clear"} & {*cls.default_next_step.lower().replace(".", " ").split()}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
@@ -53,7 +53,7 @@ def test_a_next_step_takes_the_place_of_the_class_advice():
 def test_all_facts_survive_a_process_boundary(cls, through):
     error = cls(
         "It broke", gateway="orux", code="c", job_id="task_1", charged="yes", http_status=502, param="p",
-        retry_after=3.0, next_step="Do this.",
+        retry_after=3.0, next_step="Do this.", remedy=errors.Remedy.DISCARD,
     )  # fmt: skip
     error.final = not error.final
     again = through(error)

@@ -1,4 +1,4 @@
-"""Three gateways in one house: addresses, keys, connections, orders by name, the page, and what a restart keeps."""
+"""Three gateways in one sandbox: addresses, keys, connections, orders by name, the page, and what a restart keeps."""
 
 from __future__ import annotations
 

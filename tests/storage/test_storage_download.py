@@ -148,9 +148,11 @@ def test_after_all_tries_it_is_an_error_that_a_retry_may_cure(
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
-def test_a_dead_link_is_final_and_says_what_to_do(web: Web, settings: StorageSettings, code: int) -> None:
+def test_a_dead_url_is_final_and_has_a_type_of_its_own(
+    web: Web, settings: StorageSettings, code: int
+) -> None:
     url = web.play("/a", status(code))
-    with pytest.raises(ArtifactURLExpiredError, match="dead or has expired") as caught:
+    with pytest.raises(ArtifactURLExpiredError, match=r"^The URL http\S+ is dead or has expired") as caught:
         fetch(url + "?sig=secret", settings)
     assert caught.value.http_status == code
     assert "secret" not in str(caught.value)

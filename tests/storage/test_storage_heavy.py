@@ -287,5 +287,5 @@ def test_a_link_of_the_sandbox_that_died(
     sandbox: SandboxServer, imagined: Job, settings: StorageSettings, tmp_path: Path
 ) -> None:
     sandbox.advance_clock(400 * 24 * 3600)
-    with pytest.raises(ArtifactURLExpiredError):
+    with pytest.raises(ArtifactURLExpiredError, match="dead or has expired"):
         save_job(imagined, str(tmp_path), settings=settings, provenance={})

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from airflow_provider_orux.operators.reuse import ResultStore
 
+from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.models.errors import ConfigurationError
 from airflow_provider_orux.storage import DestinationError
 from tests.storage.stores import Store, attached

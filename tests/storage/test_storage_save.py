@@ -189,6 +189,7 @@ def test_a_retry_fetches_only_what_is_missing(
     error = caught.value
     assert not error.final
     assert "1 of 4 artifacts could not be saved: artifact 3" in str(error)
+    assert not error.advice, "what a retry does is said where the ledger is known"
     assert (error.job_id, error.gateway, error.charged) == ("job-1", "orux", "yes")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     base = save_to if "://" in save_to else f"file://{save_to}"

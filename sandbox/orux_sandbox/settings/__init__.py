@@ -62,19 +62,19 @@ class Settings(YEScaleSettings, RelaySettings):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # How long things take
-    queue_seconds: float = Field(default=0.5, ge=0, description="how long a job is QUEUED")
-    run_seconds: float = Field(default=2.0, ge=0, description="how long a job is RUNNING after that")
-    sync_seconds: float = Field(default=1.0, ge=0, description="how long a synchronous call takes")
+    queue_seconds: float = Field(default=0.5, ge=0, description="seconds a job is QUEUED")
+    run_seconds: float = Field(default=2.0, ge=0, description="seconds a job is RUNNING after that")
+    sync_seconds: float = Field(default=1.0, ge=0, description="seconds a synchronous call takes")
     model_seconds: dict[str, Seconds] = Field(
         default_factory=dict, description='durations by model: {"sora2": {"run": 30}}'
     )
     job_ttl_seconds: float = Field(
-        default=86400.0, gt=0, description="after this an unfinished job is EXPIRED"
+        default=86400.0, gt=0, description="seconds after which an unfinished job is EXPIRED"
     )
-    link_seconds: float = Field(
-        default=86400.0, gt=0, description="how long a result link lives after the end"
+    link_seconds: float = Field(default=86400.0, gt=0, description="seconds a result URL works after the end")
+    dead_link_status: int = Field(
+        default=404, ge=400, le=499, description="HTTP status of an expired result URL"
     )
-    dead_link_status: int = Field(default=404, ge=400, le=499, description="HTTP status of a dead link")
 
     # Which reading of the documents
     grid: Literal["one", "four"] = Field(
@@ -88,10 +88,10 @@ class Settings(YEScaleSettings, RelaySettings):
     )
     unfilled_fields: Literal["absent", "null"] = Field(
         default="absent",
-        description="how a task shows result_urls, error_code and error_message it does not have",
+        description="result_urls, error_code and error_message of a task that has none",
     )
     finished_jobs_expire: bool = Field(
-        default=False, description="whether a finished job turns EXPIRED after its TTL too"
+        default=False, description="whether a finished job also turns EXPIRED, after job_ttl_seconds"
     )
     accept_imagine_action: bool = Field(default=True, description='whether `"action": "imagine"` is accepted')
     followup_model: Literal["optional", "required", "refused"] = Field(
@@ -104,14 +104,15 @@ class Settings(YEScaleSettings, RelaySettings):
         default="grids", description="whether variations and rerolls may be parents too"
     )
     parent_usable_seconds: float = Field(
-        default=0.0, ge=0, description="how long after its end a grid may be a parent; 0: for ever"
+        default=0.0, ge=0, description="seconds after its end a grid may be a parent; 0: forever"
     )
     max_concurrency: int = Field(default=3, ge=0, description="requests in flight per user; 0: no limit")
     concurrency_counts: Literal["requests", "jobs"] = Field(
-        default="requests", description="'jobs': unfinished jobs hold a slot against new submissions too"
+        default="requests", description="'jobs': an unfinished job also holds a slot against new submissions"
     )
     insufficient: Literal["insufficient_balance", "quota_exceeded"] = Field(
-        default="insufficient_balance", description="402 insufficient_balance or 429 quota_exceeded"
+        default="insufficient_balance",
+        description="the error of an empty balance: 402 insufficient_balance or 429 quota_exceeded",
     )
 
     # Money
@@ -121,26 +122,30 @@ class Settings(YEScaleSettings, RelaySettings):
     )
     prices: dict[str, float] = Field(
         default_factory=lambda: dict(SANDBOX_PRICES),
-        description="made-up prices; a patch is merged into them",
+        description="made-up prices in Credits; a change is merged into them",
     )
     refund_failed: bool = Field(default=False, description="whether FAILED and EXPIRED jobs are refunded")
 
     # Convenience
     url_schemes: Literal["https", "any"] = Field(
         default="https",
-        description="'any': webhooks and reference images may be http (a test's own receiver)",
+        description="'any': webhooks and reference images may be http, for a test's own receiver",
     )
     webhook_secret: str = Field(
-        default="whsec-of-the-sandbox", min_length=1, description="key of the sandbox's own HMAC-SHA256"
+        default="whsec-of-the-sandbox",
+        min_length=1,
+        description="key of the webhooks' HMAC-SHA256, which is the sandbox's own",
     )
     webhook_retry_seconds: float = Field(
-        default=1.0, ge=0, description="wait before the second try of a webhook; doubled for each further one"
+        default=1.0,
+        ge=0,
+        description="seconds before a webhook's second attempt; doubled for each further one",
     )
     image_scale: float = Field(
         default=1.0, gt=0, le=1, description="below 1: smaller images than asked for, for fast tests"
     )
     public_url: str = Field(
-        default="", description="prefix of links; empty: as the caller addressed the sandbox"
+        default="", description="prefix of result URLs; empty: as the caller addressed the sandbox"
     )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:

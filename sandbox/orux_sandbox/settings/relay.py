@@ -36,55 +36,56 @@ class RelaySettings(BaseModel):
     """What distinguishes the generations, and what the documents leave open."""
 
     relay_generation: Literal[1, 2] = Field(
-        default=2, description="1: as in the seed; 2: as documented today"
+        default=2, description="1: as first documented; 2: as documented today"
     )
     relay_prices: dict[str, float] = Field(
-        default_factory=lambda: dict(RELAY_PRICES), description="USD an image; a patch is merged"
+        default_factory=lambda: dict(RELAY_PRICES), description="USD for one image; a change is merged"
     )
     relay_storage_prices: dict[str, float] = Field(
         default_factory=lambda: {"relay1d": 0.0, "relay7d": 0.0, "relay30d": 0.0},
-        description="USD for keeping one file; made up",
+        description="made-up USD for storing one file",
     )
     relay_guests: Literal["allowed", "refused"] = Field(
         default="allowed", description="whether a request without a key is a guest or a 401"
     )
     relay_store_output: Literal["accounts", "everyone", "nobody"] = Field(
         default="accounts",
-        description="whose tier has store_output: 'accounts' but no guest, 'everyone', or 'nobody'; others: 403"
+        description="whose tier includes store_output: 'accounts' (not guests), 'everyone' or 'nobody'; without it: 403"
         " TIER_FEATURE_UNAVAILABLE",
     )
     relay_rate_limit: int = Field(
         default=0,
         ge=0,
-        description="requests per customer and minute, polls and catalogue aside; 0: no limit",
+        description="requests per customer and minute, without polls and the catalogue; 0: no limit",
     )
     relay_task_seconds: float = Field(
-        default=3600.0, gt=0, description="how long after its end a task can be asked about (generation 2)"
+        default=3600.0, gt=0, description="seconds after its end a task can be polled (generation 2)"
     )
     relay_link_seconds: float = Field(
         default=3600.0,
         gt=0,
-        description="how long a link lives after the end without store_output (generation 2)",
+        description="seconds a result URL works after the end without store_output (generation 2)",
     )
     relay_poll_url: str = Field(
         default="/v2/tasks/{task_id}",
-        description="poll_url of a 202: with {task_id}, perhaps {base}; /v2/status/of/{task_id} answers too;"
-        " empty: none is given",
+        description="poll_url of a 202, with {task_id} and perhaps {base}; /v2/status/of/{task_id} answers, too;"
+        " empty: no poll_url",
     )
     relay_accepted_message: bool = Field(default=False, description="whether a 202 has a `message`")
     relay_result_success: bool = Field(default=False, description="whether results have `success: true`")
     relay_error_fields: Literal["present", "absent"] = Field(
-        default="present", description="error_code and error_detail of a task that has none"
+        default="present", description="whether a task without an error has error_code and error_detail"
     )
     relay_stored_urls: bool = Field(
         default=False,
-        description="with store_output, base64 answers have `urls` as well (the vendor's types allow it)",
+        description="whether base64 answers also have `urls` with store_output, as the vendor's types allow",
     )
     relay_gpt_image_model: Literal["refused", "accepted"] = Field(
-        default="refused", description="`model` in a gpt-image body, where the vendor's types have none"
+        default="refused", description="`model` in a gpt-image body; the vendor's types have none"
     )
     relay_webhook_secret: str = Field(
-        default=RELAY_WEBHOOK_SECRET, description="whsec_ and base64, as Standard Webhooks has it"
+        default=RELAY_WEBHOOK_SECRET,
+        description="secret of the webhooks, in the form of Standard Webhooks: whsec_ and base64",
     )
 
     @field_validator("relay_webhook_secret")

@@ -37,11 +37,12 @@ class YEScaleSettings(BaseModel):
     """What YEScale's documents leave open."""
 
     yescale_prices: dict[str, float] = Field(
-        default_factory=lambda: dict(YESCALE_PRICES), description="made-up prices in USD; a patch is merged"
+        default_factory=lambda: dict(YESCALE_PRICES),
+        description="made-up prices in USD; a change is merged into them",
     )
-    yescale_refund_failed: bool = Field(default=True, description="failed tasks are refunded [G]")
+    yescale_refund_failed: bool = Field(default=True, description="whether failed tasks are refunded")
     yescale_models_refused: list[str] = Field(
-        default_factory=list, description="models that are in none of the key's token groups"
+        default_factory=list, description="models outside the key's token groups"
     )
     yescale_account_key: str = Field(
         default="sandbox-account-access-key",
@@ -56,18 +57,21 @@ class YEScaleSettings(BaseModel):
         " `message.images`, or nowhere",
     )
     yescale_chat_image: Literal["data_url", "link"] = Field(
-        default="data_url", description="what stands there"
+        default="data_url", description="how the image is given"
     )
 
     # Midjourney
     yescale_result: Literal["string", "number"] = Field(
-        default="string", description="`result` of an accepted submission: the id as text or as a bare number"
+        default="string", description="`result` of an accepted submission: the id as a string or a number"
     )
     yescale_sync_seconds: float = Field(
-        default=0.2, ge=0, description="how often the gateway asks its upstream [G: 15]; 0: always up to date"
+        default=0.2,
+        ge=0,
+        description="seconds between two looks of the gateway at its upstream (15 in the gateway software); 0: always"
+        " up to date",
     )
     yescale_rewrites_codes: bool = Field(
-        default=False, description="submit codes 21 and 22 arrive as 1, as the gateway layer does it [G]"
+        default=False, description="whether the gateway layer turns submit codes 21 and 22 into 1"
     )
     yescale_repeated_upscale: Literal["new", "existing"] = Field(
         default="new", description="the second upscale of a panel: a new task, or code 21 with the first"
@@ -76,27 +80,30 @@ class YEScaleSettings(BaseModel):
         default="required", description="whether the gateway layer wants an index on REROLL too"
     )
     yescale_unknown_mj_task: Literal["task_no_found", "empty"] = Field(
-        default="task_no_found", description="HTTP 400 task_no_found [G] or 200 with an empty body [P]"
+        default="task_no_found",
+        description="an unknown task: HTTP 400 task_no_found, or 200 with an empty body",
     )
     yescale_list: Literal["served", "refused"] = Field(
-        default="served", description="POST /mj/task/list-by-condition, which YEScale does not list"
+        default="served", description="POST /mj/task/list-by-condition, which YEScale's pages do not list"
     )
     yescale_banned_words: list[str] = Field(
         default_factory=lambda: ["sandbox-banned"],
-        description="words that make a prompt a banned one: code 24",
+        description="words a prompt may not have: code 24",
     )
-    yescale_previews: bool = Field(default=True, description="imageUrl holds a preview while IN_PROGRESS")
+    yescale_previews: bool = Field(
+        default=True, description="whether imageUrl is a preview while IN_PROGRESS"
+    )
     yescale_notify_hook: bool = Field(
-        default=False, description="whether notifyHook is obeyed; the gateway strips it by default [G]"
+        default=False, description="whether notifyHook is obeyed; the gateway software strips it by default"
     )
     yescale_mj_quota_status: Literal[400, 403] = Field(
         default=403,
-        description="HTTP status of quota_not_enough on /mj: like all others, or like its other errors",
+        description="HTTP status of quota_not_enough on /mj: 403 as everywhere else, or 400 as its other errors",
     )
 
     # Its own tasks
     yescale_unindexed_seconds: float = Field(
-        default=0.0, ge=0, description="GET /task/{id} answers 404 so long after the submission"
+        default=0.0, ge=0, description="seconds after the submission during which GET /task/{id} answers 404"
     )
 
     def yescale_price(self, model: str, action: str = "") -> float:

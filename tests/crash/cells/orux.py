@@ -415,6 +415,7 @@ def cleared_after_failed_save(stage: Stage) -> None:
 def cleared_after_success(stage: Stage) -> None:
     stage.start()
     stage.wait_run()
+    stage.wait_processes()
     stage.clear()
     stage.wait_point("at_execute", nth=2)
     stage.wait_run()
@@ -425,6 +426,7 @@ def cleared_after_success(stage: Stage) -> None:
     "after 401s: the key was disabled while the job ran, then set right",
     dag_id="crash_impatient",
     settings=SLOW,
+    extra={"auth_grace": 3},
 )
 def cleared_after_401(stage: Stage) -> None:
     stage.start()
@@ -445,6 +447,7 @@ def cleared_after_401(stage: Stage) -> None:
     "(clearDagRuns)",
     dag_id="crash_impatient",
     settings={**SLOW, "max_concurrency": 0},
+    extra={"auth_grace": 3},
     charges=6,
     posts=6,
     saved=6,

@@ -24,9 +24,13 @@ RETRY = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 PROMPT = "{{ dag_run.conf.get('prompt', 'a lighthouse at dawn') }}"
 
 
-def dag(name: str) -> DAG:
+def dag(name: str, *, max_active_tasks: int = 64) -> DAG:
     return DAG(
-        name, start_date=pendulum.datetime(2026, 1, 1), schedule=None, max_active_runs=64, max_active_tasks=64
+        name,
+        start_date=pendulum.datetime(2026, 1, 1),
+        schedule=None,
+        max_active_runs=64,
+        max_active_tasks=max_active_tasks,
     )
 
 
@@ -37,8 +41,24 @@ with dag("crash_worker"):
     OruxImagineOperator(task_id="pay", prompt=PROMPT, deferrable=False, **PAID, **RETRY)
 
 with dag("crash_impatient"):
-    # It gives up soon: on a refused key, and (no retries) after a failed save.
-    OruxImagineOperator(task_id="pay", prompt=PROMPT, auth_grace=3.0, retries=0, **PAID)
+    # It gives up soon: on a refused key (with `auth_grace` of the connection), and (no retries) after a failed save.
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=0, **PAID)
+
+with dag("crash_no_retries"):
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=0, **PAID)
+
+with dag("crash_three_retries"):
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=3, retry_delay=timedelta(seconds=1), **PAID)
+
+with dag("crash_late_retry"):
+    # Its retry comes so late that a person clears first.
+    OruxImagineOperator(task_id="pay", prompt=PROMPT, retries=3, retry_delay=timedelta(hours=1), **PAID)
+
+with dag("crash_hundred", max_active_tasks=4):
+    # As many retries as Airflow's own late reports may use up on a busy machine.
+    OruxImagineOperator.partial(task_id="pay", retries=10, retry_delay=timedelta(seconds=1), **PAID).expand(
+        prompt=[f"lighthouse {n} at dawn" for n in range(100)]
+    )
 
 with dag("crash_sync"):
     OruxGenerateImageOperator(

@@ -24,8 +24,8 @@ FOX = {"model": "recraft-v3", "prompt": "a fox"}
 def raw(sandbox: Any, method: str, path: str, body: Any = None) -> bytes:
     """Every byte that comes back on a socket of our own until the other side ends it."""
     content = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sandbox.key}\r\n"
-    head += f"Content-Length: {len(content)}\r\n\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost:{sandbox.port}\r\n"
+    head += f"Authorization: Bearer {sandbox.key}\r\nContent-Length: {len(content)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as wire:
         wire.sendall(head.encode() + content)
         received = b""

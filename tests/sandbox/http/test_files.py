@@ -61,9 +61,10 @@ def test_nobody_guesses_a_file(sandbox, url):
         assert web.get(wrong).status_code == 404
 
 
-def test_links_go_where_the_caller_found_the_sandbox(api, sandbox, imagine):
-    task = api.get(f"/api/v1/tasks/{imagine()}", headers={"Host": "gateway.example:9"}).json()
-    assert task["result_urls"][0].startswith("http://gateway.example:9/files/")
+def test_urls_go_where_the_caller_found_the_sandbox(api, sandbox, imagine):
+    named = {"Host": f"localhost:{sandbox.port}"}
+    task = api.get(f"/api/v1/tasks/{imagine()}", headers=named).json()
+    assert task["result_urls"][0].startswith(f"http://localhost:{sandbox.port}/files/")
     sandbox.configure(public_url="https://cdn.example/")
     task = api.get(f"/api/v1/tasks/{task['task_id']}").json()
     assert task["result_urls"][0].startswith("https://cdn.example/files/")

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -137,7 +138,16 @@ def test_describing_the_command_line_loads_no_web_server():
     assert done.stdout.strip() == "[]"
 
 
-def test_it_is_a_house_of_its_own():
+def test_the_command_and_the_extra():
+    (command,) = metadata.entry_points(group="console_scripts", name="orux-sandbox")
+    assert command.load() is cli.main
+    assert not [one for one in metadata.requires("orux-sandbox") or () if "airflow" in one]
+    wanted = [one for one in metadata.requires("airflow-provider-orux") or () if "orux-sandbox" in one]
+    assert "orux-sandbox>=0.1; extra == 'sandbox'" in wanted
+    assert all("; extra == " in one for one in wanted)
+
+
+def test_it_needs_no_airflow_and_no_client():
     allowed = set(sys.stdlib_module_names) | {"fastapi", "uvicorn", "PIL", "pydantic"}
     for file in Path(package.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

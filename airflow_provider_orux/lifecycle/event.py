@@ -11,15 +11,17 @@ from airflow_provider_orux.models import errors
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.job import Job
 
+#: Largest job in an event, in bytes of JSON; the worker fetches a larger one itself.
 LARGEST_EVENT = 32 * 1024
-"""Bytes. A job whose links need more is fetched again by the worker."""
+#: What of an error travels to the worker, beside its class and its message.
+ERROR_FACTS = ("gateway", "code", "job_id", "charged", "http_status", "next_step")
 
 
-class Outcome(BaseModel):
+class JobEvent(BaseModel):
     """The event of a job trigger.
 
-    :param kind: ``job``: it ended, ``job`` holds it; ``fetch``: it seems to have ended, the worker has to fetch it
-        (its answer was too long for a trigger); ``error``: the polling ended with ``error``.
+    :param kind: ``job``: the job ended, and ``job`` holds it; ``fetch``: it seems to have ended, and the worker has to
+        fetch it (the answer was too large for a trigger); ``error``: polling ended with ``error``.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -31,28 +33,34 @@ class Outcome(BaseModel):
     error: dict[str, Any] | None = None
 
     @classmethod
-    def of_job(cls, job: Job) -> Outcome:
+    def of_job(cls, job: Job) -> JobEvent:
         """The event of a job that ended."""
         value = job.to_dict()
         if job.has_inline or len(json.dumps(value)) > LARGEST_EVENT:
-            return cls(kind="fetch", job_id=job.job_id)
+            return cls.to_fetch(job.job_id)
         return cls(kind="job", job_id=job.job_id, job=value)
 
     @classmethod
-    def of_error(cls, error: OruxError, *, job_id: str) -> Outcome:
-        """The event of a polling that ended with an error."""
+    def to_fetch(cls, job_id: str) -> JobEvent:
+        """The event of a job that is too large for a trigger."""
+        return cls(kind="fetch", job_id=job_id)
+
+    @classmethod
+    def of_error(cls, error: OruxError, *, job_id: str) -> JobEvent:
+        """The event of polling that ended with an error."""
         facts = {
             name: getattr(error, name)
-            for name in ("message", "gateway", "code", "job_id", "charged", "http_status", "next_step")
+            for name in ("message", *ERROR_FACTS)
             if getattr(error, name) is not None
         }
         return cls(kind="error", job_id=job_id, error={"type": type(error).__name__, **facts})
 
     @classmethod
-    def read(cls, event: Any) -> Outcome:
+    def read(cls, event: Any) -> JobEvent:
         """Validate an event.
 
-        :raises ValueError: it is not an event of ours.
+        :param event: what Airflow hands to the resumed task.
+        :raises ValueError: it is no event of a job trigger.
         """
         try:
             return cls.model_validate(event)
@@ -65,10 +73,8 @@ class Outcome(BaseModel):
         cls = getattr(errors, str(facts.pop("type", "")), OruxError)
         if not (isinstance(cls, type) and issubclass(cls, OruxError)):
             cls = OruxError
-        known = {
-            k: v
-            for k, v in facts.items()
-            if k in ("gateway", "code", "job_id", "charged", "http_status", "next_step")
-        }
+        known = {name: facts[name] for name in ERROR_FACTS if name in facts}
+        if known.get("charged") not in ("yes", "no"):
+            known["charged"] = "unknown"
         error: OruxError = cls(str(facts.get("message", "the polling ended with an error")), **known)
         return error

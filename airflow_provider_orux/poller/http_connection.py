@@ -1,4 +1,4 @@
-"""One kept HTTP/1.1 connection of the poller: asyncio below, llhttp (``httptools``) to read the answers."""
+"""One HTTP/1.1 connection of the poller, kept open: asyncio carries it, llhttp (``httptools``) parses the responses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import httptools
 from airflow_provider_orux.client.flow import TransportFailure
 from airflow_provider_orux.gateways.wire import HttpResponse
 
+#: Statuses whose responses have no body.
 NO_BODY = (204, 304)
+#: Longest headers of a response, in bytes.
 MAX_HEADERS = 64 * 1024
 
 
 class Disconnected(TransportFailure):
-    """The connection ended before a byte of the answer came: on a kept one, that may be the host's idle time-out."""
+    """The connection ended before a byte of the response came: on a kept one, perhaps the host's idle timeout."""
 
 
-class PollConnection(asyncio.Protocol):
-    """Carries one exchange at a time. Of an exchange that was not carried to its end the connection is closed."""
+class HttpConnection(asyncio.Protocol):
+    """Carries one exchange at a time. An exchange that does not reach its end closes the connection."""
 
     def __init__(self) -> None:
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,12 +62,13 @@ class PollConnection(asyncio.Protocol):
     async def exchange(
         self, request: bytes, *, max_bytes: int, read_timeout: float, total_timeout: float
     ) -> HttpResponse:
-        """Send a request and read its answer.
+        """Send a request and read its response.
 
-        :param max_bytes: the longest body that is read; of a longer one the first part is given back.
-        :param read_timeout: seconds without a byte.
+        :param request: the bytes to send.
+        :param max_bytes: bytes of the body to read; of a longer one the beginning is returned.
+        :param read_timeout: longest silence, in seconds.
         :param total_timeout: seconds for the whole exchange.
-        :raises TransportFailure: no answer, or not a whole one, came.
+        :raises TransportFailure: no response came, or only part of one.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[HttpResponse] = loop.create_future()
@@ -89,13 +92,13 @@ class PollConnection(asyncio.Protocol):
 
     # -- asyncio ------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands."""
+        """The connection is open."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the answer."""
+        """Bytes of the response arrived."""
         if self._answer is None or self._answer.done():
-            self.abort()  # nobody asked
+            self.abort()  # unsolicited
             return
         self._last_read = time.monotonic()
         self._heard = True
@@ -105,7 +108,7 @@ class PollConnection(asyncio.Protocol):
             self._fail(TransportFailure(f"the answer is not HTTP ({type(e).__name__})", sent=True))
 
     def eof_received(self) -> bool:
-        """The host ends the connection: of a body without a length that is its end."""
+        """The host ended the connection, and with it a body without a length."""
         endless = (
             self._status >= 200
             and self._status not in NO_BODY
@@ -127,7 +130,7 @@ class PollConnection(asyncio.Protocol):
 
     # -- llhttp -------------------------------------------------------------------------------------------
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """A header was parsed."""
         self._header_bytes += len(name) + len(value) + 4
         if self._header_bytes > MAX_HEADERS:
             raise ValueError("headers without an end")
@@ -135,14 +138,14 @@ class PollConnection(asyncio.Protocol):
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        """All headers."""
+        """All headers were parsed."""
         self._status = self._parser.get_status_code()
         if self._headers.get("content-encoding", "identity").lower() in ("gzip", "x-gzip", "deflate"):
-            # Not asked for; some hosts do it all the same.
+            # We did not ask for compression; some hosts compress anyway.
             self._unpack = zlib.decompressobj(47)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """A piece of the body was parsed."""
         if self._answer is None or self._answer.done():
             return
         room = self._max_bytes - self._size
@@ -156,9 +159,9 @@ class PollConnection(asyncio.Protocol):
         self._size += len(body)
 
     def on_message_complete(self) -> None:
-        """The answer ended."""
+        """The response is complete."""
         if 100 <= self._status < 200:
-            self._headers = {}  # "Continue" and the like: the answer is still to come
+            self._headers = {}  # "Continue" and the like: the response is still to come
             return
         self._finish(keep=bool(self._parser.should_keep_alive()))
 

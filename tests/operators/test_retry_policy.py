@@ -12,7 +12,7 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow_provider_orux.exceptions import OruxTaskRetryException
 from airflow_provider_orux.models.errors import ArtifactError, GatewayUnavailableError, RateLimitedError
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
-from airflow_provider_orux.policies.retry import OruxRetryPolicy
+from airflow_provider_orux.operators.retry_policy import OruxRetryPolicy
 from airflow_provider_orux.storage import DestinationError
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 

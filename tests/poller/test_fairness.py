@@ -11,19 +11,24 @@ import pytest
 
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.gateways.wire import HttpResponse
-from airflow_provider_orux.lifecycle.outcome import Outcome
-from airflow_provider_orux.triggers import hub as hub_module
-from airflow_provider_orux.triggers.exchange import LONG_ANSWER, Exchange
-from airflow_provider_orux.triggers.hub import ASKS_A_TURN, JOBS_A_TURN, LAST_LOOK, PollHub
-from tests.triggers.test_hub_load import Answer, connection, hub_of, run, scripted
+from airflow_provider_orux.hooks.connection import read_connection
+from airflow_provider_orux.lifecycle.event import JobEvent
+from airflow_provider_orux.lifecycle.polling import Wait
+from airflow_provider_orux.poller import overdue
+from airflow_provider_orux.poller.client import LARGE_RESPONSE, PollClient
+from airflow_provider_orux.poller.client import Answer as PollAnswer
+from airflow_provider_orux.poller.overdue import JOBS_PER_TURN, LAST_POLL_GRACE
+from airflow_provider_orux.poller.poller import POLLS_PER_TURN, Poller
+from airflow_provider_orux.poller.watched_job import WatchedJob
+from tests.poller.scripted import Answer, connection, poller_of, run, scripted
 
 BATCH = 50
 
 
-def count_rounds(hub: PollHub, monkeypatch: pytest.MonkeyPatch, what: str) -> list[int]:
+def count_rounds(owner: Any, monkeypatch: pytest.MonkeyPatch, what: str) -> list[int]:
     """What is done in each round of the event loop, in jobs."""
     rounds = [0]
-    plain = getattr(hub, what)
+    plain = getattr(owner, what)
 
     def counted(*arguments: Any, **more: Any) -> Any:
         if not rounds[-1]:
@@ -32,18 +37,18 @@ def count_rounds(hub: PollHub, monkeypatch: pytest.MonkeyPatch, what: str) -> li
         rounds[-1] += result if isinstance(result, int) else 1
         return result
 
-    monkeypatch.setattr(hub, what, counted)
+    monkeypatch.setattr(owner, what, counted)
     return rounds
 
 
-async def wait(hub: PollHub, job: str, *, age: float = 600.0, left: float = 600.0) -> Outcome:
+async def wait(poller: Poller, job: str, *, age: float = 600.0, left: float = 600.0) -> JobEvent:
     now = time.time()
-    return await hub.wait(job, deadline=now + left, started=now - age)
+    return await poller.wait(Wait(job, now + left, now - age))
 
 
 def test_a_round_starts_a_bounded_number_of_jobs_and_the_rest_follow(monkeypatch):
     """As after a restart of the triggerer: all are overdue, and there are slots for many more than one turn takes."""
-    count = 4 * JOBS_A_TURN
+    count = 4 * JOBS_PER_TURN
 
     async def story() -> None:
         async with scripted() as server:
@@ -53,18 +58,18 @@ def test_a_round_starts_a_bounded_number_of_jobs_and_the_rest_follow(monkeypatch
                 return 200, [{"id": i, "status": "SUCCESS", "imageUrl": f"https://cdn.example/{i}.png"} for i in ids], {}  # fmt: skip
 
             server.script = script
-            hub = hub_of(connection(server, "yescale", max_in_flight_polls=64, batch_fetch="on"))
-            rounds = count_rounds(hub, monkeypatch, "_start")
-            ended = await asyncio.gather(*(wait(hub, f"mj:{i}") for i in range(count)))
+            poller = poller_of(connection(server, "yescale", max_in_flight_polls=64, batch_fetch="on"))
+            rounds = count_rounds(poller, monkeypatch, "_start")
+            ended = await asyncio.gather(*(wait(poller, f"mj:{i}") for i in range(count)))
             assert [e.kind for e in ended] == ["job"] * count
-            assert JOBS_A_TURN <= max(rounds) < JOBS_A_TURN + BATCH
+            assert JOBS_PER_TURN <= max(rounds) < JOBS_PER_TURN + BATCH
             assert sum(rounds) == count
 
     run(story)
 
 
 def test_a_round_begins_a_bounded_number_of_polls_and_the_rest_follow(monkeypatch):
-    count = 5 * ASKS_A_TURN
+    count = 5 * POLLS_PER_TURN
 
     async def story() -> None:
         async with scripted() as server:
@@ -75,18 +80,18 @@ def test_a_round_begins_a_bounded_number_of_polls_and_the_rest_follow(monkeypatc
                 return 200, {"task_id": job, "status": "SUCCESS", "result_urls": ["https://cdn.example/x.png"]}, {}  # fmt: skip
 
             server.script = script
-            hub = hub_of(connection(server, max_in_flight_polls=count))
-            rounds = count_rounds(hub, monkeypatch, "_start")
-            ended = await asyncio.gather(*(wait(hub, f"{i:032x}") for i in range(count)))
+            poller = poller_of(connection(server, max_in_flight_polls=count))
+            rounds = count_rounds(poller, monkeypatch, "_start")
+            ended = await asyncio.gather(*(wait(poller, f"{i:032x}") for i in range(count)))
             assert [e.kind for e in ended] == ["job"] * count
-            assert max(rounds) == ASKS_A_TURN
+            assert max(rounds) == POLLS_PER_TURN
             assert sum(rounds) == count
 
     run(story)
 
 
-def test_a_round_judges_a_bounded_number_of_jobs_of_a_gateway_that_is_away(monkeypatch):
-    count = 3 * JOBS_A_TURN
+def test_a_round_fails_a_bounded_number_of_jobs_of_a_gateway_that_is_away(monkeypatch):
+    count = 3 * JOBS_PER_TURN
 
     async def story() -> None:
         async with scripted() as server:
@@ -95,14 +100,14 @@ def test_a_round_judges_a_bounded_number_of_jobs_of_a_gateway_that_is_away(monke
                 return 500, {"error": {"code": "internal_error", "type": "api_error", "message": "oops"}}, {}
 
             server.script = script
-            hub = hub_of(connection(server))
-            rounds = count_rounds(hub, monkeypatch, "_judge")
-            tasks = [asyncio.create_task(wait(hub, f"{i:032x}")) for i in range(count)]
-            while not all(w.tracker.failures for w in hub._waiters) or len(hub._waiters) < count:  # noqa: ASYNC110
+            poller = poller_of(connection(server))
+            rounds = count_rounds(poller._jobs, monkeypatch, "put_failed")
+            tasks = [asyncio.create_task(wait(poller, f"{i:032x}")) for i in range(count)]
+            while not all(job.tracker.failures for job in poller._jobs) or len(poller._jobs) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-            # The polls that failed judge their own jobs, and the turn a slice of the others.
-            assert max(rounds) <= 2 * JOBS_A_TURN + 8
-            assert not hub._overdue
+            # The polls that failed do so for their own jobs, and the turn for a slice of the others.
+            assert max(rounds) <= 2 * JOBS_PER_TURN + 8
+            assert not poller._overdue.is_failing
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -110,9 +115,9 @@ def test_a_round_judges_a_bounded_number_of_jobs_of_a_gateway_that_is_away(monke
     run(story)
 
 
-def test_what_was_to_be_judged_is_polled_when_the_gateway_is_back(monkeypatch):
-    """Jobs that had their turn of judging still before them lose nothing by the gateway's return."""
-    monkeypatch.setattr(hub_module, "JOBS_A_TURN", 5)
+def test_what_was_to_fail_is_polled_when_the_gateway_is_back(monkeypatch):
+    """Jobs that were still to be failed lose nothing by the gateway's return."""
+    monkeypatch.setattr(overdue, "JOBS_PER_TURN", 5)
     count = 60
 
     async def story() -> None:
@@ -125,29 +130,29 @@ def test_what_was_to_be_judged_is_polled_when_the_gateway_is_back(monkeypatch):
                 return 200, {"task_id": job, "status": "SUCCESS", "result_urls": ["https://cdn.example/x.png"]}, {}  # fmt: skip
 
             server.script = script
-            hub = hub_of(connection(server))
-            ended = await asyncio.gather(*(wait(hub, f"{i:032x}") for i in range(count)))
+            poller = poller_of(connection(server))
+            ended = await asyncio.gather(*(wait(poller, f"{i:032x}") for i in range(count)))
             assert [e.kind for e in ended] == ["job"] * count
 
     run(story)
 
 
 def test_a_round_ends_a_bounded_number_of_jobs_whose_deadline_passed(monkeypatch):
-    count = 3 * JOBS_A_TURN
+    count = 3 * JOBS_PER_TURN
 
     async def story() -> None:
-        async def lookup(conn_id: str) -> Any:
+        async def read(conn_id: str) -> Any:
             await asyncio.sleep(3600)
 
-        hub = PollHub("c", lookup=lookup)
-        rounds = count_rounds(hub, monkeypatch, "_finish")
-        tasks = [asyncio.create_task(wait(hub, f"{i:032x}", left=600.0)) for i in range(count)]
+        poller = Poller("c", read=read)
+        rounds = count_rounds(WatchedJob, monkeypatch, "time_out")
+        tasks = [asyncio.create_task(wait(poller, f"{i:032x}", left=600.0)) for i in range(count)]
         await asyncio.sleep(0)
-        for waiter in hub._waiters:
-            waiter.deadline_at = time.monotonic() - LAST_LOOK - 1
+        for job in poller._jobs:
+            job.deadline_at = time.monotonic() - LAST_POLL_GRACE - 1
         ended = await asyncio.gather(*tasks)
         assert {e.kind for e in ended} == {"error"}
-        assert max(rounds) == JOBS_A_TURN
+        assert max(rounds) == JOBS_PER_TURN
         assert sum(rounds) == count
 
     run(story)
@@ -166,11 +171,14 @@ class AtOnce:
         pass
 
 
-@pytest.mark.parametrize("size", [10, LONG_ANSWER])
-def test_long_answers_are_read_one_in_a_round_of_the_loop_and_short_ones_at_once(size, monkeypatch):
+@pytest.mark.parametrize("size", [10, LARGE_RESPONSE])
+def test_large_responses_are_parsed_one_in_a_round_of_the_loop_and_small_ones_at_once(size, monkeypatch):
     async def story() -> None:
         body = json.dumps({"task_id": "a" * 32, "status": "RUNNING", "more": "x" * size}).encode()
         gateway = gateway_for("orux")
+        found = read_connection(
+            conn_id="c", conn_type="orux", host=None, port=None, schema=None, password="k", extra={}
+        )
         read: list[int] = []
         rounds = 0
         plain = type(gateway).read_poll
@@ -180,7 +188,7 @@ def test_long_answers_are_read_one_in_a_round_of_the_loop_and_short_ones_at_once
             return plain(self, job_id, response)
 
         monkeypatch.setattr(type(gateway), "read_poll", read_poll)
-        exchange = Exchange(gateway, AtOnce(body), read_timeout=5)
+        client = PollClient(found, AtOnce(body))
 
         async def count_rounds() -> None:
             nonlocal rounds
@@ -189,9 +197,10 @@ def test_long_answers_are_read_one_in_a_round_of_the_loop_and_short_ones_at_once
                 await asyncio.sleep(0)
 
         counting = asyncio.create_task(count_rounds())
-        await asyncio.gather(*(exchange.one("a" * 32) for _ in range(12)))
+        results = await asyncio.gather(*(client.poll("a" * 32) for _ in range(12)))
         counting.cancel()
+        assert all(isinstance(result, PollAnswer) for result in results)
         assert len(read) == 12
-        assert len(set(read)) == (12 if size >= LONG_ANSWER else 1)
+        assert len(set(read)) == (12 if size >= LARGE_RESPONSE else 1)
 
     run(story)

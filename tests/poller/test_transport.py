@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_orux.client import polling_transport
 from airflow_provider_orux.client.flow import Send, TransportFailure
-from airflow_provider_orux.client.polling_transport import HttpxTransport, KeptConnections, poll_transport
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.poller import transport as transport_module
+from airflow_provider_orux.poller.transport import HttpxTransport, KeptConnections, poll_transport
 
 KEY = "sk-app-abcdefgh_secret"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -376,7 +376,7 @@ def test_proxies_and_odd_hosts_are_left_to_httpx(settings, environment, kept, mo
 
 
 def test_without_the_parser_httpx_polls_in_small_pools(monkeypatch):
-    monkeypatch.setattr(polling_transport, "_has_parser", lambda: False)
+    monkeypatch.setattr(transport_module, "_has_parser", lambda: False)
 
     async def story() -> None:
         most = 0

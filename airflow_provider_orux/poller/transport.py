@@ -1,8 +1,8 @@
-"""The client of the hot path: a few kept connections, or httpx where a proxy stands in the way.
+"""What carries polls: connections of our own, kept open, or httpx where a proxy is in the way.
 
-A triggerer has one event loop for all its jobs, and httpx costs five to eight times the CPU of this client for one poll
-(page "Benchmarks" of the documentation). It does what a poll needs and nothing else: no redirects, no cookies, one
-answer of bounded size. Everything that is paid for, and everything that is saved, stays with httpx.
+A triggerer has one event loop for all its jobs, and a poll through httpx costs five to eight times the CPU (page
+"Benchmarks" of the documentation). Our own connections do what a poll needs and nothing else: no redirects, no cookies,
+one response of bounded size. Everything paid for, and everything saved, goes through httpx.
 """
 
 from __future__ import annotations
@@ -25,24 +25,25 @@ from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpo
 from airflow_provider_orux.models.errors import redact
 
 if TYPE_CHECKING:
-    from airflow_provider_orux.client.polling_connection import PollConnection
+    from airflow_provider_orux.poller.http_connection import HttpConnection
 
 USER_AGENT = "airflow-provider-orux"
+#: Seconds an idle connection is kept: longer than any pause of the schedule, so that polling opens only its first one.
 KEEPALIVE_SECONDS = 75.0
-"""Longer than any pause of the schedule, so that polling opens no connection but its first."""
+#: Connections of one httpx client.
 POOL = 8
-"""Connections of one httpx client."""
 _PRINTABLE = re.compile(r"[!-~]+")
 _HEADER = re.compile(r"[\t -~]*")
 
 
 class PollTransport(Protocol):
-    """What the poller needs of a client."""
+    """What the poller needs of an HTTP client."""
 
     async def send(self, send: Send) -> HttpResponse:
-        """One exchange.
+        """Send one request and return its response.
 
-        :raises TransportFailure: no answer came.
+        :param send: the request, how long to wait and how much to read.
+        :raises TransportFailure: no response came.
         """
 
     async def aclose(self) -> None:
@@ -50,7 +51,10 @@ class PollTransport(Protocol):
 
 
 def prepare(settings: ClientSettings) -> None:
-    """Do what takes long and needs no event loop: imports, certificates. For a thread."""
+    """Do what takes long and needs no event loop (imports, certificates); to be called in a thread.
+
+    :param settings: where the gateway is.
+    """
     from airflow_provider_orux.client.transport import tls_context
 
     tls_context(settings.ca_path)
@@ -58,12 +62,14 @@ def prepare(settings: ClientSettings) -> None:
 
 
 def poll_transport(gateway: Gateway, settings: ClientSettings, *, connections: int) -> PollTransport:
-    """The client for the polls of one connection.
+    """The transport for the polls of one connection.
 
-    A proxy, whether of the connection or of the environment, is left to httpx, so that it means the same to the polls
-    as to everything else. So is a host that is not plain ASCII, and all of it where ``httptools`` is missing.
+    httpx carries them when there is a proxy (of the connection or the environment), so that it means the same to polls
+    as to everything else; when the host is not plain ASCII; and when ``httptools`` is missing.
 
-    :param connections: how many connections it may hold open.
+    :param gateway: whose wire is spoken.
+    :param settings: where the gateway is.
+    :param connections: how many connections may be open.
     """
     plain = _PRINTABLE.fullmatch(settings.base_url) is not None
     if plain and _has_parser() and not through_proxy(settings):
@@ -83,30 +89,30 @@ def through_proxy(settings: ClientSettings) -> bool:
 
 
 class KeptConnections:
-    """Polls over connections of its own. How many there are is bounded by how many polls are under way at once.
+    """Polls over connections of our own, kept open. There are never more of them than polls in flight at once.
 
     :param gateway: whose wire is spoken.
     :param settings: host, key, timeouts, certificates.
     """
 
     def __init__(self, gateway: Gateway, settings: ClientSettings) -> None:
-        from airflow_provider_orux.client.polling_connection import PollConnection
+        from airflow_provider_orux.poller.http_connection import HttpConnection
 
         self._settings = settings
-        self._kind = PollConnection
-        self._idle: list[PollConnection] = []
+        self._kind = HttpConnection
+        self._idle: list[HttpConnection] = []
         parts = urlsplit(settings.base_url)
         self._host = parts.hostname or ""
         self._secure = parts.scheme == "https"
         self._port = parts.port or (443 if self._secure else 80)
         self._prefix = parts.path.rstrip("/")
         common = {"Host": parts.netloc, "User-Agent": USER_AGENT, "Accept": "application/json"}
-        # Polls are small: an answer that is packed costs more than it saves.
+        # Polls are small: compressing the response would cost more than it saves.
         self._common = " HTTP/1.1\r\n" + _lines({**common, "Accept-Encoding": "identity"})
         self._key = _lines(gateway.key_headers(settings.key)) if settings.key else ""
 
     async def aclose(self) -> None:
-        """Close the connections that are not in use; those in use close when their poll ends."""
+        """Close the idle connections; those in use close when their poll ends."""
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.abort()
@@ -114,11 +120,12 @@ class KeptConnections:
             await asyncio.wait([connection.lost for connection in idle], timeout=1)
 
     async def send(self, send: Send) -> HttpResponse:
-        """One exchange.
+        """Send one request and return its response.
 
-        :raises TransportFailure: no answer came.
+        :param send: the request, how long to wait and how much to read.
+        :raises TransportFailure: no response came.
         """
-        from airflow_provider_orux.client.polling_connection import Disconnected
+        from airflow_provider_orux.poller.http_connection import Disconnected
 
         message = self._message(send.request)
         timeouts = {
@@ -135,14 +142,14 @@ class KeptConnections:
             except Disconnected:
                 if fresh:
                     raise
-                continue  # the host had enough of an idle connection; the request costs nothing to repeat
+                continue  # the host closed an idle connection; repeating the request costs nothing
             if connection.usable:
                 connection.idle_since = time.monotonic()
                 self._idle.append(connection)
             return answer.without(self._settings.key)
 
-    def _kept(self) -> PollConnection | None:
-        """The connection that was used last, so that those that are not needed grow old."""
+    def _kept(self) -> HttpConnection | None:
+        """The connection used last, so that those no longer needed age."""
         oldest = time.monotonic() - KEEPALIVE_SECONDS
         while self._idle and (self._idle[0].idle_since < oldest or not self._idle[0].usable):
             self._idle.pop(0).abort()
@@ -152,7 +159,7 @@ class KeptConnections:
                 return connection
         return None
 
-    async def _open(self) -> PollConnection:
+    async def _open(self) -> HttpConnection:
         from airflow_provider_orux.client.transport import tls_context
 
         seconds = self._settings.connect_timeout
@@ -192,12 +199,13 @@ class KeptConnections:
 
 
 class HttpxTransport:
-    """Polls through httpx, with several small pools: httpx looks at every connection of a pool whenever it uses one,
-    for each of them, so that one pool of 64 costs nine times the CPU of eight pools of 8.
+    """Polls through httpx, in several small pools.
+
+    httpx walks all connections of a pool whenever it uses one, so a pool of 64 costs nine times the CPU of eight of 8.
 
     :param gateway: whose wire is spoken.
     :param settings: host, key, timeouts, proxy.
-    :param connections: how many connections it may hold open.
+    :param connections: how many connections may be open.
     """
 
     def __init__(self, gateway: Gateway, settings: ClientSettings, *, connections: int) -> None:
@@ -206,15 +214,16 @@ class HttpxTransport:
         full, rest = divmod(connections, POOL)
         sizes = [POOL] * full + ([rest] if rest else [])
         self._clients = [AsyncGatewayClient(gateway, settings, connections=size) for size in sizes]
-        # Places in the pools, those of the first pool last: few polls use few connections.
+        # Places in the pools, the first pool's at the end: few polls use few connections.
         self._free = [client for client, size in zip(self._clients, sizes, strict=True) for _ in range(size)][
             ::-1
         ]
 
     async def send(self, send: Send) -> HttpResponse:
-        """One exchange.
+        """Send one request and return its response.
 
-        :raises TransportFailure: no answer came.
+        :param send: the request, how long to wait and how much to read.
+        :raises TransportFailure: no response came.
         """
         if not self._free:
             raise TransportFailure("no connection is free", sent=False)
@@ -240,7 +249,7 @@ def _lines(headers: Mapping[str, str]) -> str:
 
 
 def _has_parser() -> bool:
-    """Whether ``httptools`` is there: Airflow's own API server brings it, but does not need it everywhere."""
+    """Whether ``httptools`` is installed: Airflow's API server brings it, but not everywhere."""
     try:
         import httptools  # noqa: F401
     except ImportError:

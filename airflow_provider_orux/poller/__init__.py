@@ -1,0 +1,1 @@
+"""Many jobs, one poller per event loop and connection."""

@@ -1,0 +1,355 @@
+"""One job that a trigger waits for, and the queue of all jobs of a poller by due time."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator
+
+from airflow_provider_orux.hooks.connection import GatewayConnection
+from airflow_provider_orux.lifecycle.durations import DurationBook
+from airflow_provider_orux.lifecycle.event import JobEvent
+from airflow_provider_orux.lifecycle.plan import PollPlan
+from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
+from airflow_provider_orux.lifecycle.schedule import schedule_for
+from airflow_provider_orux.models.errors import OruxError
+from airflow_provider_orux.models.job import Job, JobStatus
+
+#: Above this many jobs, due times are rounded so that polls share a wake-up.
+MANY_JOBS = 50
+#: What they are rounded up to, in seconds.
+SHARED_WAKE_UP = 0.2
+#: Seconds from which the pauses of a failing gateway or look-up grow; less for a job with a shorter ``poll_interval``.
+BASE_PAUSE = 2.0
+
+
+class WatchedJob:
+    """A job, and the trigger that waits for it.
+
+    :param wait: the job to wait for, and for how long.
+    :param book: how long recent jobs of the connection took.
+    """
+
+    __slots__ = (
+        "_book",
+        "_event",
+        "_future",
+        "_kind",
+        "_notes",
+        "_running_at",
+        "_warned",
+        "batchable",
+        "batches_failed",
+        "deadline_at",
+        "due",
+        "failed_with_gateway",
+        "fixed",
+        "is_watched",
+        "job_id",
+        "pause",
+        "poll_singly",
+        "queue_entry",
+        "tracker",
+    )
+
+    def __init__(self, wait: Wait, book: DurationBook) -> None:
+        self.job_id = wait.job_id
+        #: Whether its trigger still waits for the end.
+        self.is_watched = True
+        #: Monotonic seconds. A deadline that passed while no triggerer was alive is now: the job is still polled once.
+        self.deadline_at = time.monotonic() + max(wait.deadline - time.time(), 0.0)
+        #: Whether the DAG author chose the interval.
+        self.fixed = wait.poll_interval is not None
+        #: When to poll it next, in monotonic seconds.
+        self.due = 0.0
+        #: The number of its entry in the queue; -1: not queued.
+        self.queue_entry = -1
+        #: Seconds between its last poll and the next.
+        self.pause = 0.0
+        #: Whether the gateway can poll it in a batch.
+        self.batchable = False
+        #: Keep it out of batches: one failed, or did not hold it.
+        self.poll_singly = False
+        self.batches_failed = 0
+        #: Whether its last poll failed for a reason it shares with all other jobs.
+        self.failed_with_gateway = False
+        self._kind = wait.kind
+        self._book = book
+        self._running_at = 0.0
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._event: JobEvent | None = None
+        self._notes: list[str] = []
+        self._warned = False
+        durations = None if self.fixed else book.of(f"kind {wait.kind}" if wait.kind else "")
+        schedule = schedule_for(wait.poll_interval, durations=durations, sure=wait.kind is not None)
+        self.tracker = PollTracker(wait.job_id, "", wait.deadline, wait.started, schedule)
+
+    def bind(self, connection: GatewayConnection) -> None:
+        """Take from the connection what waiting depends on: its gateway, and how long a refused key is tolerated.
+
+        :param connection: as it was looked up.
+        """
+        gateway = connection.gateway
+        self.tracker.gateway = gateway.name
+        self.tracker.not_found_grace = gateway.not_found_grace
+        self.tracker.auth_grace = connection.extra.auth_grace
+        self.batchable = gateway.can_batch(self.job_id)
+
+    @property
+    def base_pause(self) -> float:
+        """Seconds from which the pauses grow when its polls fail together with all others."""
+        return min(self.tracker.schedule.fixed or BASE_PAUSE, BASE_PAUSE)
+
+    def first_due(self, now: float) -> float:
+        """When to poll it first: by its age, not later than its deadline.
+
+        :param now: seconds of the monotonic clock.
+        """
+        self.pause = self.tracker.first_pause()
+        return min(now + max(0.0, self.pause - self._age()), max(self.deadline_at, now))
+
+    def may_join_batch(self, plan: PollPlan, now: float) -> bool:
+        """Whether it is due, or nearly: a poll that is early by a small part of its pause saves one of its own.
+
+        :param plan: the batch.
+        :param now: seconds of the monotonic clock.
+        """
+        return self.due <= now + min(plan.lookahead, self.pause * (0.1 if self.fixed else 0.5))
+
+    # -- what polls found ---------------------------------------------------------------------------------
+    def saw(self, job: Job) -> float | None:
+        """A poll found the job.
+
+        :param job: as it is now.
+        :returns: seconds until the next poll; None: waiting is over.
+        """
+        if not self.is_watched:
+            return None
+        self.failed_with_gateway = False
+        # A batch may fail because of another job in it; twice is no accident.
+        self.poll_singly = self.batches_failed >= 2
+        self._learn_from(job)
+        return self._follow(self.tracker.saw(job, now=time.time()), recovery=True)
+
+    def failed(self, error: OruxError, *, tell: bool = True) -> float | None:
+        """A poll of the job failed.
+
+        :param error: why; it becomes this job's own.
+        :param tell: False: log nothing in the task.
+        :returns: seconds until the next poll; None: waiting is over.
+        """
+        if not self.is_watched:
+            return None
+        return self._follow(self.tracker.failed(error, now=time.time()), tell=tell)
+
+    def left_out_of_batch(self) -> None:
+        """A batch failed, or did not hold the job: poll it alone to learn why."""
+        self.poll_singly = True
+        self.batches_failed += 1
+
+    def time_out(self) -> None:
+        """Its deadline passed."""
+        self.finish(JobEvent.of_error(self.tracker.timed_out(), job_id=self.job_id))
+
+    def _age(self) -> float:
+        return max(0.0, time.time() - self.tracker.started)
+
+    def _follow(
+        self, step: Continue | Done | GiveUp, *, tell: bool = True, recovery: bool = False
+    ) -> float | None:
+        if isinstance(step, Done):
+            self.finish(JobEvent.of_job(step.job))
+            return None
+        if isinstance(step, GiveUp):
+            self.finish(JobEvent.of_error(step.error, job_id=self.job_id))
+            return None
+        if step.warn and tell:
+            self._note(step.warn, recovery=recovery)
+        return step.seconds
+
+    def _learn_from(self, job: Job) -> None:
+        """Give the schedule what it can use: the model, and how long the job took."""
+        if self.fixed:
+            return
+        if not job.status.is_terminal:
+            self._running_at = self._age()
+            if self._kind is None and job.model and self.tracker.polls == 0:
+                self.tracker.schedule = schedule_for(None, durations=self._book.of(f"model {job.model}"))
+        elif job.status is JobStatus.SUCCEEDED:
+            self._book.learn(job, kind=self._kind, running_at=self._running_at, age=self._age())
+
+    # -- telling the trigger ------------------------------------------------------------------------------
+    def finish(self, event: JobEvent) -> None:
+        """Tell the trigger the end. The first end counts.
+
+        :param event: what it fires.
+        """
+        if self.is_watched:
+            self.is_watched = False
+            self._event = event
+            self._wake_trigger()
+
+    def leave(self) -> None:
+        """The trigger waits no longer."""
+        self.is_watched = False
+
+    async def event(self, log: logging.Logger) -> JobEvent:
+        """Wait for the end; log notes meanwhile, in the context of the trigger and so in its task's log.
+
+        :param log: where to.
+        """
+        while True:
+            await self._future
+            self._future = asyncio.get_running_loop().create_future()
+            notes, self._notes = self._notes, []
+            for sentence in notes:
+                log.warning("%s", sentence)
+            if self._event is not None:
+                return self._event
+
+    def _note(self, sentence: str, *, recovery: bool) -> None:
+        if recovery and not self._warned:
+            return  # nothing to take back
+        self._warned = not recovery
+        self._notes.append(sentence)
+        self._wake_trigger()
+
+    def _wake_trigger(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+
+class JobQueue:
+    """All jobs of a poller: those to be polled by due time (a heap), and those being polled.
+
+    A heap entry whose job was moved or taken out is skipped when it comes up.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: set[WatchedJob] = set()
+        self._heap: list[tuple[float, int, WatchedJob]] = []
+        self._numbers = itertools.count()
+        self._queued = 0
+
+    def __len__(self) -> int:
+        """All jobs, those being polled included."""
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[WatchedJob]:
+        return iter(self._jobs)
+
+    @property
+    def entries(self) -> int:
+        """Heap entries, those to be skipped included."""
+        return len(self._heap)
+
+    @property
+    def base_pause(self) -> float:
+        """The shortest of the jobs' base pauses, in seconds."""
+        return min((job.base_pause for job in self._jobs), default=BASE_PAUSE)
+
+    def queued(self) -> list[WatchedJob]:
+        """The jobs that are not being polled."""
+        return [job for job in self._jobs if job.queue_entry >= 0]
+
+    def add(self, job: WatchedJob) -> None:
+        """Watch a job. Its first poll is due only once it is :meth:`put`."""
+        self._jobs.add(job)
+
+    def remove(self, job: WatchedJob) -> None:
+        """Watch a job no longer."""
+        job.leave()
+        self.drop(job)
+        self._jobs.discard(job)
+
+    def put(self, job: WatchedJob, due: float) -> None:
+        """(Re)place a job in the queue, unless its trigger waits no longer.
+
+        :param job: the job.
+        :param due: when to poll it, in monotonic seconds.
+        """
+        if not job.is_watched:
+            return
+        if job.queue_entry < 0:
+            self._queued += 1
+        job.due, job.queue_entry = due, next(self._numbers)
+        heapq.heappush(self._heap, (due, job.queue_entry, job))
+        self._tidy()
+
+    def put_all(self, jobs: Iterable[WatchedJob], due: float) -> None:
+        """(Re)place several jobs in the queue.
+
+        :param jobs: the jobs.
+        :param due: when to poll them, in monotonic seconds.
+        """
+        for job in jobs:
+            self.put(job, due)
+
+    def put_after(self, job: WatchedJob, pause: float, *, now: float) -> None:
+        """Place a job in the queue after a pause of its schedule; among many jobs, so that polls share a wake-up.
+
+        :param job: the job.
+        :param pause: seconds.
+        :param now: seconds of the monotonic clock.
+        """
+        due = now + pause
+        if len(self._jobs) >= MANY_JOBS and pause >= 10 * SHARED_WAKE_UP:
+            due = min(math.ceil(due / SHARED_WAKE_UP) * SHARED_WAKE_UP, due + SHARED_WAKE_UP)
+        self.put(job, due)
+
+    def put_failed(self, job: WatchedJob, error: OruxError, *, now: float, tell: bool = True) -> None:
+        """A poll of a job failed: place it in the queue again, or take it out if it gives up.
+
+        :param job: the job.
+        :param error: why; it becomes this job's own.
+        :param now: seconds of the monotonic clock.
+        :param tell: False: log nothing in the task.
+        """
+        pause = job.failed(error, tell=tell)
+        if pause is None:
+            self.drop(job)
+        else:
+            self.put(job, now + pause)
+
+    def drop(self, job: WatchedJob) -> None:
+        """Take a job out of the queue, if it is in."""
+        if job.queue_entry >= 0:
+            job.queue_entry = -1
+            self._queued -= 1
+            self._tidy()
+
+    def head(self) -> WatchedJob | None:
+        """The job that is due first."""
+        while self._heap:
+            _, entry, job = self._heap[0]
+            if entry == job.queue_entry:
+                return job
+            heapq.heappop(self._heap)
+        return None
+
+    def fill_batch(self, plan: PollPlan, *, now: float) -> list[WatchedJob]:
+        """Take out the jobs that join a batch: those that are due, and those that soon will be.
+
+        :param plan: the batch, which has its first job already.
+        :param now: seconds of the monotonic clock.
+        """
+        joining: list[WatchedJob] = []
+        passed: list[WatchedJob] = []
+        while len(joining) < plan.max_jobs - 1 and len(passed) < plan.max_jobs:
+            job = self.head()
+            if job is None or not job.may_join_batch(plan, now):
+                break
+            self.drop(job)
+            (joining if job.batchable and not job.poll_singly else passed).append(job)
+        for job in passed:
+            self.put(job, job.due)
+        return joining
+
+    def _tidy(self) -> None:
+        if len(self._heap) > 64 and len(self._heap) > 2 * self._queued:
+            self._heap = [entry for entry in self._heap if entry[1] == entry[2].queue_entry]
+            heapq.heapify(self._heap)
