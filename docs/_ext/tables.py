@@ -63,7 +63,9 @@ def arguments(path: str) -> str:
     :raises ValueError: an argument is not described.
     """
     cls = locate(path)
-    described = parameters(cls.__doc__)
+    # Where a class inherits its arguments, the class that has them describes them.
+    owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    described = parameters(owner.__doc__) | parameters(cls.__doc__)
     signature = inspect.signature(cls.__init__)
     templated = set(getattr(cls, "template_fields", ()))
     rows = []
