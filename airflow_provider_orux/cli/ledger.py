@@ -32,7 +32,7 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Job
 
-DEFAULTS = "(for the same request and the operators' defaults: on_clear='auto', on_request_changed='fail', on_ambiguous_submit='fail')"  # noqa: E501
+DEFAULTS = "(for the same request and the operators' defaults: on_clear='auto', on_request_changed='fail', on_ambiguous_submit='fail', free retries)"  # noqa: E501
 
 
 # -- list ----------------------------------------------------------------------------------------------------
