@@ -501,7 +501,7 @@ FAULT_WORDS = {
 # -- the command line ----------------------------------------------------------------------------------------------
 def commands() -> str:
     """Every ``airflow orux`` command with its arguments."""
-    from airflow_provider_orux.cli.definition import parser
+    from airflow_provider_orux.cli.commands import parser
 
     parts: list[str] = []
 
