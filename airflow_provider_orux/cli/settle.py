@@ -116,7 +116,11 @@ def settle_one(
         return Settlement(instance, record, None)
     if not force:
         _refuse_to_settle(record, settled, instance)
-    ledger.write(instance, settled.changed(updated_at=time.time()))
+    at = time.time()
+    # What was accepted before stays in the record: it may be charged, too.
+    replaced = record.state in (State.SUBMITTED, State.FINISHED) and record.job_id != settled.job_id
+    earlier = record.superseded(at=at) if replaced else record.earlier
+    ledger.write(instance, settled.changed(updated_at=at, earlier=earlier, delivered=False))
     return Settlement(instance, record, settled)
 
 

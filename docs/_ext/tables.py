@@ -63,7 +63,9 @@ def arguments(path: str) -> str:
     :raises ValueError: an argument is not described.
     """
     cls = locate(path)
-    described = parameters(cls.__doc__)
+    # Where a class inherits its arguments, the class that has them describes them.
+    owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    described = parameters(owner.__doc__) | parameters(cls.__doc__)
     signature = inspect.signature(cls.__init__)
     templated = set(getattr(cls, "template_fields", ()))
     rows = []
@@ -275,7 +277,7 @@ def errors_table() -> str:
     rows = []
     for cls in error_classes()[1:]:
         if hasattr(cls("x"), "retry_helps"):
-            tries = "if it may help" if cls.__name__ == "JobFailedError" else "no"
+            tries = "if you set `retries`, and it may help" if cls.__name__ == "JobFailedError" else "no"
         else:
             tries = "no" if cls("x").final else "yes"
         rows.append(
@@ -301,57 +303,75 @@ def ledger_table() -> str:
     """The whole table of the ledger, asked from the function that decides."""
     from dataclasses import replace
 
-    from airflow_provider_orux.lifecycle.ledger import Action, Now, Policy, Record, Remote, State, decide
+    from airflow_provider_orux.lifecycle.ledger import Action, Attempt, Policy, RemoteState, decide
+    from airflow_provider_orux.lifecycle.record import Record, State
 
-    now = Now(
-        epoch=0, fingerprint="a", conn_id="orux_default", host="https://orux.top", gateway="orux", at=1000.0
-    )
-    record = Record(
+    here = {"conn_id": "orux_default", "host": "https://orux.top"}
+    now = Attempt(max_tries=0, fingerprint="a" * 64, gateway="orux", at=1000.0, account="a" * 32, **here)
+    submitted = Record(
         state=State.SUBMITTED,
-        epoch=0,
-        fingerprint="a",
-        conn_id="orux_default",
-        host="https://orux.top",
-        at=900.0,
-        local_id="gen-1",
+        max_tries=0,
+        fingerprint=now.fingerprint,
+        updated_at=900.0,
+        submission_id="gen-1",
         job_id="task_1",
-        result={"artifacts": []},
+        account=now.account,
+        **here,
     )
+    finished = submitted.changed(state=State.FINISHED, result={"artifacts": []})
+    records = {
+        "`intent`": submitted.changed(state=State.INTENT, job_id=None),
+        "`submitted`": submitted,
+        "`finished`, not delivered": finished,
+        "`finished`, delivered": finished.changed(delivered=True),
+        "`settled`": submitted.changed(state=State.SETTLED),
+    }
+    says = {
+        RemoteState.ALIVE: "running or succeeded",
+        RemoteState.FAILED: "failed; another try may help",
+        RemoteState.FAILED_FINALLY: "failed; another try cannot help",
+        RemoteState.EXPIRED: "expired",
+        RemoteState.UNKNOWN: "unknown, or not readable",
+    }
     words = {
         Action.SUBMIT: "**submit**: a new charge",
-        Action.REATTACH: "go on with the job",
-        Action.RETURN: "return the stored result",
-        Action.RESEND: "send again under the same key",
+        Action.REATTACH: "continue with the job",
+        Action.RETURN: "return the recorded result",
+        Action.RESEND: "send again under the same key: no new charge",
+    }
+    variants = {
+        "`retries` set": Policy(paying_retries=True),
+        "a gateway with idempotency keys": Policy(idempotency_seconds=86_400.0),
+        "`on_ambiguous_submit='resubmit'`": Policy(on_ambiguous_submit="resubmit"),
+        "`on_clear='resubmit'`": Policy(on_clear="resubmit"),
+        "`on_clear='reattach'`": Policy(on_clear="reattach"),
+        "`on_request_changed='resubmit'`": Policy(on_request_changed="resubmit"),
+        "`on_request_changed='reattach'`": Policy(on_request_changed="reattach"),
     }
 
-    def outcome(found: Record | None, policy: Policy, remote: Remote | None, at: Now) -> str:
-        decision = decide(found, at, policy, remote)
+    def outcome(found: Record | None, policy: Policy, remote: RemoteState | None, attempt: Attempt) -> str:
+        decision = decide(found, attempt, policy, remote)
         if decision.action is Action.FAIL:
             return f"fail: `{type(decision.error).__name__}`"
         return words[decision.action]
 
     rows = [["none", "–", "–", "–", outcome(None, Policy(), None, now), ""]]
-    for state, epoch, changed in itertools.product(State, ("same", "new"), ("same", "changed")):
-        here = replace(now, epoch=0 if epoch == "same" else 1, fingerprint="a" if changed == "same" else "b")
-        there = record.with_state(state)
-        for remote in Remote if state is State.SUBMITTED else (None,):
-            default = outcome(there, Policy(), remote, here)
-            variants = {
-                "on_clear='resubmit'": Policy(on_clear="resubmit"),
-                "on_clear='reattach'": Policy(on_clear="reattach"),
-                "on_request_changed='resubmit'": Policy(on_request_changed="resubmit"),
-                "on_request_changed='reattach'": Policy(on_request_changed="reattach"),
-                "on_ambiguous_submit='resubmit'": Policy(on_ambiguous_submit="resubmit"),
-            }
-            others = []
-            for name, policy in variants.items():
-                different = outcome(there, policy, remote, here)
-                if different != default:
-                    others.append(f"`{name}`: {different}")
-            asked = remote.value if remote else "–"
-            rows.append([f"`{state.value}`", epoch, changed, asked, default, "; ".join(others)])
+    for (name, record), when, changed in itertools.product(
+        records.items(), ("retry", "clear"), ("same", "changed")
+    ):
+        attempt = replace(now, max_tries=int(when == "clear"))
+        if changed == "changed":
+            attempt = replace(attempt, fingerprint="b" * 64)
+        for remote in RemoteState if record is submitted else (None,):
+            default = outcome(record, Policy(), remote, attempt)
+            others = [
+                f"{setting}: {different}"
+                for setting, policy in variants.items()
+                if (different := outcome(record, policy, remote, attempt)) != default
+            ]
+            rows.append([name, when, changed, says[remote] if remote else "–", default, "; ".join(others)])
     return table(
-        ["record", "epoch", "request", "the gateway says", "what the execution does", "with another setting"],
+        ["record", "run again by", "request", "the gateway says", "what the attempt does", "otherwise with"],
         rows,
     )
 

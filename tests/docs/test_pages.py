@@ -75,7 +75,10 @@ def public_classes(package: str, suffix: str) -> dict[str, type]:
 
 
 def test_every_operator_and_sensor_has_a_page_with_its_arguments_and_an_example():
-    operators = public_classes("airflow_provider_orux.operators", "Operator")
+    every = public_classes("airflow_provider_orux.operators", "Operator")
+    bases = {n for n, cls in every.items() if any(cls in other.__bases__ for other in every.values())}
+    assert bases == {"OruxOperator", "OruxModelOperator"}, "what others derive from needs no page of its own"
+    operators = {name: cls for name, cls in every.items() if name not in bases}
     sensors = public_classes("airflow_provider_orux.sensors", "Sensor")
     assert len(operators) >= 7
     index = (DOCS / "operators" / "index.md").read_text(encoding="utf-8")
@@ -208,18 +211,29 @@ def test_every_assumption_of_the_orux_wire_is_on_the_page_of_assumptions():
 
 
 def test_the_table_of_the_ledger_has_every_case(tables):
-    from airflow_provider_orux.lifecycle.ledger import Remote, State
+    from airflow_provider_orux.lifecycle.ledger import RemoteState
+    from airflow_provider_orux.lifecycle.record import State
 
-    rows = tables.ledger_table().splitlines()[2:]
-    assert len(rows) == 1 + 2 * 2 * (len(State) - 1 + len(Remote))
-    for row in rows:
-        record, outcome = (cell.strip(" `") for cell in (row.split("|")[1], row.split("|")[5]))
-        if record == State.INTENT.value:
-            assert outcome == "fail: `AmbiguousSubmitError"
-    # What must never be: a second charge for a job that is alive, in the same epoch, without a setting.
-    alive = [r for r in rows if "| same | same | running or succeeded |" in r]
-    assert len(alive) == 1
-    assert "go on with the job" in alive[0].split("|")[5]
+    rows = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in tables.ledger_table().splitlines()[2:]
+    ]
+    records = len(State) + 1  # finished: delivered or not
+    assert len(rows) == 1 + 2 * 2 * (records - 1 + len(RemoteState))
+    assert len({tuple(row[:4]) for row in rows}) == len(rows)
+    outcomes = {tuple(row[:4]): row[4] for row in rows}
+    for (record, *_), outcome in outcomes.items():
+        if record == "`intent`":
+            assert outcome == "fail: `AmbiguousSubmitError`"
+    # What must never be: a second charge for a job that is alive, or for a result that nobody received.
+    for when in ("retry", "clear"):
+        assert outcomes["`submitted`", when, "same", "running or succeeded"] == "continue with the job"
+        assert outcomes["`finished`, not delivered", when, "same", "–"] == "return the recorded result"
+    # A retry is free, whatever it finds; a clear of a green task is a person who asks for a new one.
+    assert not [key for key, outcome in outcomes.items() if key[1] == "retry" and "submit" in outcome]
+    assert outcomes["`finished`, delivered", "clear", "same", "–"] == "**submit**: a new charge"
+    paying = {tuple(row[:4]) for row in rows if "`retries` set: **submit**" in row[5]}
+    assert paying == {("`submitted`", "retry", "same", "failed; another try may help")}
 
 
 def test_every_error_and_every_sandbox_setting_is_described(tables):

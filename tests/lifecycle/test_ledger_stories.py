@@ -485,6 +485,20 @@ class AnswersAreLost(NothingHappens):
     def run_or_retry(self, crash: str, skew: float) -> None:
         super().run_or_retry(crash, True, False, "success", skew)
 
+    @rule(seconds=st.sampled_from([LIFETIME + 200, 1000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ClocksDiffer(AnswersAreLost):
+    """By less than the margin: the key is not relied on at the end of its life."""
+
+    the_key_is_replaced = None  # type: ignore[assignment]
+
+    @rule(skew=st.sampled_from([290.0, -290.0]))
+    def run_or_retry(self, skew: float) -> None:
+        super().run_or_retry("accepted", skew)
+
 
 class AcceptsTheRisk(AnswersAreLost):
     """on_ambiguous_submit='resubmit': one more charge, and no more."""
@@ -501,12 +515,12 @@ class AcceptsTheRisk(AnswersAreLost):
         """Not promised here."""
 
 
-MANY = settings(QUICK, max_examples=300, stateful_step_count=8)
+MANY = settings(QUICK, max_examples=300, stateful_step_count=10)
 
 for _cls in (
     World, Idempotent, Reattaching, Resubmitting, PayingRetries, Synchronous, SubmitsOnly, ForgetsSuccesses,
     PaysForChanges, NothingHappens, ClearsAlone, ClearsOfGreenTasks, AnswersAreLost,
-    AcceptsTheRisk,
+    ClocksDiffer, AcceptsTheRisk,
 ):  # fmt: skip
     _cls.TestCase.settings = MANY if issubclass(_cls, AnswersAreLost) else QUICK
 
@@ -523,4 +537,5 @@ TestNothingHappens = NothingHappens.TestCase
 TestClearsAlone = ClearsAlone.TestCase
 TestClearsOfGreenTasks = ClearsOfGreenTasks.TestCase
 TestAnswersAreLost = AnswersAreLost.TestCase
+TestClocksDiffer = ClocksDiffer.TestCase
 TestAcceptsTheRisk = AcceptsTheRisk.TestCase
