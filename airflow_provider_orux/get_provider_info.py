@@ -122,10 +122,10 @@ def get_provider_info() -> dict[str, object]:
                     **common_fields,
                     "route": field(
                         "Route of images",
-                        "sync: the documented endpoint; tasks: asynchronous, its body for images is our inference; "
-                        "auto: tasks when the task waits deferred.",
+                        "sync: the documented endpoint; async: a job, whose body for images is inferred; "
+                        "auto: async if the task waits deferred.",
                         type=["string", "null"],
-                        enum=["auto", "sync", "tasks"],
+                        enum=["auto", "sync", "async"],
                         default="auto",
                     ),
                     "midjourney_path": field(
@@ -168,7 +168,7 @@ def get_provider_info() -> dict[str, object]:
                         "Route of custom requests",
                         "Where a CustomRequest goes; every known model has one way only.",
                         type=["string", "null"],
-                        enum=["sync", "tasks"],
+                        enum=["sync", "async"],
                         default="sync",
                     ),
                     "midjourney_path": field(
@@ -240,7 +240,7 @@ def get_provider_info() -> dict[str, object]:
                         "Route",
                         "auto: asynchronous on generation 2, synchronous on generation 1.",
                         type=["string", "null"],
-                        enum=["auto", "sync", "tasks"],
+                        enum=["auto", "sync", "async"],
                         default="auto",
                     ),
                     "store_output": field(

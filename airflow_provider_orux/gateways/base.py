@@ -25,7 +25,7 @@ from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.models.requests import GenerationRequest
 
-Route = Literal["sync", "tasks"]
+Route = Literal["sync", "async"]
 
 NOTHING_ACCEPTED = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 451}

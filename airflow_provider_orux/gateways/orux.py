@@ -81,7 +81,7 @@ class OruxGateway(Gateway):
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         # Where an image other than Midjourney's goes. auto: /tasks when the task can wait deferred, so that no worker
         # waits (its body for images is inferred from that of the synchronous endpoint), else the synchronous endpoint.
-        "route": ("auto", "sync", "tasks"),
+        "route": ("auto", "sync", "async"),
         # Midjourney: "use the async tasks endpoint instead" (page Images); path and body of the call are inferred.
         "midjourney_path": ("/api/v1/tasks",),
         # Whether imagine is sent with action="imagine"; the documents show an action for follow-ups only.
@@ -107,9 +107,9 @@ class OruxGateway(Gateway):
     def route(
         self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
     ) -> Route:
-        """Midjourney, audio and video always go through tasks; images as wanted, else as the connection says.
+        """Midjourney, audio and video are always jobs; images go as wanted, else as the connection says.
 
-        ``auto``: through tasks when the caller can wait deferred, unless the bytes are asked for inside the answer.
+        ``auto``: as a job if the caller can wait deferred, unless the bytes are requested inside the answer.
         """
         if request.kind != "image" or request.verb != "generate":
             if wanted == "sync":
@@ -119,12 +119,12 @@ class OruxGateway(Gateway):
                     charged="no",
                     next_step="Use an operator that submits a job (OruxImagineOperator, OruxSubmitJobOperator).",
                 )
-            return "tasks"
+            return "async"
         if wanted is not None:
             return wanted
         if self.options["route"] == "auto":
-            return "tasks" if deferrable and not request.makes_inline else "sync"
-        return "tasks" if self.options["route"] == "tasks" else "sync"
+            return "async" if deferrable and not request.makes_inline else "sync"
+        return "async" if self.options["route"] == "async" else "sync"
 
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """POST /api/v1/images/generations (page Images)."""

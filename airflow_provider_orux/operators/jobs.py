@@ -32,7 +32,7 @@ class OruxSubmitJobOperator(OruxModelOperator):
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
         """Always the asynchronous way: this operator submits a job."""
-        return "tasks"
+        return "async"
 
 
 class OruxSaveArtifactsOperator(BaseOperator):

@@ -121,7 +121,7 @@ def test_decorator_prompt_fields_and_request(sandbox, dag_of, run, tmp_path):
 
 def test_decorator_on_the_deferred_way(sandbox, dag_of, run, tmp_path, monkeypatch):
     connection = json.loads(sandbox.connection())
-    connection["extra"] = {**connection["extra"], "route": "tasks"}
+    connection["extra"] = {**connection["extra"], "route": "async"}
     monkeypatch.setenv("AIRFLOW_CONN_ORUX_DEFAULT", json.dumps(connection))
     dag = dag_of(f"""
     @task.orux_image(model="gpt-image-2", save_to="file://{tmp_path}/a")

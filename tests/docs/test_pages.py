@@ -335,6 +335,6 @@ def test_every_test_that_the_page_of_gateways_names_is_there():
     # The other ending of each is said to exist.
     for name in named:
         if name.startswith("test_relay["):
-            assert {name.replace("-tasks]", "-sync]"), name.replace("-sync]", "-tasks]")} <= there
+            assert {name.replace("-async]", "-sync]"), name.replace("-sync]", "-async]")} <= there
     models = {name for name in there if name.startswith(("test_orux[", "test_yescale["))}
     assert models <= named, models - named

@@ -63,8 +63,8 @@ def test_a_request_of_the_other_generation_is_refused_before_it_is_sent() -> Non
 
 def test_ways() -> None:
     old_request = relay.Gen1QwenImage(prompt="x")
-    assert (NEW.route(QWEN), OLD.route(old_request)) == ("tasks", "sync")
-    assert (NEW.route(QWEN, wanted="sync"), OLD.route(old_request, wanted="tasks")) == ("sync", "tasks")
+    assert (NEW.route(QWEN), OLD.route(old_request)) == ("async", "sync")
+    assert (NEW.route(QWEN, wanted="sync"), OLD.route(old_request, wanted="async")) == ("sync", "async")
     assert gateway_for("opengpu_relay", {"route": "sync"}).route(QWEN) == "sync"
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_orux.gateways.orux import OruxGateway
-from airflow_provider_orux.gateways.registry import CLASSES, gateway_for
+from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import (
@@ -15,6 +15,7 @@ from airflow_provider_orux.models.errors import (
     InvalidRequestError,
     UnsupportedByGatewayError,
 )
+from airflow_provider_orux.models.registry import GATEWAYS
 from airflow_provider_orux.models.requests import CustomRequest
 
 LINK = "https://example.com/a.png"
@@ -129,8 +130,8 @@ def test_options_take_their_words_only(name):
         assert ", ".join(allowed) in caught.value.message
 
 
-@pytest.mark.parametrize("route", ["sync", "tasks"])
-@pytest.mark.parametrize("wanted", [None, "sync", "tasks"])
+@pytest.mark.parametrize("route", ["sync", "async"])
+@pytest.mark.parametrize("wanted", [None, "sync", "async"])
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_route_of_an_image(route, wanted, deferrable):
     chosen = OruxGateway({"route": route}).route(IMAGES[0], wanted=wanted, deferrable=deferrable)
@@ -139,7 +140,7 @@ def test_route_of_an_image(route, wanted, deferrable):
 
 def test_by_default_no_worker_waits_for_an_image():
     gateway = OruxGateway()
-    assert gateway.route(IMAGES[0], deferrable=True) == "tasks"
+    assert gateway.route(IMAGES[0], deferrable=True) == "async"
     assert gateway.route(IMAGES[0], deferrable=False) == "sync"
     # The bytes were asked for inside the answer: a job answers with links.
     inline = orux.GptImage2(prompt="a", response_format="b64_json")
@@ -168,7 +169,7 @@ def test_a_refused_image_job_names_the_documented_endpoint():
 )
 def test_midjourney_and_audio_are_tasks(request_):
     gateway = OruxGateway({"route": "sync"})
-    assert gateway.route(request_) == gateway.route(request_, wanted="tasks") == "tasks"
+    assert gateway.route(request_) == gateway.route(request_, wanted="async") == "async"
     with pytest.raises(UnsupportedByGatewayError) as caught:
         gateway.route(request_, wanted="sync")
     assert caught.value.charged == "no"
@@ -282,7 +283,7 @@ def test_a_request_does_not_show_its_body():
 
 def test_registry():
     assert type(gateway_for("orux")) is OruxGateway
-    assert gateway_for("orux", {"route": "tasks"}).options["route"] == "tasks"
+    assert gateway_for("orux", {"route": "async"}).options["route"] == "async"
     with pytest.raises(ConfigurationError) as caught:
         gateway_for("nobody")
-    assert all(name in caught.value.message for name in CLASSES)
+    assert all(name in caught.value.message for name in GATEWAYS)

@@ -513,8 +513,8 @@ def test_media_refuses_a_missing_field() -> None:
 def test_a_custom_request_goes_either_way() -> None:
     request = CustomRequest(name="kling-video", body={"prompt": "a fox runs", "config": {"duration": 5}})
     assert GATEWAY.route(request) == "sync"
-    assert gateway_for("yescale", {"route": "tasks"}).route(request) == "tasks"
-    assert GATEWAY.route(request, wanted="tasks") == "tasks"
+    assert gateway_for("yescale", {"route": "async"}).route(request) == "async"
+    assert GATEWAY.route(request, wanted="async") == "async"
     sent = GATEWAY.submit(request)
     body = {"model": "kling-video", "prompt": "a fox runs", "config": {"duration": 5}}
     assert (sent.path, sent.body) == ("/task/submit", body)
@@ -640,7 +640,7 @@ def test_what_is_no_job_id(job_id: Any) -> None:
 
 
 def test_each_family_has_one_way() -> None:
-    assert GATEWAY.route(IMAGINE) == "tasks"
+    assert GATEWAY.route(IMAGINE) == "async"
     assert GATEWAY.route(yescale.FluxPro(prompt="x")) == "sync"
     assert GATEWAY.route(yescale.IdeogramGenerate(prompt="x"), wanted="sync") == "sync"
     with pytest.raises(UnsupportedByGatewayError, match="no synchronous way for mj_imagine"):

@@ -56,11 +56,11 @@ def test_uri_forms(given, uri, host):
 
 
 def test_uri_extras(given):
-    uri = f"orux://:{KEY}@127.0.0.1:8810/?allow_private_hosts=true&read_timeout=7.5&route=tasks&max_in_flight_polls=4"
+    uri = f"orux://:{KEY}@127.0.0.1:8810/?allow_private_hosts=true&read_timeout=7.5&route=async&max_in_flight_polls=4"
     connection = given(uri).connection
     assert connection.extra.allow_private_hosts is True
     assert connection.client.read_timeout == 7.5
-    assert connection.gateway.options["route"] == "tasks"
+    assert connection.gateway.options["route"] == "async"
     assert connection.max_in_flight_polls == 4
 
 
@@ -183,7 +183,7 @@ def test_a_wrong_extra_is_not_repeated():
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("extra", ["not json", "[1]", '"text"', "{", "[]", "5", "{'route': 'tasks'}"])
+@pytest.mark.parametrize("extra", ["not json", "[1]", '"text"', "{", "[]", "5", "{'route': 'async'}"])
 def test_an_extra_that_is_no_json_object(extra):
     """Airflow reads it as no extra at all: the requests would go out without the proxy, say."""
     with pytest.raises(ConfigurationError) as caught:

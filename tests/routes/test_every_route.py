@@ -152,8 +152,8 @@ ORUX_IMAGES = [c for c in requests_of("orux") if c.kind == "image" and c.verb ==
 
 
 @pytest.mark.parametrize("cls", ORUX_IMAGES, ids=ids)
-def test_orux_images_as_tasks(server, cls):
-    with client_for(server, "orux", route="tasks") as client:
+def test_orux_images_as_jobs(server, cls):
+    with client_for(server, "orux", route="async") as client:
         run(client, cls, server)
 
 
@@ -162,7 +162,7 @@ def test_orux_video(server, model):
     with client_for(server, "orux") as client:
         request = CustomRequest(name=model, body={"prompt": "waves"})
         with charged(server):
-            job = make(client, request, server, "tasks")
+            job = make(client, request, server, "async")
         check(job, "video", server)
 
 
@@ -215,7 +215,7 @@ RELAY = [
 ]
 
 
-@pytest.mark.parametrize("way", ["sync", "tasks"])
+@pytest.mark.parametrize("way", ["sync", "async"])
 @pytest.mark.parametrize(("generation", "cls"), RELAY)
 def test_relay(server, generation, cls, way):
     server.configure(relay_generation=generation)

@@ -59,9 +59,9 @@ class OpenGPURelayGateway(Gateway):
     """Without a key one is a guest (generation 2)."""
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "generation": (2, 1),
-        # auto: tasks on generation 2, where a lost answer is asked for again under its idempotency key; sync on
+        # auto: async on generation 2, where a lost answer is asked for again under its idempotency key; sync on
         # generation 1, whose 202 is not documented.
-        "route": ("auto", "sync", "tasks"),
+        "route": ("auto", "sync", "async"),
         # How long generation 2 keeps the pictures. auto: what the request says, and a day for what will be saved.
         "store_output": ("auto", "provider", "relay1d", "relay7d", "relay30d"),
         # Both are documented, X-API-Key wins; generation 1's is not known.
@@ -129,8 +129,8 @@ class OpenGPURelayGateway(Gateway):
             return wanted
         preferred = self.options["route"]
         if preferred == "auto":
-            return "tasks" if self.generation == 2 else "sync"
-        return "tasks" if preferred == "tasks" else "sync"
+            return "async" if self.generation == 2 else "sync"
+        return "async" if preferred == "async" else "sync"
 
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """POST to the model's route; it answers when the picture is made."""
@@ -141,7 +141,7 @@ class OpenGPURelayGateway(Gateway):
                 gateway=self.name,
                 param="webhook_url",
                 charged="no",
-                next_step="Nothing was sent. Set the connection's route to 'tasks', or leave the field out.",
+                next_step="Nothing was sent. Set the connection's route to 'async', or leave the field out.",
             )
         return HttpRequest("POST", self._path(request), Purpose.PAY, body=body)
 

@@ -42,7 +42,7 @@ class YEScaleGateway(Gateway):
     not_found_grace: float = 120.0
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         # Where a CustomRequest goes; all other requests have one way only.
-        "route": ("sync", "tasks"),
+        "route": ("sync", "async"),
         # new-api serves other speeds under other paths (/mj-fast/mj).
         "midjourney_path": ("/mj",),
         # Upstream ignores it, the layer before it asks for it.
@@ -76,9 +76,9 @@ class YEScaleGateway(Gateway):
     ) -> Route:
         """Each family has one way; a custom request goes as wanted, else as the connection says."""
         if isinstance(request, CustomRequest):
-            chosen: Route = wanted or ("tasks" if self.options["route"] == "tasks" else "sync")
+            chosen: Route = wanted or ("async" if self.options["route"] == "async" else "sync")
             return chosen
-        only: Route = "sync" if self._family(request) in SYNCHRONOUS else "tasks"
+        only: Route = "sync" if self._family(request) in SYNCHRONOUS else "async"
         if wanted not in (None, only):
             kind, step = (
                 ("asynchronous", "Use OruxGenerateImageOperator.")
@@ -172,5 +172,5 @@ class YEScaleGateway(Gateway):
         return request.family
 
     def _family_of(self, request: GenerationRequest) -> JobFamily:
-        self.route(request, wanted="tasks")
+        self.route(request, wanted="async")
         return self._families["media" if isinstance(request, CustomRequest) else self._family(request)]

@@ -161,7 +161,7 @@ PART = "OpenGPU Relay where no submission can be repeated: generation 1, and syn
     "generation 1: POST accepted, its answer still on the way; worker and supervisor killed",
     conf=LINKS,
     settings=FIRST,
-    extra={"route": "tasks"},
+    extra={"route": "async"},
     decidable=False,
 )
 def relay_first_post_accepted(stage: Stage) -> None:
@@ -178,7 +178,7 @@ def relay_first_post_accepted(stage: Stage) -> None:
     "generation 1: job id written, before defer; worker killed",
     conf=LINKS,
     settings=FIRST,
-    extra={"route": "tasks"},
+    extra={"route": "async"},
 )
 def relay_first_before_defer(stage: Stage) -> None:
     dies_at("before_defer", "kill")(stage)
