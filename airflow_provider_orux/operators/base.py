@@ -48,7 +48,7 @@ FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fa
 class OruxOperator(BaseOperator):
     """The base of the operators that submit something that costs money.
 
-    One task instance submits at most once per run of it that a person wants, whatever dies in between. What happens
+    One task instance submits at most once each time a person asks for it to run, whatever dies in between. What happens
     when it runs again is decided from a durable record (the ledger), see the page "Errors and retries".
 
     :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``; its type chooses
@@ -64,11 +64,11 @@ class OruxOperator(BaseOperator):
     :param durable: keep the ledger (default True). False: a retry pays again, if the author set ``retries``.
     :param on_ambiguous_submit: what to do when an earlier submission has no known answer: ``fail`` (default), or
         ``resubmit``: send it again, once, which may pay twice.
-    :param on_clear: what a clear does with a job that was submitted: ``auto`` (default): continue with one that runs or
-        succeeded but was not delivered, pay for a new one when the task had succeeded or the job failed;
-        ``resubmit``: always pay for a new one; ``reattach``: never.
-    :param on_request_changed: what a retry does when it renders another request than the one that was submitted:
-        ``fail`` (default), ``resubmit`` or ``reattach``.
+    :param on_clear: what a clear does with a known job. ``auto`` (default): pay for a new one if the task had
+        succeeded, the job failed or expired, or the request changed since; else continue with it, or return its
+        undelivered result. ``resubmit``: pay for a new one even if the old one runs. ``reattach``: never replace it.
+    :param on_request_changed: what a retry, or a clear of an undelivered result, does when it renders another request
+        than the one that was submitted: ``fail`` (default), ``resubmit`` or ``reattach``.
     :param fingerprint_exclude: names of fields that do not count as a change.
     :param reuse: ``never`` (default), or ``always``: an earlier saved result of the same request, found by its content
         at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
@@ -209,7 +209,7 @@ class OruxOperator(BaseOperator):
         except (TaskDeferralError, TaskDeferralTimeout) as e:
             self.log.warning("The deferral ended without an event (%s); checking the job itself", e)
         with self._durable_job(context) as (job, hook):
-            return self._follow(job.check(), job, hook)
+            return self._follow(job.resume_without_event(), job, hook)
 
     def on_kill(self) -> None:
         """Log what is paid for: none of the gateways documents a way to cancel a job."""
@@ -276,7 +276,7 @@ class OruxOperator(BaseOperator):
             elif self.durable:
                 complete_unread(e, context)
             if isinstance(e, RateLimitedError):
-                # At a submission nothing was accepted (else it were ambiguous); at a check the job simply goes on.
+                # At a submission nothing was accepted (else the error were an AmbiguousSubmitError); a polled job goes on.
                 self._reschedule(e, context)
             raise_for_airflow(e)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class OruxRetryPolicy(RetryPolicy):
-    """Delays that fit the error: short after a failed save, growing while a gateway, or before paying a store, is away.
+    """Delays that fit the error: short after a failed save, growing while the gateway (before paying: a store) is away.
 
     The operators use it when the author chose no delays: no ``retry_policy``, ``retry_delay``,
     ``retry_exponential_backoff`` or ``max_retry_delay``. It cannot make a final error retry, nor give more retries than
