@@ -276,7 +276,7 @@ class OruxOperator(BaseOperator):
             elif self.durable:
                 complete_unread(e, context)
             if isinstance(e, RateLimitedError):
-                # At a submission nothing was accepted (else the error were an AmbiguousSubmitError); a polled job goes on.
+                # At a submission nothing was accepted: else the error would be ambiguous. A polled job goes on.
                 self._reschedule(e, context)
             raise_for_airflow(e)
 

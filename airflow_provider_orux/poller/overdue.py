@@ -44,7 +44,7 @@ class OverdueJobs:
 
     # -- with the gateway ---------------------------------------------------------------------------------
     def count_failure(self, error: OruxError, now: float, *, everyone: bool = False) -> None:
-        """Count this failure against every due job, as if each had been polled; a job gives up when its tracker says so.
+        """Count this failure against every due job, as if each had been polled; its tracker says when it gives up.
 
         :param error: why that poll failed.
         :param now: seconds of the monotonic clock.
