@@ -108,7 +108,7 @@ def test_limits_in_words():
 
 
 def test_the_command(orux):
-    rows = orux("models", "--gateway", "orux", "--json").json
+    rows = orux("models", "--gateway", "orux", "-o", "json").json
     assert rows == describe_models(gateway="orux")
     table = orux("models", "--gateway", "orux")
     assert table.status == 0

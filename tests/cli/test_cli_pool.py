@@ -43,7 +43,7 @@ def test_a_pool_is_made_and_kept_up_to_date(sandbox, api, at_api):
     assert (pool["slots"], pool["include_deferred"]) == (7, True)
     assert "orux_default" in pool["description"]
 
-    updated = at_api("pool", "orux_default", "--name", "orux pool/1", "--slots", "2", "--json").json
+    updated = at_api("pool", "orux_default", "--name", "orux pool/1", "--slots", "2", "-o", "json").json
     assert updated["created"] is False
     assert updated["pool"]["slots"] == 2
     assert sandbox.charges() == []
