@@ -274,7 +274,7 @@ def get_provider_info() -> dict[str, object]:
                 "class-name": "airflow_provider_orux.decorators.orux_image.orux_image_task",
             }
         ],
-        "cli": ["airflow_provider_orux.cli.definition.get_commands"],
+        "cli": ["airflow_provider_orux.cli.commands.get_commands"],
         "config": {
             "orux": {
                 "description": "Settings of the provider for AI generation gateways.",

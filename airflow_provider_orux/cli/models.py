@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError
-from airflow_provider_orux.cli.output import print_json, print_table, say
+from airflow_provider_orux.cli.errors import CommandError
+from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.describe import describe_models, limits_text
 from airflow_provider_orux.models.requests import nearest
@@ -30,7 +30,7 @@ FIELD_COLUMNS = {
 }
 
 
-def list_models(args: argparse.Namespace) -> int:
+def list_models(args: argparse.Namespace, out: Output) -> int:
     """Print the models, or the fields of those that were asked for."""
     found = describe_models(gateway=args.gateway, model=args.model, verb=args.verb)
     if not found:
@@ -44,25 +44,25 @@ def list_models(args: argparse.Namespace) -> int:
             + " A newer model is used with CustomRequest(name=…, body={…})."
         )
     if args.json:
-        print_json(found)
+        out.json(found)
     elif args.model or args.fields:
         for number, model in enumerate(found):
             if number:
-                say()
-            _print_model(model)
+                out.say()
+            _print_model(model, out)
     else:
-        print_table(found, COLUMNS)
-        say(f"\n{len(found)} models and verbs. --model NAME shows the fields of one.")
+        out.table(found, COLUMNS)
+        out.say(f"\n{len(found)} models and verbs. --model NAME shows the fields of one.")
     return 0
 
 
-def _print_model(model: Mapping[str, Any]) -> None:
+def _print_model(model: Mapping[str, Any], out: Output) -> None:
     where = f" ({model['availability']})" if model["availability"] else ""
-    say(f"{model['model']}  {model['verb']}  {model['kind']}  {model['gateway_title']}{where}")
-    say(model["summary"])
-    say(f"request: {model['request']}")
+    out.say(f"{model['model']}  {model['verb']}  {model['kind']}  {model['gateway_title']}{where}")
+    out.say(model["summary"])
+    out.say(f"request: {model['request']}")
     if model["source"]:
-        say(f"source: {model['source']}")
+        out.say(f"source: {model['source']}")
     rows = [
         {
             **field,
@@ -72,4 +72,4 @@ def _print_model(model: Mapping[str, Any]) -> None:
         }
         for field in model["fields"]
     ]
-    print_table(rows, FIELD_COLUMNS)
+    out.table(rows, FIELD_COLUMNS)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError, note
-from airflow_provider_orux.cli.gateways import Found, find_connection
-from airflow_provider_orux.cli.output import print_json, say
-from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.connections import Found, find_connection
+from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.registry import GATEWAYS
 
@@ -23,12 +23,12 @@ _GROUP = re.compile(r"concurren|in_?flight", re.IGNORECASE)
 _WORD = re.compile(r"max|maximum|limit|allowed|cap|quota|total", re.IGNORECASE)
 
 
-def make_pool(args: argparse.Namespace) -> int:
+def make_pool(args: argparse.Namespace, out: Output) -> int:
     """Create the pool, or bring it up to date."""
     if args.slots is not None and args.slots < 1:
         raise UsageError(f"--slots is {args.slots}; it is 1 or more.")
     with AirflowApi.of(args) as api:
-        slots, source = (args.slots, "--slots") if args.slots is not None else _slots(args.conn_id, api)
+        slots, source = (args.slots, "--slots") if args.slots is not None else _slots(args.conn_id, api, out)
         name = args.name or args.conn_id
         body = {
             "slots": slots,
@@ -52,17 +52,17 @@ def make_pool(args: argparse.Namespace) -> int:
             )
         after = api.get(path)
     if args.json:
-        print_json({"pool": after, "created": before is None, "source": source})
+        out.json({"pool": after, "created": before is None, "source": source})
         return 0
     verb = "Created" if before is None else "Updated"
-    say(f"{verb} pool {name!r}: {slots} slots, deferred tasks included. Slots from {source}.")
+    out.say(f"{verb} pool {name!r}: {slots} slots, deferred tasks included. Slots from {source}.")
     if before is not None and before.get("slots") != slots:
-        say(f"It had {before.get('slots')} slots.")
-    say(f"Use it: pool={name!r} on the operators, or in default_args.")
+        out.say(f"It had {before.get('slots')} slots.")
+    out.say(f"Use it: pool={name!r} on the operators, or in default_args.")
     return 0
 
 
-def _slots(conn_id: str, api: AirflowApi) -> tuple[int, str]:
+def _slots(conn_id: str, api: AirflowApi, out: Output) -> tuple[int, str]:
     """How many jobs at once the account may have, and where that comes from."""
     found = find_connection(conn_id, api)
     connection = found.connection
@@ -79,7 +79,7 @@ def _slots(conn_id: str, api: AirflowApi) -> tuple[int, str]:
         raise CommandError(
             f"{gateway.title} documents no concurrency of an account ({why}): give the number with --slots."
         )
-    note(f"{gateway.title}: {why}.")
+    out.note(f"{gateway.title}: {why}.")
     return default, f"{gateway.title}'s documented default"
 
 

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError, note
-from airflow_provider_orux.cli.output import plural, print_json, print_table, say
+from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.models.errors import OruxError
 
 MANIFEST = "manifest.json"
@@ -38,7 +38,7 @@ COLUMNS = {
 }
 
 
-def list_results(args: argparse.Namespace) -> int:
+def list_results(args: argparse.Namespace, out: Output) -> int:
     """Print the manifests; 1 when one cannot be read."""
     root = _root(args)
 
@@ -50,24 +50,24 @@ def list_results(args: argparse.Namespace) -> int:
         except OruxError as e:
             return {"manifest": uri, "problem": e.message}
 
-    rows = _each(read, manifests(root, args.storage_conn_id))
+    rows = _each(read, manifests(root, out, args.storage_conn_id))
     if args.json:
-        print_json(rows)
+        out.json(rows)
         return 1 if any("problem" in r for r in rows) else 0
     good = sorted((r for r in rows if "problem" not in r), key=lambda r: str(r["saved_at"]))
     if good:
-        print_table(good, COLUMNS)
-        say()
+        out.table(good, COLUMNS)
+        out.say()
     bad = [r for r in rows if "problem" in r]
     for row in bad:
-        say(f"not readable: {row['manifest']}: {row['problem']}")
+        out.say(f"not readable: {row['manifest']}: {row['problem']}")
     size = sum(r["bytes"] for r in good)
     count = sum(r["artifacts"] for r in good)
-    say(f"{plural(len(good), 'result')}, {plural(count, 'artifact')}, {_size(size)} under {root}.")
+    out.say(f"{plural(len(good), 'result')}, {plural(count, 'artifact')}, {_size(size)} under {root}.")
     return 1 if bad else 0
 
 
-def verify(args: argparse.Namespace) -> int:
+def verify(args: argparse.Namespace, out: Output) -> int:
     """Check every artifact of every manifest; 1 when something is wrong."""
     root = _root(args)
 
@@ -79,20 +79,20 @@ def verify(args: argparse.Namespace) -> int:
         except OruxError as e:
             return {"manifest": uri, "problems": [e.message]}
 
-    rows = _each(check, manifests(root, args.storage_conn_id))
+    rows = _each(check, manifests(root, out, args.storage_conn_id))
     bad = [r for r in rows if r["problems"]]
     if args.json:
-        print_json(rows)
+        out.json(rows)
     else:
         for row in bad:
             for problem in row["problems"]:
-                say(f"{row['manifest']}: {problem.rstrip('.')}.")
+                out.say(f"{row['manifest']}: {problem.rstrip('.')}.")
         whole = len(rows) - len(bad)
-        say(f"{plural(len(rows), 'result')} under {root}: {whole} whole, {len(bad)} with problems.")
+        out.say(f"{plural(len(rows), 'result')} under {root}: {whole} whole, {len(bad)} with problems.")
     return 1 if bad else 0
 
 
-def manifests(root: str, conn_id: str | None = None) -> Iterator[str]:
+def manifests(root: str, out: Output, conn_id: str | None = None) -> Iterator[str]:
     """The URIs of the manifests in a folder and the folders below it, and of those that notes for reuse name.
 
     :param conn_id: the Airflow connection of the store.
@@ -119,20 +119,20 @@ def manifests(root: str, conn_id: str | None = None) -> Iterator[str]:
             below = file.removeprefix(base).lstrip("/")
             uri = f"{root.removesuffix('/' + MANIFEST)}/{below or MANIFEST}"
         elif _NOTE.fullmatch(name):
-            uri = _noted(fs, file)
+            uri = _noted(fs, file, out)
         if uri is not None and uri not in seen:
             seen.add(uri)
             yield uri
 
 
-def _noted(fs: Any, file: str) -> str | None:
+def _noted(fs: Any, file: str, out: Output) -> str | None:
     """The manifest that a note for ``reuse="always"`` names."""
     try:
         with fs.open(file, "rb") as opened:
             entry = json.loads(opened.read(NOTE_LIMIT))
         return str(entry["manifest"])
     except (OSError, ValueError, KeyError, TypeError) as e:
-        note(f"{file} is not readable ({type(e).__name__}).")
+        out.note(f"{file} is not readable ({type(e).__name__}).")
         return None
 
 

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from importlib.util import find_spec
 
-from airflow_provider_orux.cli.ending import CommandError
+from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cli.add_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, out: Output) -> int:
     """Serve until interrupted; the exit status.
 
     :raises CommandError: the sandbox is not installed.
@@ -39,5 +39,5 @@ def run(args: argparse.Namespace) -> int:
         )
     from orux_sandbox import cli
 
-    with contextlib.redirect_stdout(Output.stream):
+    with contextlib.redirect_stdout(out.stream):
         return cli.run(args)

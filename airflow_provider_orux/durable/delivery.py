@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -172,7 +173,7 @@ class Delivery:
             "model": job.model or (request.model_id if request is not None else None),
             "gateway": job.gateway,
             "charged": job.charged,
-            "price": job.price,
+            "price": job.price if job.price is not None and math.isfinite(job.price) else None,
             "currency": job.currency,
             "requested": request.count if request is not None else None,
             "returned": len(items),

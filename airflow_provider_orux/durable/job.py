@@ -104,7 +104,7 @@ class DurableJob:
             return self._return_recorded(record)
         if decision.action is Action.REATTACH:
             return self._reattach(job)
-        return self._submit(decision)
+        return self._submit(decision, superseded=job)
 
     def resume(self, event: Any) -> Wait | Finished:
         """The trigger fired."""
@@ -164,7 +164,7 @@ class DurableJob:
         return self._finish(result)
 
     # -- submitting -----------------------------------------------------------------------------------------
-    def _submit(self, decision: Decision) -> Wait | Finished:
+    def _submit(self, decision: Decision, *, superseded: Job | None = None) -> Wait | Finished:
         for warning in self.request.warnings():
             self._log.warning("%s", warning)
         self.delivery.check(self.request, waits_for_result=self._synchronous or self._wait_for_completion)
@@ -176,7 +176,7 @@ class DurableJob:
             if earlier is not None:
                 return self._reuse(earlier, reuse_key)
         # The fence: this must be written, or nothing is sent. From here on a death leaves an ambiguous submission.
-        submission_id = self.ledger.intend(decision, reuse_key=reuse_key)
+        submission_id = self.ledger.intend(decision, reuse_key=reuse_key, superseded=superseded)
         self.remote = None
         will_save = bool(self.delivery.save_to)
         try:

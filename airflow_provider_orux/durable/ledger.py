@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.stores import RecordStore
 from airflow_provider_orux.lifecycle.fingerprint import changed_fields
@@ -77,10 +79,13 @@ class Ledger:
         attempt = replace(self.attempt, at=self.now())
         return decide(self.record, attempt, self.policy, remote, cause=cause)
 
-    def intend(self, decision: Decision, *, reuse_key: str | None = None) -> str:
+    def intend(
+        self, decision: Decision, *, reuse_key: str | None = None, superseded: Job | None = None
+    ) -> str:
         """Note that a paid request is about to be sent. If this cannot be written, nothing may be sent.
 
         :param decision: ``SUBMIT``, or ``RESEND``: the same submission again, under its own id.
+        :param superseded: the recorded job as the gateway told it, where it was asked.
         :returns: our id of the submission.
         :raises LedgerError: it could not be written.
         """
@@ -90,7 +95,9 @@ class Ledger:
             # The age keeps counting from the first sending: the gateway's memory of the key does.
             record = self.record.changed(max_tries=self.attempt.max_tries)
         else:
-            record = self._new_record(State.INTENT, at=at, resubmits=decision.resubmits, reuse_key=reuse_key)
+            record = self._new_record(
+                State.INTENT, at=at, resubmits=decision.resubmits, reuse_key=reuse_key, superseded=superseded
+            )
         if self._store is not None:
             self._store.write_intent(record)
         self.record = record
@@ -216,23 +223,29 @@ class Ledger:
         resubmits: int = 0,
         reuse_key: str | None = None,
         result: dict[str, Any] | None = None,
+        superseded: Job | None = None,
     ) -> Record:
         attempt, before = self.attempt, self.record
-        return Record(
-            state=state,
-            max_tries=attempt.max_tries,
-            fingerprint=attempt.fingerprint,
-            conn_id=attempt.conn_id,
-            host=attempt.host,
-            updated_at=at,
-            submission_id=self.identity.submission_id(
-                fingerprint=attempt.fingerprint, at=at, resubmits=resubmits
-            ),
-            result=result,
-            fields=dict(attempt.fields),
-            resubmits=resubmits,
-            synchronous=attempt.synchronous,
-            reuse_key=reuse_key,
-            account=attempt.account,
-            earlier=before.superseded(at=at) if before is not None else (),
-        )
+        try:
+            return Record(
+                state=state,
+                max_tries=attempt.max_tries,
+                fingerprint=attempt.fingerprint,
+                conn_id=attempt.conn_id,
+                host=attempt.host,
+                updated_at=at,
+                submission_id=self.identity.submission_id(
+                    fingerprint=attempt.fingerprint, at=at, resubmits=resubmits
+                ),
+                result=result,
+                fields=dict(attempt.fields),
+                resubmits=resubmits,
+                synchronous=attempt.synchronous,
+                reuse_key=reuse_key,
+                account=attempt.account,
+                earlier=before.superseded(at=at, job=superseded) if before is not None else (),
+            )
+        except ValidationError as e:
+            raise LedgerError(
+                f"The ledger cannot hold a record of this request ({e.errors()[0]['msg']})", charged="no"
+            ) from e

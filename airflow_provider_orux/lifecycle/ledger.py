@@ -207,12 +207,13 @@ def decide(
 
 def _decide_intent(record: Record, attempt: Attempt, policy: Policy) -> Decision:
     age = attempt.at - record.updated_at
-    # A key of another account names another submission there, and an age below zero is a clock that went back: in
-    # both cases a resend may be charged a second time.
+    # A key of another account names another submission there, a guest has no account that remembers one, and an age
+    # below zero is a clock that went back: in each case a resend may be charged a second time.
     if (
         policy.idempotency_seconds
         and not record.synchronous
         and not attempt.synchronous
+        and record.account is not None
         and record.account == attempt.account
         and 0 <= age < policy.idempotency_seconds - IDEMPOTENCY_MARGIN
     ):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_provider_orux.models.errors import Charged, LedgerError, Remedy
-from airflow_provider_orux.models.job import JOB_ID_PATTERN
+from airflow_provider_orux.models.job import JOB_ID_PATTERN, Job
 
 VERSION: Literal[2] = 2
 #: The key of the record in Airflow's task state store.
@@ -161,12 +161,13 @@ class Record(BaseModel):
         """A copy with other values."""
         return self.model_copy(update=changes)
 
-    def superseded(self, *, at: float) -> tuple[Superseded, ...]:
+    def superseded(self, *, at: float, job: Job | None = None) -> tuple[Superseded, ...]:
         """``earlier`` of the record that takes the place of this one: this submission is among them.
 
         :param at: epoch seconds.
+        :param job: the recorded job, where the gateway was asked: a failed one may say what it cost.
         """
-        result = self.result or {}
+        result = self.result or ({} if job is None else job.to_dict())
         charged = result.get("charged", "yes" if self.synchronous and self.job_id else "unknown")
         price, currency = result.get("price"), result.get("currency")
         if isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price <= 1e12:

@@ -293,7 +293,7 @@ class OruxOperator(BaseOperator):
             raise_for_airflow(error)
         pause = capacity_pause(times, retry_after=error.retry_after)
         if times == 0:
-            tip = "Tip: `airflow orux pool %s` makes a pool that keeps tasks away from a full gateway (page 'Pools')."
+            tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."
             self.log.info(tip, self.conn_id)
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)

@@ -333,7 +333,7 @@ def deadline_not_renewed(patch: pytest.MonkeyPatch) -> None:
 def earlier_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A submission that is superseded leaves the record, and with it what it cost."""
 
-    def superseded(self: Record, *, at: float) -> tuple[Superseded, ...]:
+    def superseded(self: Record, *, at: float, job: object = None) -> tuple[Superseded, ...]:
         return ()
 
     patch.setattr(Record, "superseded", superseded)

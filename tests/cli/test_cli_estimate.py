@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from airflow_provider_orux.cli.ending import CommandError
-from airflow_provider_orux.cli.prices import PriceTable
+from airflow_provider_orux.cli.errors import CommandError
+from airflow_provider_orux.cli.estimate.prices import PriceTable
 from tests.conftest import ROOT
 
 EXAMPLES = ROOT / "example_dags"

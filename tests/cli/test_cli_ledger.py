@@ -226,8 +226,8 @@ def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag
 
 
 def test_an_unreadable_record_without_an_age_says_so(monkeypatch):
-    from airflow_provider_orux.cli.discard import _going, _lost, _under_way
-    from airflow_provider_orux.cli.instances import Entry, Instance
+    from airflow_provider_orux.cli.ledger.discard import _going, _lost, _under_way
+    from airflow_provider_orux.cli.ledger.instances import Entry, Instance
 
     instance = Instance("d", "r", "t", facts={"state": "failed"})
     entry = Entry(instance, None, "not ours")

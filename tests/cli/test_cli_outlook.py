@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_orux.cli.instances import Instance
-from airflow_provider_orux.cli.outlook import outlook
+from airflow_provider_orux.cli.ledger.instances import Instance
+from airflow_provider_orux.cli.ledger.outlook import outlook
 from airflow_provider_orux.lifecycle.ledger import RemoteState
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus

@@ -17,7 +17,7 @@ from airflow_provider_orux.models.errors import (
     JobTimeoutError,
     LedgerError,
 )
-from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.job import Job, JobStatus
 from tests.durable.fakes import (
     BAD_KEY,
     HTML,
@@ -459,6 +459,17 @@ def test_a_paid_clear_keeps_the_job_it_supersedes():
     world.start()
     assert jobs_of(world) == ["task_1"]
     assert world.record.earlier[0].charged == "yes"
+
+
+@pytest.mark.parametrize(("charged", "price"), [("yes", 8.0), ("no", None), ("unknown", None)])
+def test_what_a_superseded_failed_job_cost_is_kept(charged, price, monkeypatch):
+    world = submitted(paying_retries=True)
+    failed = Job("task_1", JobStatus.FAILED, "orux", charged=charged, price=price)
+    monkeypatch.setattr(world.client, "poll", lambda job_id, **more: failed)
+    world.retry()
+    world.start()
+    (earlier,) = world.record.earlier
+    assert (earlier.job_id, earlier.charged, earlier.price) == ("task_1", charged, price)
 
 
 def test_a_repeated_failed_job_is_kept_through_clears_and_retries():

@@ -134,6 +134,7 @@ class World(RuleBasedStateMachine):
         if heard == "failed":
             return  # a late executor event: the task is failed although it has its result
         self.received = self.green = True
+        self.cleared = False  # the person who cleared it has a green task
         if self.clear_on_success:
             self.store = None
             self.recorded.clear()
@@ -470,6 +471,22 @@ class ClearsOfGreenTasks(World):
         clear(self, True)
 
 
+class Misreported(World):
+    """Jobs succeed and workers live; Airflow misreports what it likes, runs tasks again, and people clear them."""
+
+    discard = settle_or_discard = the_gateway_forgets = the_template_renders_otherwise = None  # type: ignore[assignment]
+    the_key_is_replaced = the_connection_is_edited = time_passes = None  # type: ignore[assignment]
+
+    @rule(heard=HEARD)
+    def run_or_retry(self, heard: str) -> None:
+        super().run_or_retry("", False, False, heard, 0.0)
+
+    @precondition(World.open_jobs)
+    @rule()
+    def a_job_ends(self) -> None:
+        super().a_job_ends(RemoteState.ALIVE)
+
+
 class AnswersAreLost(NothingHappens):
     """Hardly an answer comes, keys are replaced, clocks are wrong, days pass: the key makes it one charge."""
 
@@ -520,7 +537,7 @@ MANY = settings(QUICK, max_examples=300, stateful_step_count=10)
 for _cls in (
     World, Idempotent, Reattaching, Resubmitting, PayingRetries, Synchronous, SubmitsOnly, ForgetsSuccesses,
     PaysForChanges, NothingHappens, ClearsAlone, ClearsOfGreenTasks, AnswersAreLost,
-    ClocksDiffer, AcceptsTheRisk,
+    Misreported, ClocksDiffer, AcceptsTheRisk,
 ):  # fmt: skip
     _cls.TestCase.settings = MANY if issubclass(_cls, AnswersAreLost) else QUICK
 
@@ -537,5 +554,6 @@ TestNothingHappens = NothingHappens.TestCase
 TestClearsAlone = ClearsAlone.TestCase
 TestClearsOfGreenTasks = ClearsOfGreenTasks.TestCase
 TestAnswersAreLost = AnswersAreLost.TestCase
+TestMisreported = Misreported.TestCase
 TestClocksDiffer = ClocksDiffer.TestCase
 TestAcceptsTheRisk = AcceptsTheRisk.TestCase

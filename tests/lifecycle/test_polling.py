@@ -127,6 +127,7 @@ def test_failures_in_a_row_end_the_asking_and_not_before():
     assert isinstance(step, GiveUp)
     assert step.error.message == f"down; {MAX_FAILURES} polls in a row failed. The job may still end"
     assert (step.error.job_id, step.error.charged, step.error.final) == ("task_1", "unknown", False)
+    assert step.error.next_step is None, "what a retry does is said where the ledger is known"
 
 
 def test_a_success_between_starts_the_count_anew_and_says_so_once():

@@ -57,7 +57,9 @@ def results(store: Flaky, conn_id: str) -> ResultStore:
     store.files[IMAGE] = b"png"
     store.files[MANIFEST] = json.dumps({"schema_version": 1, "artifacts": [entry]}).encode()
     found = ResultStore(f"s3://{conn_id}@notes/results", log=LOG)
-    found.remember(CONTENT, {"job_id": "job-1", "manifest": f"s3://{MANIFEST}", "artifacts": []})
+    found.remember(
+        CONTENT, {"job_id": "job-1", "conn_id": "c", "manifest": f"s3://{MANIFEST}", "artifacts": []}
+    )
     assert NOTE in store.files
     return found
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError
-from airflow_provider_orux.cli.gateways import Found
+from airflow_provider_orux.cli.connections import Found
+from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.lifecycle.prices import amount_of, price_in_table
 from airflow_provider_orux.models.errors import OruxError
 

@@ -6,17 +6,18 @@ import argparse
 import sys
 import time
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError, note
-from airflow_provider_orux.cli.gateways import Found, connection_of, patience
-from airflow_provider_orux.cli.instances import Entry, Ledger, may_be_charged
-from airflow_provider_orux.cli.outlook import ENDED, UNDER_WAY, WAITING
-from airflow_provider_orux.cli.output import age_text, plural, print_table, say
-from airflow_provider_orux.cli.records import COLUMNS, row, select
-from airflow_provider_orux.cli.rest import AirflowApi
+from airflow_provider_orux.cli.airflow_api import AirflowApi
+from airflow_provider_orux.cli.connections import Found, connection_of, patience
+from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.ledger.instances import Entry, Ledger, may_be_charged
+from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY, WAITING
+from airflow_provider_orux.cli.ledger.records import COLUMNS, row, select
+from airflow_provider_orux.cli.output import Output, plural
+from airflow_provider_orux.cli.times import age_text
 from airflow_provider_orux.lifecycle.record import State
 
 
-def discard(args: argparse.Namespace) -> int:
+def discard(args: argparse.Namespace, out: Output) -> int:
     """Remove one record, or those of a DAG that fit."""
     narrowing = [n for n in ("run", "task", "from_", "to", "older_than", "yes") if getattr(args, n)]
     if args.dag_id and args.dag:
@@ -26,41 +27,41 @@ def discard(args: argparse.Namespace) -> int:
             raise UsageError("One record is named by three words: DAG RUN TASK.")
         if narrowing or args.state != "intent":
             raise UsageError("With DAG RUN TASK there is one record: leave out what is for many (see --dag).")
-        return _discard_one(args)
+        return _discard_one(args, out)
     if not args.dag:
         raise UsageError("Say which record: DAG RUN TASK, or --dag for many.")
     if args.map_index >= 0 and not args.task:
         raise UsageError("--map-index needs DAG RUN TASK, or --task.")
-    return _discard_many(args)
+    return _discard_many(args, out)
 
 
-def _discard_one(args: argparse.Namespace) -> int:
+def _discard_one(args: argparse.Namespace, out: Output) -> int:
     with AirflowApi.of(args) as api:
         ledger = Ledger(api)
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
         if entry is None:
-            say(f"{instance} has no record: there is nothing to discard.")
+            out.say(f"{instance} has no record: there is nothing to discard.")
             return 0
         connections: dict[str, Found] = {}
         if not args.force and (why := _under_way(entry, api, connections, time.time())):
             raise CommandError(f"{instance}: {why}. --force does it all the same.")
         ledger.remove(instance)
-    say(f"Discarded the record of {instance} ({_lost(entry)}).")
-    say(
+    out.say(f"Discarded the record of {instance} ({_lost(entry)}).")
+    out.say(
         "The next execution of the task submits anew, which is charged."
         + (" Clear the task." if instance.state in ENDED else "")
     )
     return 0
 
 
-def _discard_many(args: argparse.Namespace) -> int:
+def _discard_many(args: argparse.Namespace, out: Output) -> int:
     with AirflowApi.of(args) as api:
         ledger = Ledger(api)
         now = time.time()
         entries = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
         if not entries:
-            say("No record fits: there is nothing to discard.")
+            out.say("No record fits: there is nothing to discard.")
             return 0
         connections: dict[str, Found] = {}
         kept = {
@@ -68,7 +69,7 @@ def _discard_many(args: argparse.Namespace) -> int:
             for entry in entries
             if not args.force and (why := _under_way(entry, api, connections, now))
         }
-        print_table(
+        out.table(
             [
                 row(entry, now)
                 | {"outcome": f"kept: {kept[entry.instance]}" if entry.instance in kept else _going(entry)}
@@ -78,12 +79,12 @@ def _discard_many(args: argparse.Namespace) -> int:
         )
         going = [entry for entry in entries if entry.instance not in kept]
         charged = [entry for entry in going if may_be_charged(entry)]
-        say(
+        out.say(
             f"\n{plural(len(going), 'record')} to discard; {len(charged)} of them of a submission that was, or may "
             "have been, charged. Each of these tasks submits anew when it runs again, which is charged."
         )
         if kept:
-            say(f"{plural(len(kept), 'record')} kept (--force discards these too).")
+            out.say(f"{plural(len(kept), 'record')} kept (--force discards these too).")
         if not going:
             return 1
         if not args.yes:
@@ -100,8 +101,10 @@ def _discard_many(args: argparse.Namespace) -> int:
                 ledger.remove(entry.instance)
             except CommandError as e:
                 failed += 1
-                note(f"{entry.instance}: {e}")
-        say(f"Discarded {plural(len(going) - failed, 'record')}." + (f" {failed} failed." if failed else ""))
+                out.note(f"{entry.instance}: {e}")
+        out.say(
+            f"Discarded {plural(len(going) - failed, 'record')}." + (f" {failed} failed." if failed else "")
+        )
     return 1 if failed or kept else 0
 
 

@@ -8,9 +8,9 @@ from argparse import Namespace
 import httpx
 import pytest
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError
-from airflow_provider_orux.cli.instances import Instance, Ledger
-from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.ledger.instances import Instance, Ledger
 from airflow_provider_orux.lifecycle.record import Record, State
 
 INSTANCE = Instance("d", "manual__2026-01-01T00:00:00+00:00", "group.task", 3, {"state": "failed"})

@@ -27,14 +27,14 @@ def action(path: str) -> Callable[[argparse.Namespace], None]:
     """A command that is imported when it is run.
 
     :param path: ``module:function`` under ``airflow_provider_orux.cli``; the function takes the parsed arguments and
-        returns the exit status: 0 done, 1 refused or failed, 2 used wrongly.
+        where to print, and returns the exit status: 0 done, 1 refused or failed, 2 used wrongly.
     """
 
     def run(args: argparse.Namespace) -> None:
         module, _, function = path.partition(":")
-        ending = importlib.import_module("airflow_provider_orux.cli.ending")
+        runner = importlib.import_module("airflow_provider_orux.cli.runner")
         implementation = getattr(importlib.import_module(f"airflow_provider_orux.cli.{module}"), function)
-        if status := ending.carry_out(implementation, args):
+        if status := runner.run_command(implementation, args):
             raise SystemExit(status)
 
     return run
@@ -133,7 +133,7 @@ LEDGER = GroupCommand(
             help="List the records of task instances",
             description="Lists the records over the task instances of a DAG or of all DAGs, through Airflow's API. "
             "Airflow's API has no search over the records, so the record of every instance that ever ran is read.",
-            func=action("ledger:list_records"),
+            func=action("ledger.show:list_records"),
             args=(
                 _arg("--dag", metavar="DAG", help="only this DAG. Default: all that the user may read"),
                 _arg("--run", metavar="RUN", help="only this run; needs --dag"),
@@ -161,7 +161,7 @@ LEDGER = GroupCommand(
             help="Show records and what the next execution of the task will do",
             description="Shows one record (DAG RUN TASK), or many in short (--dag and what narrows it), and what the "
             "next execution of each task will do.",
-            func=action("ledger:show"),
+            func=action("ledger.show:show"),
             args=(
                 *ONE,
                 MAP_INDEX,
@@ -186,7 +186,7 @@ LEDGER = GroupCommand(
             help="Say which job an ambiguous submission became; the next execution takes it up and pays nothing",
             description="Settles one record (DAG RUN TASK), or many from a CSV file (--file) with the columns dag_id, "
             "run_id, task_id, map_index and job_id, or url.",
-            func=action("settle:settle"),
+            func=action("ledger.settle:settle"),
             args=(
                 *ONE,
                 MAP_INDEX,
@@ -221,7 +221,7 @@ LEDGER = GroupCommand(
             help="Remove a record: the next execution submits anew and pays",
             description="Removes one record (DAG RUN TASK), or many (--dag and what narrows it). A submission that "
             "was accepted after all is then paid for twice: look at the gateway first.",
-            func=action("discard:discard"),
+            func=action("ledger.discard:discard"),
             args=(
                 *ONE,
                 MAP_INDEX,
@@ -311,7 +311,7 @@ ESTIMATE = ActionCommand(
     description="Counts the paid submissions that a DAG would make at most, by connection and model, with the prices "
     "of the configuration (prices in the section orux). A price that is not known is shown as unknown. Nothing is "
     "sent that costs.",
-    func=action("estimate:estimate"),
+    func=action("estimate.command:estimate"),
     args=(
         _arg("dag_id", metavar="DAG_ID", help="the DAG's id"),
         _from("logical date of the first run"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError
-from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.errors import CommandError
+from airflow_provider_orux.cli.times import parse_moment
+from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.lifecycle.record import RECORD_KEY, Record, State
 from airflow_provider_orux.models.errors import LedgerError
 
@@ -50,10 +51,9 @@ class Instance:
 
     def command(self, verb: str) -> str:
         """The ``airflow orux ledger`` command for it, ready to paste."""
-        words = ["airflow", "orux", "ledger", verb, self.dag_id, self.run_id, self.task_id]
-        if self.map_index >= 0:
-            words += ["--map-index", str(self.map_index)]
-        return shlex.join(words)
+        return TaskIdentity(
+            self.dag_id, self.run_id, self.task_id, self.map_index, try_number=0, max_tries=0
+        ).command(verb)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Ledger:
             raise
         stored = value.get("value") if isinstance(value, dict) else None
         expires = bool(value.get("expires_at")) if isinstance(value, dict) else False
-        updated = _epoch(value.get("updated_at")) if isinstance(value, dict) else None
+        updated = _seconds(value.get("updated_at")) if isinstance(value, dict) else None
         try:
             record = Record.from_json(stored)
         except LedgerError as e:
@@ -190,7 +190,7 @@ class Ledger:
         for row in self.api.rows(path, "task_instances", params=params):
             if not row.get("try_number"):
                 continue  # it never ran, so it wrote nothing
-            when = _moment(row.get("logical_date") or row.get("run_after"))
+            when = parse_moment(row.get("logical_date") or row.get("run_after"))
             if when and ((first and when < first) or (last and when > last)):
                 continue
             yield Instance(
@@ -219,16 +219,6 @@ def _progress(entries: Iterable[Entry | None], total: int) -> Iterator[Entry | N
         yield entry
 
 
-def _moment(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _epoch(value: Any) -> float | None:
-    moment = _moment(value)
+def _seconds(value: Any) -> float | None:
+    moment = parse_moment(value)
     return None if moment is None else moment.timestamp()

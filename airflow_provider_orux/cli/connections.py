@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from airflow_provider_orux.cli.ending import CommandError
-from airflow_provider_orux.cli.rest import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
+from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection
 from airflow_provider_orux.models.errors import ConfigurationError

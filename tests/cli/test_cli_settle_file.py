@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from airflow_provider_orux.cli.ending import UsageError
-from airflow_provider_orux.cli.settle_many import items_of
+from airflow_provider_orux.cli.errors import UsageError
+from airflow_provider_orux.cli.ledger.settle import items_of
 
 DAG = """
     import pendulum

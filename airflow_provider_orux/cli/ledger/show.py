@@ -7,22 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError, note
-from airflow_provider_orux.cli.gateways import Found, connection_of
-from airflow_provider_orux.cli.instances import Entry, Instance, Ledger
-from airflow_provider_orux.cli.outlook import outlook
-from airflow_provider_orux.cli.output import (
-    age_text,
-    moment_text,
-    plural,
-    print_csv,
-    print_facts,
-    print_json,
-    print_table,
-    say,
-)
-from airflow_provider_orux.cli.records import COLUMNS, CSV, SHORT, csv_row, json_of, row, select
-from airflow_provider_orux.cli.rest import AirflowApi
+from airflow_provider_orux.cli.airflow_api import AirflowApi
+from airflow_provider_orux.cli.connections import Found, connection_of
+from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.ledger.instances import Entry, Instance, Ledger
+from airflow_provider_orux.cli.ledger.outlook import outlook
+from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, SHORT, csv_row, json_of, row, select
+from airflow_provider_orux.cli.output import Output, plural
+from airflow_provider_orux.cli.times import age_text, moment_text
 from airflow_provider_orux.lifecycle.ledger import RemoteState
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import (
@@ -32,11 +24,11 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Job
 
-DEFAULTS = "(for the same request and the operators' defaults: on_clear='auto', on_request_changed='fail', on_ambiguous_submit='fail')"  # noqa: E501
+DEFAULTS = "(for the same request and the operators' defaults: on_clear='auto', on_request_changed='fail', on_ambiguous_submit='fail', free retries)"  # noqa: E501
 
 
 # -- list ----------------------------------------------------------------------------------------------------
-def list_records(args: argparse.Namespace) -> int:
+def list_records(args: argparse.Namespace, out: Output) -> int:
     """Print the records that fit."""
     if args.run and not args.dag:
         raise UsageError("--run needs --dag.")
@@ -46,24 +38,24 @@ def list_records(args: argparse.Namespace) -> int:
         now = time.time()
         entries = select(api, args, now)
     if args.csv:
-        print_csv([csv_row(entry, now) for entry in entries], CSV)
+        out.csv([csv_row(entry, now) for entry in entries], CSV)
         return 0
     if args.json:
-        print_json([json_of(entry, now) for entry in entries])
+        out.json([json_of(entry, now) for entry in entries])
         return 0
     if entries:
-        print_table([row(entry, now) for entry in entries], COLUMNS)
-        say()
+        out.table([row(entry, now) for entry in entries], COLUMNS)
+        out.say()
     counts: dict[str, int] = {}
     for entry in entries:
         counts[entry.state] = counts.get(entry.state, 0) + 1
     detail = f": {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}" if counts else "."
-    say(f"{plural(len(entries), 'record')}{detail}")
+    out.say(f"{plural(len(entries), 'record')}{detail}")
     return 0
 
 
 # -- show ----------------------------------------------------------------------------------------------------
-def show(args: argparse.Namespace) -> int:
+def show(args: argparse.Namespace, out: Output) -> int:
     """Print one record and what comes next (1 when there is none), or many in short."""
     narrowing = [n for n in ("run", "task", "from_", "to", "older_than") if getattr(args, n)]
     if args.dag_id:
@@ -71,15 +63,15 @@ def show(args: argparse.Namespace) -> int:
             raise UsageError("One record is named by three words: DAG RUN TASK.")
         if args.dag or narrowing or args.state != "all":
             raise UsageError("With DAG RUN TASK there is one record: leave out what is for many (see --dag).")
-        return _show_one(args)
+        return _show_one(args, out)
     if not args.dag:
         raise UsageError("Say which record: DAG RUN TASK, or --dag for many.")
     if args.map_index >= 0 or args.ask_gateway:
         raise UsageError("--map-index and --ask-gateway are for one record: DAG RUN TASK.")
-    return _show_many(args)
+    return _show_many(args, out)
 
 
-def _show_many(args: argparse.Namespace) -> int:
+def _show_many(args: argparse.Namespace, out: Output) -> int:
     with AirflowApi.of(args) as api:
         now = time.time()
         entries = select(api, args, now)
@@ -91,13 +83,13 @@ def _show_many(args: argparse.Namespace) -> int:
         _next(entry, found[entry.record.conn_id] if entry.record else Found(None), now) for entry in entries
     ]
     if args.json:
-        print_json([json_of(e, now) | {"next": lines} for e, lines in zip(entries, comes, strict=True)])
+        out.json([json_of(e, now) | {"next": lines} for e, lines in zip(entries, comes, strict=True)])
         return 0
     if entries:
         rows = [row(e, now) | {"next": " ".join(lines)} for e, lines in zip(entries, comes, strict=True)]
-        print_table(rows, {k: COLUMNS[k] for k in SHORT} | {"next": "NEXT"})
-        say(f"\n{DEFAULTS}")
-    say(f"{plural(len(entries), 'record')}.")
+        out.table(rows, {k: COLUMNS[k] for k in SHORT} | {"next": "NEXT"})
+        out.say(f"\n{DEFAULTS}")
+    out.say(f"{plural(len(entries), 'record')}.")
     return 0
 
 
@@ -114,7 +106,7 @@ def _next(entry: Entry, found: Found, now: float, *, remote: RemoteState | None 
     )
 
 
-def _show_one(args: argparse.Namespace) -> int:
+def _show_one(args: argparse.Namespace, out: Output) -> int:
     with AirflowApi.of(args) as api:
         ledger = Ledger(api)
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
@@ -123,42 +115,42 @@ def _show_one(args: argparse.Namespace) -> int:
     now = time.time()
     if entry is None:
         if args.json:
-            print_json(None)
+            out.json(None)
         else:
-            say(f"{instance} has no record: nothing was submitted, or the record was discarded.")
-            say(outlook(None, instance, at=now)[0])
+            out.say(f"{instance} has no record: nothing was submitted, or the record was discarded.")
+            out.say(outlook(None, instance, at=now)[0])
         return 1
     record = entry.record
     job: Job | None = None
     remote: RemoteState | None = None
     if args.ask_gateway and record is not None:
-        job, remote = _ask(record, found)
+        job, remote = _ask(record, found, out)
     lines = _next(entry, found, now, remote=remote)
     if args.json:
         value = json_of(entry, now)
         value |= {"gateway": found.gateway_name, "remote": job.to_dict() if job else None, "next": lines}
-        print_json(value)
+        out.json(value)
         return 0
-    print_facts(_facts(entry, now, found, job))
-    say()
+    out.facts(_facts(entry, now, found, job))
+    out.say()
     for line in lines:
-        say(line)
+        out.say(line)
     if record is not None:
-        say(DEFAULTS)
+        out.say(DEFAULTS)
     if record is not None and record.state is State.INTENT:
-        say(
+        out.say(
             f"\nIf the gateway has the job:      {_settle_command(instance, record)}\n"
             f"If it has not:                   {instance.command('discard')}\nThen clear the task."
         )
     elif record is None:
-        say(f"\nTo give it up: {instance.command('discard')}")
+        out.say(f"\nTo give it up: {instance.command('discard')}")
     return 0
 
 
-def _ask(record: Record, found: Found) -> tuple[Job | None, RemoteState | None]:
+def _ask(record: Record, found: Found, out: Output) -> tuple[Job | None, RemoteState | None]:
     """The recorded job as the gateway tells it."""
     if record.job_id is None or record.synchronous:
-        note("There is no job to ask the gateway for.")
+        out.note("There is no job to ask the gateway for.")
         return None, None
     connection = found.connection
     if connection is None or not (found.with_key or not connection.gateway.key_required):
@@ -176,7 +168,7 @@ def _ask(record: Record, found: Found) -> tuple[Job | None, RemoteState | None]:
         try:
             job = client.poll(record.job_id, attempts=2)
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
-            note(f"The gateway: {e.message}")
+            out.note(f"The gateway: {e.message}")
             return None, RemoteState.UNKNOWN
     return job, RemoteState.of(job)
 

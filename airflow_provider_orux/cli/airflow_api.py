@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError
+from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.models.errors import redact
 
 PAGE = 100

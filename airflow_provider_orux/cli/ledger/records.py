@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from airflow_provider_orux.cli.instances import Entry, Ledger
-from airflow_provider_orux.cli.output import age_text, moment_text, parse_age, parse_window
-from airflow_provider_orux.cli.rest import AirflowApi
+from airflow_provider_orux.cli.airflow_api import AirflowApi
+from airflow_provider_orux.cli.ledger.instances import Entry, Ledger
+from airflow_provider_orux.cli.times import age_text, moment_text, parse_age, parse_window
 from airflow_provider_orux.lifecycle.record import State
 
 COLUMNS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_orux.cli.instances import Instance
+from airflow_provider_orux.cli.ledger.instances import Instance
 from airflow_provider_orux.lifecycle.advice import next_attempt
 from airflow_provider_orux.lifecycle.ledger import Attempt, Policy, RemoteState
 from airflow_provider_orux.lifecycle.record import Record

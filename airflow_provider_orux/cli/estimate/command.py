@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_orux.cli.ending import CommandError, UsageError
-from airflow_provider_orux.cli.gateways import Found, find_connection
-from airflow_provider_orux.cli.output import parse_window, plural, print_json, print_table, say
-from airflow_provider_orux.cli.paid_tasks import Call, Line, mapped_names, paid_tasks
-from airflow_provider_orux.cli.prices import Price, PriceTable
-from airflow_provider_orux.cli.rest import AirflowApi, segment
+from airflow_provider_orux.cli.airflow_api import AirflowApi, segment
+from airflow_provider_orux.cli.connections import Found, find_connection
+from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.estimate.calls import Call, Line, mapped_names, paid_tasks
+from airflow_provider_orux.cli.estimate.prices import Price, PriceTable
+from airflow_provider_orux.cli.output import Output, plural
+from airflow_provider_orux.cli.times import parse_window
 from airflow_provider_orux.models.errors import ConfigurationError, redact
 
 COLUMNS = {
@@ -30,7 +31,7 @@ LONGEST = 100_000
 """Runs that are counted at most."""
 
 
-def estimate(args: argparse.Namespace) -> int:
+def estimate(args: argparse.Namespace, out: Output) -> int:
     """Count the paid submissions of a DAG."""
     if args.runs is not None and (args.from_ or args.to):
         raise UsageError("Give --runs, or --from and --to; not both.")
@@ -59,22 +60,22 @@ def estimate(args: argparse.Namespace) -> int:
     totals = _totals(rows)
     notes += _remarks(lines, rows)
     if args.json:
-        print_json({"dag_id": args.dag_id, "runs": runs, "rows": rows, "totals": totals, "notes": notes})
+        out.json({"dag_id": args.dag_id, "runs": runs, "rows": rows, "totals": totals, "notes": notes})
         return 0
     if not lines:
-        say(f"{args.dag_id} has no task of this provider that pays.")
+        out.say(f"{args.dag_id} has no task of this provider that pays.")
         return 0
-    say(f"{args.dag_id}: {plural(runs, 'run')}\n")
-    print_table([_shown(row) for row in rows], COLUMNS)
-    say()
+    out.say(f"{args.dag_id}: {plural(runs, 'run')}\n")
+    out.table([_shown(row) for row in rows], COLUMNS)
+    out.say()
     low, high = sum(r["low"] for r in rows), sum(r["high"] for r in rows)
-    say(f"Paid submissions: {_range(low, high)}")
+    out.say(f"Paid submissions: {_range(low, high)}")
     for currency, (least, most) in totals["known"].items():
-        say(f"Known cost: {_range(round(least, 4), round(most, 4))} {currency}".rstrip())
+        out.say(f"Known cost: {_range(round(least, 4), round(most, 4))} {currency}".rstrip())
     if totals["unknown"][1]:
-        say(f"Of unknown price: {_range(*totals['unknown'])} submissions. They are not free.")
+        out.say(f"Of unknown price: {_range(*totals['unknown'])} submissions. They are not free.")
     for remark in notes:
-        say(f"- {remark}")
+        out.say(f"- {remark}")
     return 0
 
 

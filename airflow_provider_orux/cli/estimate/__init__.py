@@ -1,0 +1,1 @@
+"""``airflow orux estimate``: what a DAG would pay, counted before it is paid."""

@@ -1,0 +1,1 @@
+"""``airflow orux ledger``: the records of paid submissions, one or many."""
