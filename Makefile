@@ -16,7 +16,7 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	@touch $@
 
 .PHONY: demo test test-fast test-lowest crash chaos backfill distributed lint format docs ui bench bench-full clean
-demo: venv  ## run the main job on the embedded sandbox and leave pictures to look at
+demo: venv  ## run the main job on the embedded sandbox and leave images to look at
 	@$(BIN)/python -m demo
 
 test: venv  ## run all tests

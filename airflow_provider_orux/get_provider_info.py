@@ -24,14 +24,14 @@ def get_provider_info() -> dict[str, object]:
         ),
         "max_inline_mib": field(
             "Largest answer (MiB)",
-            "A longer answer (a finished job with its pictures inside) is not read to its end.",
+            "A longer answer (a finished job with its images inside) is not read to its end.",
             type=["number", "null"],
             default=256,
             minimum=1,
         ),
         "max_pixels": field(
-            "Largest picture (pixels)",
-            "A picture with more pixels is refused before it is decoded.",
+            "Largest image (pixels)",
+            "An image with more pixels is refused before it is decoded.",
             type=["integer", "null"],
             default=200_000_000,
             minimum=1,
@@ -44,7 +44,7 @@ def get_provider_info() -> dict[str, object]:
         ),
         "generate_timeout": field(
             "Generation timeout (s)",
-            "For a synchronous generation, which holds its worker until the picture is made.",
+            "For a synchronous generation, which holds its worker until the image is made.",
             type=["number", "null"],
             default=300,
             minimum=1,
@@ -64,7 +64,7 @@ def get_provider_info() -> dict[str, object]:
             minimum=0,
             maximum=86400,
         ),
-        "not_accepted": field(
+        "definite_refusals": field(
             "Errors that mean 'not accepted'",
             "status:code, … of the vendor's own errors that are known to mean that nothing was taken.",
             type=["string", "null"],
@@ -191,9 +191,9 @@ def get_provider_info() -> dict[str, object]:
                         enum=["off", "on"],
                         default="off",
                     ),
-                    "media_picture": field(
-                        "Pictures of Media",
-                        "How a picture is sent to YEScale Media: as a data: URL or bare base64 (inferred).",
+                    "media_image": field(
+                        "Images of Media",
+                        "How an image is sent to YEScale Media: as a data: URL or bare base64 (inferred).",
                         type=["string", "null"],
                         enum=["data_url", "base64"],
                         default="data_url",
@@ -245,7 +245,7 @@ def get_provider_info() -> dict[str, object]:
                     ),
                     "store_output": field(
                         "Keep results",
-                        "How long generation 2 keeps pictures; auto: a day when they will be saved.",
+                        "How long generation 2 keeps images; auto: a day when they will be saved.",
                         type=["string", "null"],
                         enum=["auto", "provider", "relay1d", "relay7d", "relay30d"],
                         default="auto",

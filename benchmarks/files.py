@@ -1,4 +1,4 @@
-"""A server of large pictures over TLS, a process of its own: ``python -m benchmarks.files CERT KEY FOLDER``."""
+"""A server of large images over TLS, a process of its own: ``python -m benchmarks.files CERT KEY FOLDER``."""
 
 from __future__ import annotations
 

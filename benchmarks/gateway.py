@@ -20,7 +20,7 @@ from typing import Any
 ID = re.compile(rb"(\d{13})(\d{7})(\d{5})")
 ENDED = b"https://cdn.example/"
 INLINE = b"A" * (20 * 1024 * 1024)
-"""A picture inside an answer."""
+"""An image inside an answer."""
 
 
 def job_id(start: float, duration: float, number: int) -> str:

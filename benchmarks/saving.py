@@ -34,8 +34,8 @@ def with_s3(env: Mapping[str, str]) -> dict[str, str]:
     return {**env, "PYTHONPATH": os.pathsep.join((str(S3_PACKAGES), os.environ.get("PYTHONPATH", "")))}
 
 
-def picture(path: Path, mib: int) -> None:
-    """A PNG of noise of about that size: it does not compress, and is checked as any picture is."""
+def image(path: Path, mib: int) -> None:
+    """A PNG of noise of about that size: it does not compress, and is checked as any image is."""
     from PIL import Image
 
     side = int((mib * MIB / 3) ** 0.5)
@@ -79,7 +79,7 @@ def measure(results: Results, *, sizes: tuple[int, ...], repeats: int) -> None:
         files = folder / "files"
         files.mkdir()
         for size in (*sizes, 0):
-            picture(files / f"{size}.png", size) if size else picture(files / "0.png", 1)
+            image(files / f"{size}.png", size) if size else image(files / "0.png", 1)
         server = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.files", certificate, key, str(files)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,

@@ -32,7 +32,7 @@ def shifted(one: Draw, other: Draw, at: int) -> Draw:
 
 IMAGINE = lognormal(45, 0.3)
 DISTRIBUTIONS: dict[str, Draw] = {
-    "picture: lognormal, median 15 s, σ 0.35": lognormal(15, 0.35),
+    "image: lognormal, median 15 s, σ 0.35": lognormal(15, 0.35),
     "imagine: lognormal, median 45 s, σ 0.3": IMAGINE,
     "imagine, wide: lognormal, median 45 s, σ 0.5": lognormal(45, 0.5),
     "uniform 20–60 s": lambda chance, _: chance.uniform(20, 60),

@@ -1,4 +1,4 @@
-"""``make demo``: imagine and upscale through a real Airflow, on the embedded sandbox, with pictures to look at."""
+"""``make demo``: imagine and upscale through a real Airflow, on the embedded sandbox, with images to look at."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from demo.airflow_home import ROOT, environment
 
 OUT = ROOT / "build" / "demo"
-PICTURES = OUT / "pictures"
+IMAGES = OUT / "images"
 LOG = OUT / "airflow.log"
 
 
@@ -24,13 +24,13 @@ def main() -> int:
     began = time.monotonic()
     key = os.environ.get("ORUX_API_KEY", "").strip()
     shutil.rmtree(OUT, ignore_errors=True)
-    PICTURES.mkdir(parents=True)
+    IMAGES.mkdir(parents=True)
     with gateway(key) as connection, LOG.open("w") as log:
         env = environment(
             OUT / "airflow",
             bundles={"demo": ROOT / "demo" / "dags"},
             AIRFLOW_CONN_ORUX_DEFAULT=connection,
-            AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{PICTURES}",
+            AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{IMAGES}",
         )
         say("Making a new Airflow database in", relative(OUT / "airflow"))
         run([sys.executable, "-m", "airflow", "db", "migrate"], env, log)
@@ -52,9 +52,9 @@ def main() -> int:
             print(LOG.read_text()[-3000:])
             return 1
         tell_charges()
-    manifests = sorted(PICTURES.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)
-    pictures = [tell_manifest(path) for path in manifests]
-    sheet = contact_sheet(pictures)
+    manifests = sorted(IMAGES.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)
+    images = [tell_manifest(path) for path in manifests]
+    sheet = contact_sheet(images)
     say("Contact sheet:", relative(sheet))
     say(f"Done in {time.monotonic() - began:.0f} s.")
     return 0
@@ -117,30 +117,30 @@ def tell_charges() -> None:
 
 
 def tell_manifest(path: Path) -> Path:
-    """Print where a job's pictures lie; the first one's path."""
+    """Print where a job's images lie; the first one's path."""
     manifest = json.loads(path.read_text())
     first = path.parent / manifest["artifacts"][0]["name"]
     for artifact in manifest["artifacts"]:
-        picture = path.parent / artifact["name"]
-        say(f"{manifest.get('verb', 'job')}: {relative(picture)}  {artifact['width']}x{artifact['height']}")
+        image = path.parent / artifact["name"]
+        say(f"{manifest.get('verb', 'job')}: {relative(image)}  {artifact['width']}x{artifact['height']}")
     say(f"  manifest: {relative(path)}")
     return first
 
 
-def contact_sheet(pictures: list[Path]) -> Path:
-    """All pictures on one page."""
+def contact_sheet(images: list[Path]) -> Path:
+    """All images on one page."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, gap, label = 360, 24, 34
     thumbs = []
-    for path in pictures:
+    for path in images:
         with Image.open(path) as image:
             thumbs.append(image.convert("RGB").resize((round(image.width * height / image.height), height)))
     sheet = Image.new(
         "RGB", (sum(t.width for t in thumbs) + gap * (len(thumbs) + 1), height + 2 * gap + label), "#f4f4f8"
     )
     pen, x = ImageDraw.Draw(sheet), gap
-    for path, thumb in zip(pictures, thumbs, strict=True):
+    for path, thumb in zip(images, thumbs, strict=True):
         manifest = json.loads((path.parent / "manifest.json").read_text())
         sheet.paste(thumb, (x, gap))
         pen.text(

@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="port of Airflow's UI")
     parser.add_argument("--sandbox-port", type=int, default=8810, help="port of the sandbox")
-    parser.add_argument("--home", type=Path, default=OUT, help="folder for the database, logs and pictures")
+    parser.add_argument("--home", type=Path, default=OUT, help="folder for the database, logs and images")
     options = parser.parse_args(argv)
     home: Path = options.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
             AIRFLOW_CONN_YESCALE_DEFAULT=server.connection("yescale"),
             AIRFLOW_CONN_OPENGPU_RELAY_DEFAULT=server.connection("opengpu_relay"),
             AIRFLOW_VAR_ORUX_CONTENT_DB=f"{home}/content.sqlite",
-            AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{home}/pictures",
+            AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{home}/images",
             AIRFLOW__API__HOST="127.0.0.1",
             AIRFLOW__API__PORT=str(options.port),
             AIRFLOW__API__BASE_URL=f"http://127.0.0.1:{options.port}",
@@ -46,10 +46,10 @@ def main(argv: list[str] | None = None) -> int:
             AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
         )
         env["PATH"] = f"{quiet_airflow(home)}{os.pathsep}{env['PATH']}"
-        print(f"Sandbox:   {server.url}  (jobs, pictures and charges; play money)")
+        print(f"Sandbox:   {server.url}  (jobs, images and charges; play money)")
         print(f"Airflow:   http://127.0.0.1:{options.port}  (no password; ready in about 20 s)")
         print(f"Its log:   {home}/standalone.log")
-        print(f"Pictures:  {home}/pictures")
+        print(f"Images:  {home}/images")
         print("Trigger the DAG midjourney_chain. Ctrl-C stops both.", flush=True)
         with (home / "standalone.log").open("w") as log:
             airflow = subprocess.Popen(

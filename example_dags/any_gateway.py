@@ -15,7 +15,7 @@ SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id
 
 with DAG(
     "any_gateway",
-    description="the same picture on Orux AI, YEScale or OpenGPU Relay",
+    description="the same image on Orux AI, YEScale or OpenGPU Relay",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     catchup=False,
@@ -36,7 +36,7 @@ with DAG(
 ) as dag:
     # [START howto_any_gateway]
     OruxGenerateImageOperator(
-        task_id="picture",
+        task_id="image",
         conn_id="{{ params.conn_id }}",
         model="{{ model_on[conn.get(params.conn_id).conn_type] }}",
         prompt="{{ params.prompt }}",

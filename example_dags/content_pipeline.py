@@ -1,4 +1,4 @@
-"""A scheduled pipeline: a table of products, a prompt and a picture for each, a table of what was made.
+"""A scheduled pipeline: a table of products, a prompt and an image for each, a table of what was made.
 
 Each day has its own products and its own rows, so a month can be made up for with a backfill. A day that is run
 again pays only for what is missing in the table.
@@ -34,7 +34,7 @@ def table() -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, timeout=60)
     database.execute(
-        "CREATE TABLE IF NOT EXISTS pictures (day TEXT, sku TEXT, prompt TEXT, model TEXT, job_id TEXT, uri TEXT,"
+        "CREATE TABLE IF NOT EXISTS images (day TEXT, sku TEXT, prompt TEXT, model TEXT, job_id TEXT, uri TEXT,"
         " sha256 TEXT, width INTEGER, height INTEGER, manifest TEXT, PRIMARY KEY (day, sku))"
     )
     return database
@@ -45,7 +45,7 @@ def table() -> sqlite3.Connection:
 
 with DAG(
     "content_pipeline",
-    description="products of the day: prompts, pictures, a table",
+    description="products of the day: prompts, images, a table",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule="@daily",
     catchup=False,  # a person asks for the past: airflow backfill create --dag-id content_pipeline …
@@ -61,23 +61,23 @@ with DAG(
         with PRODUCTS.open(newline="", encoding="utf-8") as file:
             products = [row for row in csv.DictReader(file) if row["weekday"] == weekday]
         with closing(table()) as database:
-            there = {sku for (sku,) in database.execute("SELECT sku FROM pictures WHERE day = ?", (ds,))}
+            there = {sku for (sku,) in database.execute("SELECT sku FROM images WHERE day = ?", (ds,))}
         return [product for product in products if product["sku"] not in there]
 
     @task_group
-    def product_picture(product: dict[str, str]) -> None:
+    def product_image(product: dict[str, str]) -> None:
         @task(map_index_template="{{ product['sku'] }}")
         def write_prompt(product: dict[str, str]) -> str:
             return f"{product['name']} {product['scene']}, product photo, soft light"
 
-        picture = OruxGenerateImageOperator(
-            task_id="picture",
+        image = OruxGenerateImageOperator(
+            task_id="image",
             model="gpt-image-2",
             prompt=write_prompt(product=product),
             options={"size": "1024x1024", "quality": "medium"},
             save_to=SAVE_TO,
             pool=POOL,
-            outlets=[AssetAlias("orux_product_pictures")],
+            outlets=[AssetAlias("orux_product_images")],
             map_index_template="{{ task.prompt[:80] }}",
         )
 
@@ -92,14 +92,14 @@ with DAG(
             )  # fmt: skip
             with closing(table()) as database, database:
                 database.execute(
-                    "INSERT INTO pictures VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (day, sku) DO UPDATE SET"
+                    "INSERT INTO images VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (day, sku) DO UPDATE SET"
                     " prompt=excluded.prompt, model=excluded.model, job_id=excluded.job_id, uri=excluded.uri,"
                     " sha256=excluded.sha256, width=excluded.width, height=excluded.height,"
                     " manifest=excluded.manifest",
                     row,
                 )
 
-        record(product=product, result=picture.output)
+        record(product=product, result=image.output)
 
-    product_picture.expand(product=missing_products())
+    product_image.expand(product=missing_products())
     # [END howto_content_pipeline]

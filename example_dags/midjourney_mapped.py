@@ -1,4 +1,4 @@
-"""A list of prompts, a grid for each, and all four pictures of each grid at full size.
+"""A list of prompts, a grid for each, and all four images of each grid at full size.
 
 The list is a parameter of the run: trigger the DAG with prompts of your own.
 """
@@ -20,7 +20,7 @@ POOL = os.environ.get("ORUX_POOL", "default_pool")
 
 with DAG(
     "midjourney_mapped",
-    description="a list of prompts: a grid each, all four pictures of each grid",
+    description="a list of prompts: a grid each, all four images of each grid",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     catchup=False,

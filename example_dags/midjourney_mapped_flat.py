@@ -31,7 +31,7 @@ with DAG(
 
     @task(pool="default_pool")
     def chosen(job_ids: list[str]) -> list[dict]:
-        """The first grid gives pictures 1 and 4, every other one picture 2."""
+        """The first grid gives images 1 and 4, every other one image 2."""
         wanted = [(1, 4), *([(2,)] * (len(job_ids) - 1))]
         return [
             {"parent_job_id": job_id, "index": index}

@@ -18,7 +18,7 @@ TABLE = Path(__file__).parent / "data" / "products.csv"
 
 with DAG(
     "opengpu_relay_mapped",
-    description="a picture for each row of a table, on OpenGPU Relay",
+    description="an image for each row of a table, on OpenGPU Relay",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     catchup=False,
@@ -32,7 +32,7 @@ with DAG(
             return [f"product photo, {row['name']}, {row['scene']}" for row in csv.DictReader(rows)]
 
     OruxGenerateImageOperator.partial(
-        task_id="picture",
+        task_id="image",
         conn_id="opengpu_relay_default",
         model="black-forest-labs/FLUX-2-pro",
         options={"width": 512, "height": 512},

@@ -282,7 +282,7 @@ def loaded_by(module: str, *, first: str) -> set[str]:
 
 @pytest.mark.parametrize("module", ["operators.midjourney", "sensors.jobs"])
 def test_dag_files_are_parsed_all_day(module):
-    """Beyond what ``airflow.sdk`` itself has loaded: no HTTP client, no pictures, no sandbox, no storage."""
+    """Beyond what ``airflow.sdk`` itself has loaded: no HTTP client, no images, no sandbox, no storage."""
     new = loaded_by(f"{NAME}.{module}", first="from airflow.sdk import DAG, BaseOperator")
     roots = {name.split(".")[0] for name in new}
     assert not roots & {

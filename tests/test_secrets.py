@@ -120,7 +120,7 @@ def whole_database() -> str:
 
 
 def whole_folder(folder: Path) -> str:
-    """Every file, as text; bytes of pictures as they are."""
+    """Every file, as text; bytes of images as they are."""
     return "\n".join(
         f"{p}: {p.read_bytes().decode('latin-1')}" for p in sorted(folder.rglob("*")) if p.is_file()
     )
@@ -295,9 +295,9 @@ def test_links_that_let_one_in_are_not_recorded(sandbox, load_dag, run, tmp_path
 
 
 def test_bytes_of_inputs_are_not_recorded(tmp_path):
-    picture = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(picture, "PNG")
-    made = Artifact(inline=base64.b64encode(picture.getvalue()).decode())
+    image = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(image, "PNG")
+    made = Artifact(inline=base64.b64encode(image.getvalue()).decode())
     job = Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=(made,))
     fields = {"image": f"data:image/png;base64,{INLINE}", "images": [INLINE, PRESIGNED]}
     save_job(job, str(tmp_path), settings=StorageSettings(), provenance={"parameters": fields, "prompt": "x"})

@@ -98,7 +98,7 @@ def _usage(found: Found) -> tuple[Any, str]:
 
     try:
         with GatewayClient(connection.gateway, connection.client) as client:
-            usage = client.run(client.calls.read(ask(), connection.gateway.read_free, attempts=2))
+            usage = client.run(client.calls.read(ask(), connection.gateway.read_json, attempts=2))
     except OruxError as e:
         return None, f"its usage endpoint could not be read ({e.message.rstrip('.')})"
     shape = ", ".join(sorted(usage)[:12]) if isinstance(usage, Mapping) else type(usage).__name__

@@ -63,9 +63,11 @@ class AsyncGatewayClient:
         for client in clients:
             await client.aclose()
 
-    async def generate(self, request: GenerationRequest, *, local_id: str, will_save: bool = False) -> Job:
+    async def generate(
+        self, request: GenerationRequest, *, submission_id: str, will_save: bool = False
+    ) -> Job:
         """See :meth:`Calls.generate`."""
-        return await self.run(self.calls.generate(request, local_id=local_id, will_save=will_save))
+        return await self.run(self.calls.generate(request, submission_id=submission_id, will_save=will_save))
 
     async def submit(
         self,

@@ -88,7 +88,9 @@ class Calls:
         self.gateway = gateway
         self.settings = settings
 
-    def generate(self, request: GenerationRequest, *, local_id: str, will_save: bool = False) -> Flow[Job]:
+    def generate(
+        self, request: GenerationRequest, *, submission_id: str, will_save: bool = False
+    ) -> Flow[Job]:
         """One synchronous generation, paid once.
 
         :param will_save: see :meth:`submit`.
@@ -100,7 +102,7 @@ class Calls:
         def send(form: GenerationRequest) -> Flow[Job]:
             return self._pay(
                 self.gateway.generate(form),
-                lambda response: self.gateway.read_generate(form, response, local_id=local_id),
+                lambda response: self.gateway.read_generate(form, response, submission_id=submission_id),
                 read_timeout=self.settings.generate_timeout,
                 repeatable=False,
             )

@@ -11,7 +11,7 @@ from airflow_provider_orux.models.errors import ConfigurationError
 
 MIB = 1024 * 1024
 POLL_LIMIT = 256 * 1024
-"""Bytes that a poll in a trigger reads at most; a larger body is a finished job with its pictures inside."""
+"""Bytes that a poll in a trigger reads at most; a larger body is a finished job with its images inside."""
 
 
 ANSWER_MARGIN = 120.0
@@ -27,7 +27,7 @@ class ClientSettings:
     :param key: the API key; never shown by ``repr``.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds between two bytes of an answer to a poll or a submission.
-    :param generate_timeout: the same for a synchronous generation, which answers when the picture is made.
+    :param generate_timeout: the same for a synchronous generation, which answers when the image is made.
     :param total_timeout: seconds for a whole exchange, on top of the read timeout's share.
     :param proxy: URL of a proxy for everything we send; None: what the environment says.
     :param ca_path: file of certificates to trust instead of the system's.

@@ -54,9 +54,9 @@ class GatewayClient:
             client.close()
         self._clients.clear()
 
-    def generate(self, request: GenerationRequest, *, local_id: str, will_save: bool = False) -> Job:
+    def generate(self, request: GenerationRequest, *, submission_id: str, will_save: bool = False) -> Job:
         """See :meth:`Calls.generate`."""
-        return self.run(self.calls.generate(request, local_id=local_id, will_save=will_save))
+        return self.run(self.calls.generate(request, submission_id=submission_id, will_save=will_save))
 
     def submit(
         self,

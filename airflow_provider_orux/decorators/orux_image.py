@@ -27,7 +27,7 @@ REQUEST_XCOM = "orux_request"
 
 
 class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
-    """Calls the function for the request and generates pictures from it.
+    """Calls the function for the request and generates images from it.
 
     :param python_callable: the function; it returns the prompt (a text), the model's fields (a dict), or one typed
         request.

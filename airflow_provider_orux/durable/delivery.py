@@ -19,8 +19,8 @@ from airflow_provider_orux.models.errors import (
     JobExpiredError,
     JobFailedError,
 )
+from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Job
-from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ class Delivery:
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
         """The request as it is sent: input images read. (In the fingerprint they stand as their paths.)"""
-        if not picture_fields(type(request)):
+        if not image_fields(type(request)):
             return request
-        from airflow_provider_orux.storage.inputs import read_pictures
+        from airflow_provider_orux.storage.inputs import read_images
 
-        return read_pictures(request, settings=self._storage_settings(), conn_id=self.storage_conn_id)
+        return read_images(request, settings=self._storage_settings(), conn_id=self.storage_conn_id)
 
     # -- once the job has ended -----------------------------------------------------------------------------
     def saves(self, job: Job) -> bool:

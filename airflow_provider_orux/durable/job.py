@@ -182,7 +182,7 @@ class DurableJob:
         will_save = bool(self.delivery.save_to)
         try:
             if self._synchronous:
-                job = self.client.generate(request, local_id=submission_id, will_save=will_save)
+                job = self.client.generate(request, submission_id=submission_id, will_save=will_save)
             else:
                 job = self.client.submit(
                     request, idempotency_key=submission_id, will_save=will_save, resend=resend
@@ -387,6 +387,6 @@ class DurableJob:
             retries_left=ledger.identity.try_number <= ledger.identity.max_tries,
             answer_patience=self.client.settings.answer_patience(synchronous=self._synchronous),
             gateway_title=self.gateway.title,
-            job_id_placeholder=self.gateway.handle_form(self.request),
+            job_id_placeholder=self.gateway.job_id_placeholder(self.request),
             command=ledger.identity.command,
         )

@@ -49,10 +49,9 @@ class Gateway(abc.ABC):
     idempotency_seconds: float = 0.0
     """How long the gateway remembers a submission by its idempotency key; 0: it has none."""
     forgets_jobs_after: float | None = None
-    """Seconds after its end at which the gateway forgets a job, while its links may live on; None: not known."""
+    """Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known."""
     not_found_grace: float = 0.0
     """Seconds after a submission in which "unknown job" may mean "not indexed yet"."""
-    has_cancel: ClassVar[bool] = False
     default_in_flight_polls: ClassVar[int] = 1
     """Polls under way at once when the connection does not say: a poll may count against the concurrency."""
     batch_size: int = 0
@@ -79,7 +78,7 @@ class Gateway(abc.ABC):
                     charged="no",
                 )
             self.options[name] = value
-        self.not_accepted = parse_not_accepted(given.get("not_accepted"), gateway=self.name)
+        self.definite_refusals = parse_definite_refusals(given.get("definite_refusals"), gateway=self.name)
 
     @property
     def title(self) -> str:
@@ -123,7 +122,7 @@ class Gateway(abc.ABC):
         :raises UnsupportedByGatewayError: the wanted way does not exist for this request.
         """
 
-    def handle_form(self, request: GenerationRequest) -> str:
+    def job_id_placeholder(self, request: GenerationRequest) -> str:
         """What a job id of this request looks like, in a command that a person completes."""
         return "JOB_ID"
 
@@ -132,7 +131,7 @@ class Gateway(abc.ABC):
         """The synchronous call: its answer is the result."""
 
     @abc.abstractmethod
-    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
         """The finished job in the answer of a synchronous call, under the id that the ledger gave it."""
 
     @abc.abstractmethod
@@ -177,7 +176,7 @@ class Gateway(abc.ABC):
         """A request that costs nothing and shows whether host and key are right."""
         raise NotImplementedError
 
-    def read_free(self, response: HttpResponse) -> Any:
+    def read_json(self, response: HttpResponse) -> Any:
         """The JSON of an endpoint whose shape is not documented (that of :meth:`probe` among them), as it is.
 
         :raises OruxError: the gateway refused, or something else answered.
@@ -207,7 +206,10 @@ class Gateway(abc.ABC):
         if error.retry_after is None:
             error.retry_after = response.retry_after
         if purpose is Purpose.PAY:
-            proven = self.proves_refusal(status, error) or (status, error.code or "") in self.not_accepted
+            proven = (
+                self.is_definite_refusal(status, error)
+                or (status, error.code or "") in self.definite_refusals
+            )
             error.charged = "no" if proven else "unknown"
             if proven and status >= 500:
                 raise RateLimitedError(
@@ -220,7 +222,7 @@ class Gateway(abc.ABC):
                 ) from error
         raise error
 
-    def proves_refusal(self, status: int, error: OruxError) -> bool:
+    def is_definite_refusal(self, status: int, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
         A gateway whose statuses do not mean what they say looks at its error as well.
@@ -255,7 +257,7 @@ class Gateway(abc.ABC):
         )
 
     def check_length(self, response: HttpResponse, *, job_id: str | None = None) -> None:
-        """Whether a result was read to its end; its pictures may be inside it.
+        """Whether a result was read to its end; its images may be inside it.
 
         :param job_id: the job that can be asked for again; None for a synchronous generation, whose answer comes once.
         :raises ArtifactRejectedError: a success, longer than the client was told to read.
@@ -280,7 +282,7 @@ class Gateway(abc.ABC):
             remedy=Remedy.DISCARD if job_id is None else None,
         )
 
-    def object_of(self, response: HttpResponse) -> dict[str, Any]:
+    def json_object(self, response: HttpResponse) -> dict[str, Any]:
         """The body as a JSON object.
 
         :raises UnexpectedResponseError: it is not JSON, or not an object.
@@ -291,8 +293,8 @@ class Gateway(abc.ABC):
         return value
 
 
-def parse_not_accepted(value: Any, *, gateway: str) -> frozenset[tuple[int, str]]:
-    """The connection's ``not_accepted`` setting: ``"503:channel_down, 500:no_route"`` or a list of such texts.
+def parse_definite_refusals(value: Any, *, gateway: str) -> frozenset[tuple[int, str]]:
+    """The connection's ``definite_refusals`` setting: ``"503:channel_down, 500:no_route"`` or a list of such texts.
 
     These are answers of the vendor's own error shape that are known to mean "nothing was taken".
     """
@@ -304,10 +306,10 @@ def parse_not_accepted(value: Any, *, gateway: str) -> frozenset[tuple[int, str]
         match = re.fullmatch(r"\s*(\d{3})\s*:\s*([\w.-]+)\s*", str(item))
         if not match:
             raise ConfigurationError(
-                f"Setting 'not_accepted' of the connection holds {str(item)[:40]!r}; write status:code, "
+                f"Setting 'definite_refusals' of the connection holds {str(item)[:40]!r}; write status:code, "
                 "like 503:channel_unavailable",
                 gateway=gateway,
-                param="not_accepted",
+                param="definite_refusals",
                 charged="no",
             )
         pairs.add((int(match[1]), match[2]))

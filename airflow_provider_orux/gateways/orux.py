@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_orux.gateways.base import Gateway, Route, require_id
+from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -67,9 +67,6 @@ TYPES: Mapping[str, type[OruxError]] = {
     "api_error": GatewayUnavailableError,
 }
 """Page Errors: the four types; they decide where a code is not in the table."""
-
-SUCCEEDED_CODES = (200, 201, 202)
-"""The status of an accepted submission is not documented."""
 
 
 class OruxGateway(Gateway):
@@ -135,11 +132,11 @@ class OruxGateway(Gateway):
             body={"model": request.model_id, **self._body(request)},
         )
 
-    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
         """``created`` and ``data: [{url?, b64_json?, revised_prompt?}]`` (page Images); nulls are tolerated."""
         self.check(response, purpose=Purpose.PAY)
         self.check_length(response)
-        value = self.object_of(response)
+        value = self.json_object(response)
         data = value.get("data")
         if not isinstance(data, list):
             raise self.unexpected(response, "no list `data`")
@@ -151,20 +148,20 @@ class OruxGateway(Gateway):
             elif isinstance(inline, str) and inline:
                 artifact = Artifact(inline=inline)
             else:
-                continue  # one picture of several that was held back: the others are paid for
+                continue  # one image of several that was held back: the others are paid for
             revised = item.get("revised_prompt")
             if isinstance(revised, str):
                 artifact = Artifact(url=artifact.url, inline=artifact.inline, revised_prompt=revised)
             artifacts.append(artifact)
         if not artifacts:
-            raise self.unexpected(response, "`data` holds no picture")
+            raise self.unexpected(response, "`data` holds no image")
         return Job(
-            job_id=local_id,
+            job_id=submission_id,
             status=JobStatus.SUCCEEDED,
             gateway=self.name,
             model=request.model_id,
             artifacts=tuple(artifacts),
-            finished_at=_unix(value.get("created")),
+            finished_at=parse_time(value.get("created")),
             charged="yes",
         )
 
@@ -202,7 +199,7 @@ class OruxGateway(Gateway):
                     "right, set the connection's route to 'sync', the documented endpoint (it holds a worker)."
                 )
             raise
-        value = self.object_of(response)
+        value = self.json_object(response)
         task_id = value.get("task_id")
         if not isinstance(task_id, str) or not task_id:
             raise self.unexpected(response, "no `task_id`")
@@ -221,15 +218,15 @@ class OruxGateway(Gateway):
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The task object (page Tasks); fields that are absent until the end may be absent."""
         self._check_read(job_id, response)
-        value = self.object_of(response)
+        value = self.json_object(response)
         if not isinstance(value.get("status"), str):
             raise self.unexpected(response, "no `status`")
         status = STATUSES.get(value["status"].upper(), JobStatus.RUNNING)
         urls = value.get("result_urls")
         if isinstance(urls, str):
             urls = [urls]
-        links = [u for u in urls if isinstance(u, str) and u] if isinstance(urls, list) else []
-        if status is JobStatus.SUCCEEDED and not links:
+        urls = [u for u in urls if isinstance(u, str) and u] if isinstance(urls, list) else []
+        if status is JobStatus.SUCCEEDED and not urls:
             raise self.unexpected(response, "status SUCCESS without `result_urls`")
         code = value.get("error_code")
         message = value.get("error_message")
@@ -238,11 +235,11 @@ class OruxGateway(Gateway):
             status=status,
             gateway=self.name,
             model=value["alias"] if isinstance(value.get("alias"), str) else None,
-            artifacts=tuple(Artifact(url=u) for u in links) if status is JobStatus.SUCCEEDED else (),
+            artifacts=tuple(Artifact(url=u) for u in urls) if status is JobStatus.SUCCEEDED else (),
             error_code=redact(str(code))[:100] if code else None,
             error_message=redact(str(message))[:500] if message else None,
-            submitted_at=_epoch(value.get("submit_time")),
-            finished_at=_epoch(value.get("finish_time")),
+            submitted_at=parse_time(value.get("submit_time")),
+            finished_at=parse_time(value.get("finish_time")),
             charged="yes" if status is JobStatus.SUCCEEDED else "unknown",
             retry_helps=not (code and _class_of(str(code), None) in _FINAL_FOR_A_JOB),
         )
@@ -330,21 +327,3 @@ def _class_of(code: str | None, kind: str | None) -> type[OruxError] | None:
     if code in MODERATION_CODES:
         return ContentRejectedError
     return TYPES.get(kind or "")
-
-
-def _unix(value: Any) -> float | None:
-    """A Unix timestamp (page Images); None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e11:
-        return None
-    return float(value)
-
-
-def _epoch(value: Any) -> float | None:
-    """ISO-8601 (page Tasks) to epoch seconds; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_orux.gateways.times import retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
 
 
@@ -96,9 +97,4 @@ class HttpResponse:
     @property
     def retry_after(self) -> float | None:
         """The seconds of a ``Retry-After`` header; None without one, or when it is a date or nonsense."""
-        value = self.headers.get("retry-after", "").strip()
-        try:
-            seconds = float(value)
-        except ValueError:
-            return None
-        return seconds if 0 <= seconds < 86_400 * 7 else None
+        return retry_after(self.headers.get("retry-after"))

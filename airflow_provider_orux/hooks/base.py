@@ -141,12 +141,12 @@ class GatewayHook(BaseHook):
         """
         return self.get_conn().submit(request)
 
-    def generate(self, request: GenerationRequest, *, local_id: str = "generation") -> Job:
+    def generate(self, request: GenerationRequest, *, submission_id: str = "generation") -> Job:
         """A synchronous generation. **It is charged each time it is called.**
 
-        :param local_id: the id of the returned job: the gateway has none for it.
+        :param submission_id: the id of the returned job: the gateway has none for it.
         """
-        return self.get_conn().generate(request, local_id=local_id)
+        return self.get_conn().generate(request, submission_id=submission_id)
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now; free of charge.
@@ -166,7 +166,7 @@ class GatewayHook(BaseHook):
                     f"The connection has no API key: put it into the password field ({gateway.title}).",
                 )
             client = self.get_conn()
-            client.run(client.calls.read(gateway.probe(), gateway.read_free, attempts=1))
+            client.run(client.calls.read(gateway.probe(), gateway.read_json, attempts=1))
         except OruxError as e:
             return False, redact(str(e))
         finally:

@@ -23,8 +23,8 @@ class Extra(BaseModel):
 
     :param allow_private_hosts: whether artifacts may be fetched from private addresses (the sandbox's are).
     :param max_artifact_mib: MiB; a larger artifact is refused.
-    :param max_inline_mib: MiB; a longer answer (a finished job with its pictures inside) is not read to its end.
-    :param max_pixels: a picture with more pixels is refused before it is decoded.
+    :param max_inline_mib: MiB; a longer answer (a finished job with its images inside) is not read to its end.
+    :param max_pixels: an image with more pixels is refused before it is decoded.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
     :param generate_timeout: the same for a synchronous generation; it holds the worker for as long.
@@ -33,7 +33,7 @@ class Extra(BaseModel):
     :param max_in_flight_polls: polls under way at once in one triggerer (a poll may count against the account's
         concurrency).
     :param auth_grace: seconds for which a refused key (401, 403) does not end the wait for a paid job.
-    :param not_accepted: ``status:code, …`` of the vendor's own errors known to mean "nothing was taken".
+    :param definite_refusals: ``status:code, …`` of the vendor's own errors known to mean "nothing was taken".
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
@@ -49,7 +49,7 @@ class Extra(BaseModel):
     ca_path: str | None = None
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
     auth_grace: float = Field(default=AUTH_GRACE, ge=0, le=86_400)
-    not_accepted: str | list[str] | None = None
+    definite_refusals: str | list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,18 @@ class OruxHook(GatewayHook):
 
     def list_models(self) -> Any:
         """GET /api/v1/models, as it is: the vendor does not document its shape."""
-        return self._read_free("models")
+        return self._read_json("models")
 
     def usage(self, *, period: str = "7d") -> Any:
         """GET /api/user/v1/usage, as it is: concurrency, spend and Credits balance; the JSON is not documented.
 
         :param period: like ``7d``.
         """
-        return self._read_free("usage", period=period)
+        return self._read_json("usage", period=period)
 
-    def _read_free(self, what: str, **arguments: str) -> Any:
+    def _read_json(self, what: str, **arguments: str) -> Any:
         gateway = self.connection.gateway
         if not isinstance(gateway, OruxGateway):
             raise TypeError(f"OruxHook with a gateway {gateway.name}")
         client = self.get_conn()
-        return client.run(client.calls.read(getattr(gateway, what)(**arguments), gateway.read_free))
+        return client.run(client.calls.read(getattr(gateway, what)(**arguments), gateway.read_json))

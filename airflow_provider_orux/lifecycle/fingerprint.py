@@ -13,7 +13,7 @@ NEVER_PART = frozenset({"webhook_url"})
 """Fields that do not change what is made."""
 
 _URL = re.compile(r"https?://[^\s?]+\?\S+")
-"""A URL with a query, also in the middle of a text: prompts begin with the links of their reference pictures."""
+"""A URL with a query, also in the middle of a text: prompts begin with the URLs of their reference images."""
 
 _SIGNED_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("x-amz-signature", re.compile(r"x-amz-.*")),

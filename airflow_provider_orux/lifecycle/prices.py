@@ -10,7 +10,7 @@ def amount_of(price: Any, images: int | None) -> float | None:
     """The price of one submission; None: it cannot be told, or is no price.
 
     :param price: a number, or ``{"per_image": number}``.
-    :param images: how many pictures were made or asked for; None: not known.
+    :param images: how many images were made or asked for; None: not known.
     """
     per_image = price.get("per_image") if isinstance(price, Mapping) else None
     number = per_image if isinstance(price, Mapping) else price
@@ -48,5 +48,5 @@ def price_in_table(
                 if (amount := amount_of(prices[name], images)) is not None:
                     return amount, str(prices.get("currency", "")), str(group)
                 if amount_of(prices[name], 1) is not None:
-                    return None  # it has a price, by the picture; another one is not its
+                    return None  # it has a price, by the image; another one is not its
     return None

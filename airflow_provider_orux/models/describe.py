@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from airflow_provider_orux.models import catalogue
-from airflow_provider_orux.models.pictures import Picture, PixelSize
+from airflow_provider_orux.models.input_images import ImageInput, PixelSize
 from airflow_provider_orux.models.registry import GATEWAYS, title_of
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Ratio
 
@@ -83,11 +83,11 @@ def describe_model(cls: type[GenerationRequest]) -> dict[str, Any]:
 def describe_field(cls: type[GenerationRequest], name: str) -> dict[str, Any]:
     """One field as a JSON value.
 
-    :returns: ``name``, ``type`` (a word: text, integer, number, boolean, object, https URL, ratio, picture,
+    :returns: ``name``, ``type`` (a word: text, integer, number, boolean, object, https URL, ratio, image,
         ``width x height``, ``list of …``), ``required``, ``default`` (the gateway's own; null: not documented or none),
         ``description``; and where there are such: ``allowed`` (a list), ``minimum``, ``maximum``, ``more_than``,
         ``less_than``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``, for a list ``min_items``,
-        ``max_items``, for a picture ``takes_links``.
+        ``max_items``, for an image ``takes_urls``.
     """
     info = cls.model_fields[name]
     outer = list(info.metadata)
@@ -105,8 +105,8 @@ def describe_field(cls: type[GenerationRequest], name: str) -> dict[str, Any]:
     is_list = get_origin(bare) in (list, tuple)
     for word, limit in _limits(metadata):
         value[word.replace("_length", "_items") if is_list else word] = limit
-    if (picture := _picture(bare, metadata)) is not None:
-        value["takes_links"] = picture.links
+    if (image := _image(bare, metadata)) is not None:
+        value["takes_urls"] = image.takes_urls
     return value
 
 
@@ -140,8 +140,8 @@ def limits_text(field: dict[str, Any]) -> str:
             parts.append(f"at least {field[least]} {unit if field[least] != 1 else unit[:-1]}")
     if field.get("type") == "ratio":
         parts.append("any width:height in whole numbers")
-    if "takes_links" in field:
-        parts.append("link, file or base64" if field["takes_links"] else "file or base64")
+    if "takes_urls" in field:
+        parts.append("URL, file or base64" if field["takes_urls"] else "file or base64")
     return ", ".join(parts)
 
 
@@ -175,8 +175,8 @@ def _type_name(bare: Any, metadata: Iterable[Any]) -> str:
             dict.fromkeys(_type_name(*_unwrap(a)) for a in get_args(bare) if a is not type(None))
         )
     for item in _flat(metadata):
-        if isinstance(item, Picture):
-            return "picture"
+        if isinstance(item, ImageInput):
+            return "image"
         if isinstance(item, AfterValidator) and item.func in _KINDS:
             return _KINDS[item.func]
     return _NAMES.get(origin or bare, "text")
@@ -219,7 +219,7 @@ def _description(metadata: Iterable[Any]) -> str | None:
     return None
 
 
-def _picture(bare: Any, metadata: Iterable[Any]) -> Picture | None:
+def _image(bare: Any, metadata: Iterable[Any]) -> ImageInput | None:
     if get_origin(bare) in (list, tuple):
         bare, metadata = _unwrap(get_args(bare)[0])
-    return next((m for m in _flat(metadata) if isinstance(m, Picture)), None)
+    return next((m for m in _flat(metadata) if isinstance(m, ImageInput)), None)

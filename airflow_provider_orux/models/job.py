@@ -31,10 +31,10 @@ class JobStatus(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Artifact:
-    """One image, clip or song as the gateway delivers it: behind a link, or inline as base64.
+    """One image, clip or song as the gateway delivers it: behind a URL, or inline as base64.
 
     :param url: where it can be fetched, for a while; None when it came inline.
-    :param inline: the base64 text of it, with or without a ``data:`` prefix; None when it is behind a link.
+    :param inline: the base64 text of it, with or without a ``data:`` prefix; None when it is behind a URL.
         Never shown by ``repr`` and never written to an XCom.
     :param revised_prompt: the prompt as the model rewrote it, where the gateway says so.
     """
@@ -63,7 +63,6 @@ class Job:
     :param price: what was charged, in ``currency``, when the gateway says so.
     :param currency: ``credits`` or ``USD``.
     :param retry_helps: for a failed job, whether its error says that the same request may succeed later.
-    :param replayed: the gateway knew the submission by its idempotency key: this answer cost nothing anew.
     """
 
     job_id: str
@@ -80,11 +79,10 @@ class Job:
     price: float | None = None
     currency: str | None = None
     retry_helps: bool = True
-    replayed: bool = False
 
     @property
     def urls(self) -> list[str]:
-        """The links of the artifacts that are behind links, in the gateway's order."""
+        """The URLs of the artifacts that are behind URLs, in the gateway's order."""
         return [a.url for a in self.artifacts if a.url is not None]
 
     @property
@@ -106,8 +104,6 @@ class Job:
             value["charged"] = self.charged
         if not self.retry_helps:
             value["retry_helps"] = False
-        if self.replayed:
-            value["replayed"] = True
         if self.artifacts:
             value["artifacts"] = [
                 {k: v for k, v in (("url", a.url), ("revised_prompt", a.revised_prompt)) if v is not None}
@@ -120,7 +116,7 @@ class Job:
     def from_dict(cls, value: Mapping[str, Any]) -> Job:
         """Read what :meth:`to_dict` wrote.
 
-        :raises ValueError: the value is not such a dict, or its pictures were inline (their bytes are not in it).
+        :raises ValueError: the value is not such a dict, or its images were inline (their bytes are not in it).
         """
         try:
             artifacts = []
@@ -143,7 +139,6 @@ class Job:
                 price=value.get("price"),
                 currency=value.get("currency"),
                 retry_helps=bool(value.get("retry_helps", True)),
-                replayed=bool(value.get("replayed", False)),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a job: {type(e).__name__} {e}") from e

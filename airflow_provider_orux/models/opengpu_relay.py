@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from airflow_provider_orux.models.pictures import InlinePicture, LinkedPicture, PixelSize, WithPictures
+from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage, WithImages
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, NonBlank
 
 
@@ -32,12 +32,10 @@ LimitedSide = Annotated[int, Field(ge=64, le=2048, multiple_of=32, description="
 Safety = Annotated[int, Field(ge=0, le=6, description="0 is the strictest, 6 the least strict.")]
 UpToFour = Annotated[int, Field(ge=1, le=4, description="How many images.")]
 GeminiRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
-Reference = Annotated[InlinePicture, Field(description="A picture to go by.")]
-Source = Annotated[LinkedPicture, Field(description="The picture to go by.")]
-InlineSource = Annotated[InlinePicture, Field(description="The picture to edit.")]
-Sources = Annotated[
-    list[LinkedPicture], Field(min_length=1, max_length=14, description="The pictures to go by.")
-]
+Reference = Annotated[InlineImage, Field(description="An image to go by.")]
+Source = Annotated[UrlImage, Field(description="The image to go by.")]
+InlineSource = Annotated[InlineImage, Field(description="The image to edit.")]
+Sources = Annotated[list[UrlImage], Field(min_length=1, max_length=14, description="The images to go by.")]
 Compression = Annotated[int | None, Field(ge=0, le=100, description="Percent, for jpeg and webp.")]
 TieredSize = Annotated[
     str, AfterValidator(_tiered_size), Field(description="1K, 2K, or width x height in pixels.")
@@ -45,7 +43,7 @@ TieredSize = Annotated[
 OutputFormat = Literal["png", "jpeg", "webp"]
 
 
-class RelayRequest(WithPictures):
+class RelayRequest(WithImages):
     """A request for a model of OpenGPU Relay."""
 
     gateway: ClassVar[str] = "opengpu_relay"
@@ -103,7 +101,7 @@ class StableDiffusion15(StableDiffusion):
 
 
 class Gen1Flux2Pro(Generation1):
-    """FLUX.2 pro, with up to four pictures to go by."""
+    """FLUX.2 pro, with up to four images to go by."""
 
     model: ClassVar[str] = "black-forest-labs/FLUX-2-pro"
     path: ClassVar[str] = "/v2/image/flux/generate"
@@ -132,7 +130,7 @@ class Gen1Gemini3Pro(Generation1):
 
 
 class Gen1GptImage15(Generation1):
-    """GPT Image 1.5, text to image; answers with links."""
+    """GPT Image 1.5, text to image; answers with URLs."""
 
     model: ClassVar[str] = "openai/gpt-image-1.5-T2I"
     path: ClassVar[str] = "/v2/image/gpt-image/generate"
@@ -143,20 +141,20 @@ class Gen1GptImage15(Generation1):
 
 
 class Gen1GptImage15Edit(Generation1):
-    """GPT Image 1.5, editing; answers with links. Its table does not list the sizes."""
+    """GPT Image 1.5, editing; answers with URLs. Its table does not list the sizes."""
 
     model: ClassVar[str] = "openai/gpt-image-1.5-I2I"
     path: ClassVar[str] = "/v2/image/gpt-image/edit"
     prompt: EditPrompt
     image: InlineSource
-    mask: Annotated[InlinePicture | None, Field(description="White is the part to edit.")] = None
+    mask: Annotated[InlineImage | None, Field(description="White is the part to edit.")] = None
     size: Annotated[NonBlank, Field(description="Width x height in pixels.")] = "1024x1024"
     quality: Literal["auto", "low", "medium", "high"] = "auto"
     n: UpToFour = 1
 
 
 class Gen1QwenImage(Generation1):
-    """Qwen Image; answers with links."""
+    """Qwen Image; answers with URLs."""
 
     model: ClassVar[str] = "Qwen/qwen-image"
     path: ClassVar[str] = "/v2/image/qwen/generate"
@@ -166,7 +164,7 @@ class Gen1QwenImage(Generation1):
 
 
 class Gen1QwenImageEdit(Generation1):
-    """Qwen Image Edit; answers with links."""
+    """Qwen Image Edit; answers with URLs."""
 
     model: ClassVar[str] = "Qwen/qwen-image-edit"
     path: ClassVar[str] = "/v2/image/qwen/edit"
@@ -189,12 +187,12 @@ class Generation2(RelayRequest):
     ] = None
     store_output: Annotated[
         Literal["provider", "relay1d", "relay7d", "relay30d"] | None,
-        Field(description="How long the pictures are kept: an hour (provider) or days."),
+        Field(description="How long the images are kept: an hour (provider) or days."),
     ] = None
 
 
 class Flux2Pro(Generation2):
-    """FLUX.2 pro, with up to four pictures to go by."""
+    """FLUX.2 pro, with up to four images to go by."""
 
     model: ClassVar[str] = "black-forest-labs/FLUX-2-pro"
     path: ClassVar[str] = "/v2/image/flux/generate"
@@ -212,7 +210,7 @@ class Flux2Pro(Generation2):
 
 
 class Gemini3ProImage(Generation2):
-    """Gemini 3 Pro Image, with one picture or up to fourteen to go by."""
+    """Gemini 3 Pro Image, with one image or up to fourteen to go by."""
 
     model: ClassVar[str] = "google/gemini-3-pro-image"
     path: ClassVar[str] = "/v2/image/gemini-3/generate"
@@ -250,11 +248,11 @@ class GptImage15Edit(GptImage15):
     model: ClassVar[str] = "openai/gpt-image-1.5-I2I"
     path: ClassVar[str] = "/v2/image/gpt-image/edit"
     image: InlineSource
-    mask: Annotated[InlinePicture | None, Field(description="Transparent is the part to edit.")] = None
+    mask: Annotated[InlineImage | None, Field(description="Transparent is the part to edit.")] = None
 
 
 class QwenImage(Generation2):
-    """Qwen Image; answers with links."""
+    """Qwen Image; answers with URLs."""
 
     model: ClassVar[str] = "Qwen/qwen-image"
     path: ClassVar[str] = "/v2/image/qwen/generate"
@@ -264,7 +262,7 @@ class QwenImage(Generation2):
 
 
 class QwenImageEdit(Generation2):
-    """Qwen Image Edit; answers with links."""
+    """Qwen Image Edit; answers with URLs."""
 
     model: ClassVar[str] = "Qwen/qwen-image-edit"
     path: ClassVar[str] = "/v2/image/qwen/edit"
@@ -282,7 +280,7 @@ class GptImage2(Generation2):
     inline: ClassVar[bool] = True
     prompt: Prompt
     image: Source | None = None
-    mask: Annotated[LinkedPicture | None, Field(description="The part to edit.")] = None
+    mask: Annotated[UrlImage | None, Field(description="The part to edit.")] = None
     size: Annotated[NonBlank | None, Field(description="Width x height in pixels.")] = None
     quality: Annotated[NonBlank, Field(description="Rendering budget.")] = "high"
     n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
@@ -291,7 +289,7 @@ class GptImage2(Generation2):
 
 
 class Seedream5Pro(Generation2):
-    """Seedream 5.0 pro; answers with links."""
+    """Seedream 5.0 pro; answers with URLs."""
 
     model: ClassVar[str] = "ByteDance/doubao-seedream-5-0-pro-260628"
     path: ClassVar[str] = "/v2/image/seedream-5-0-pro/generate"
@@ -303,13 +301,13 @@ class Seedream5Pro(Generation2):
 
 
 class Wan27ImagePro(Generation2):
-    """Wan 2.7 Image Pro, from a prompt, pictures, or both; answers with links."""
+    """Wan 2.7 Image Pro, from a prompt, images, or both; answers with URLs."""
 
     model: ClassVar[str] = "Wan-AI/Wan2.7-Image-Pro"
     path: ClassVar[str] = "/v2/image/wan-2-7-image-pro/generate"
     prompt: Prompt | None = None
     image: Source | None = None
-    images: Annotated[list[LinkedPicture] | None, Field(min_length=1)] = None
+    images: Annotated[list[UrlImage] | None, Field(min_length=1)] = None
     size: Annotated[NonBlank | None, Field(description="Width x height in pixels.")] = None
     n: UpToFour = 1
     seed: Seed | None = None

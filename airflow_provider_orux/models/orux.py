@@ -21,12 +21,12 @@ Webhook = Annotated[
     Field(description="HTTPS address that gets one signed POST when the job ends. Not used by us: we poll."),
 ]
 Seed = Annotated[
-    int, Field(description="Best effort: the same seed, prompt and model usually give the same picture.")
+    int, Field(description="Best effort: the same seed, prompt and model usually give the same image.")
 ]
 Count = Annotated[int, Field(ge=1, le=4, description="How many images.")]
 FluxRatio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
 
-SHAPE = "Shape of the picture, width:height."
+SHAPE = "Shape of the image, width:height."
 # A description beside the default and not in an Annotated: typing takes two Literals of the same values for one, and
 # would give both models the order of the first.
 
@@ -51,7 +51,7 @@ class GptImage2(OruxRequest):
     )
     n: Count = 1
     response_format: Annotated[
-        Literal["url", "b64_json"], Field(description="A temporary link, or the bytes as base64.")
+        Literal["url", "b64_json"], Field(description="A temporary URL, or the bytes as base64.")
     ] = "url"
     webhook_url: Webhook | None = None
 
@@ -112,7 +112,7 @@ class RunwayGen4Image(OruxRequest):
 
 
 class MidjourneyV7(OruxRequest):
-    """Midjourney v7 imagine: a grid of four pictures, and a job that upscale, variation and reroll refer to."""
+    """Midjourney v7 imagine: a grid of four images, and a job that upscale, variation and reroll refer to."""
 
     model: ClassVar[str] = "midjourney-v7"
     verb: ClassVar[Verb] = "imagine"
@@ -120,8 +120,8 @@ class MidjourneyV7(OruxRequest):
     aspect_ratio: Annotated[Ratio, Field(description='Any width:height, like "16:9" or "7:4".')] | None = None
     stylize: Annotated[int, Field(ge=0, le=1000, description="Artistic styling strength.")] = 100
     weird: Annotated[int, Field(ge=0, le=3000, description="Unconventional composition strength.")] = 0
-    chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four pictures.")] = 0
-    tile: Annotated[bool, Field(description="A seamless picture, for textures.")] = False
+    chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four images.")] = 0
+    tile: Annotated[bool, Field(description="A seamless image, for textures.")] = False
     webhook_url: Webhook | None = None
 
 
@@ -137,11 +137,11 @@ class Seedream4(OruxRequest):
 
 
 class QwenImageEdit(OruxRequest):
-    """Qwen Image Edit: region-targeted edits of a picture."""
+    """Qwen Image Edit: region-targeted edits of an image."""
 
     model: ClassVar[str] = "qwen-image-edit"
     prompt: Prompt
-    image_url: Annotated[HttpsUrl, Field(description="The picture to edit.")]
+    image_url: Annotated[HttpsUrl, Field(description="The image to edit.")]
     webhook_url: Webhook | None = None
 
 
@@ -156,7 +156,7 @@ class RecraftV3(OruxRequest):
     webhook_url: Webhook | None = None
 
 
-PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which picture of the grid: 1 to 4, row by row.")]
+PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which image of the grid: 1 to 4, row by row.")]
 
 
 class MidjourneyFollowUp(OruxRequest):
@@ -167,14 +167,14 @@ class MidjourneyFollowUp(OruxRequest):
 
 
 class MidjourneyUpscale(MidjourneyFollowUp):
-    """One picture of the grid, at full resolution."""
+    """One image of the grid, at full resolution."""
 
     verb: ClassVar[Verb] = "upscale"
     index: PanelIndex
 
 
 class MidjourneyVariation(MidjourneyFollowUp):
-    """A new grid in the look of one picture of the grid."""
+    """A new grid in the look of one image of the grid."""
 
     verb: ClassVar[Verb] = "variation"
     index: PanelIndex

@@ -155,7 +155,7 @@ class GenerationRequest(BaseModel):
 
     @property
     def makes_inline(self) -> bool:
-        """True when the answer will hold the pictures as base64 instead of links."""
+        """True when the answer will hold the images as base64 instead of URLs."""
         return getattr(self, "response_format", None) == "b64_json"
 
     @property

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from airflow_provider_orux.models.pictures import InlinePicture, LinkedPicture, PixelSize, WithPictures
+from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage, WithImages
 from airflow_provider_orux.models.requests import (
     GenerationRequest,
     HttpsUrl,
@@ -28,7 +28,7 @@ Family = Literal["images", "chat", "ideogram", "mj", "media", "kling-image", "kl
 """A group of models with one address and one shape of answers; the part before the colon of a job id."""
 
 
-class YEScaleRequest(WithPictures):
+class YEScaleRequest(WithImages):
     """A request for a model of YEScale."""
 
     gateway: ClassVar[str] = "yescale"
@@ -60,11 +60,11 @@ class FluxPro(OpenAIImage):
 
 
 class DallE3(OpenAIImage):
-    """DALL·E 3: one picture a request."""
+    """DALL·E 3: one image a request."""
 
     model: ClassVar[str] = "dall-e-3"
     prompt: Annotated[NonBlank, Field(max_length=4000, description="What to make.")]
-    n: Annotated[int, Field(ge=1, le=1, description="DALL·E 3 makes one picture a request.")] = 1
+    n: Annotated[int, Field(ge=1, le=1, description="DALL·E 3 makes one image a request.")] = 1
     size: Literal["1024x1024", "1792x1024", "1024x1792"] = "1024x1024"
     quality: Literal["standard", "hd"] = "standard"
     style: Literal["vivid", "natural"] = "vivid"
@@ -113,7 +113,7 @@ class GeminiFlashImage(YEScaleRequest):
 
     @property
     def makes_inline(self) -> bool:
-        """new-api puts Gemini's pictures into the answer as base64 (inferred)."""
+        """new-api puts Gemini's images into the answer as base64 (inferred)."""
         return True
 
 
@@ -128,7 +128,7 @@ FLAGS = (
 """Field, the flag it becomes, and the names under which Midjourney knows the flag."""
 
 MidjourneyRatio = Annotated[Ratio, Field(description='Any width:height, like "16:9". Becomes --ar.')]
-PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which picture of the grid: 1 to 4, row by row.")]
+PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which image of the grid: 1 to 4, row by row.")]
 
 
 class Midjourney(YEScaleRequest):
@@ -144,7 +144,7 @@ class Midjourney(YEScaleRequest):
 
 
 class MidjourneyImagine(Midjourney):
-    """Midjourney imagine: a grid of four pictures. The options travel inside the prompt, as its flags.
+    """Midjourney imagine: a grid of four images. The options travel inside the prompt, as its flags.
 
     The fields are those of Orux's Midjourney, so that one DAG runs on both.
     """
@@ -155,10 +155,10 @@ class MidjourneyImagine(Midjourney):
     aspect_ratio: MidjourneyRatio | None = None
     stylize: Annotated[int, Field(ge=0, le=1000, description="Artistic styling strength.")] = 100
     weird: Annotated[int, Field(ge=0, le=3000, description="Unconventional composition strength.")] = 0
-    chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four pictures.")] = 0
-    tile: Annotated[bool, Field(description="A seamless picture, for textures.")] = False
+    chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four images.")] = 0
+    tile: Annotated[bool, Field(description="A seamless image, for textures.")] = False
     images: Annotated[
-        list[InlinePicture] | None, Field(min_length=1, description="Pictures to go by (base64Array).")
+        list[InlineImage] | None, Field(min_length=1, description="Images to go by (base64Array).")
     ] = None
     webhook_url: Annotated[
         HttpsUrl | None, Field(description="Sent as notifyHook; mostly stripped. Not used by us: we poll.")
@@ -201,7 +201,7 @@ class MidjourneyFollowUp(Midjourney):
 
 
 class MidjourneyUpscale(MidjourneyFollowUp):
-    """One picture of the grid by itself."""
+    """One image of the grid by itself."""
 
     model: ClassVar[str] = "mj_upscale"
     verb: ClassVar[Verb] = "upscale"
@@ -209,7 +209,7 @@ class MidjourneyUpscale(MidjourneyFollowUp):
 
 
 class MidjourneyVariation(MidjourneyFollowUp):
-    """A new grid in the look of one picture of the grid."""
+    """A new grid in the look of one image of the grid."""
 
     model: ClassVar[str] = "mj_variation"
     verb: ClassVar[Verb] = "variation"
@@ -224,13 +224,13 @@ class MidjourneyReroll(MidjourneyFollowUp):
 
 
 class MidjourneyBlend(Midjourney):
-    """A grid out of two to five pictures."""
+    """A grid out of two to five images."""
 
     model: ClassVar[str] = "mj_blend"
     verb: ClassVar[Verb] = "blend"
     images: Annotated[
-        list[InlinePicture],
-        Field(min_length=2, max_length=5, description="Two to five pictures."),
+        list[InlineImage],
+        Field(min_length=2, max_length=5, description="Two to five images."),
     ]
     dimensions: Annotated[
         Literal["PORTRAIT", "SQUARE", "LANDSCAPE"], Field(description="2:3, 1:1 or 3:2.")
@@ -238,16 +238,16 @@ class MidjourneyBlend(Midjourney):
 
 
 class MidjourneyDescribe(Midjourney):
-    """Prompts that describe a picture: the result is text."""
+    """Prompts that describe an image: the result is text."""
 
     model: ClassVar[str] = "mj_describe"
     verb: ClassVar[Verb] = "describe"
     kind: ClassVar[Kind] = "text"
-    image: Annotated[InlinePicture, Field(description="The picture to describe.")]
+    image: Annotated[InlineImage, Field(description="The image to describe.")]
 
 
 # -- YEScale Media ---------------------------------------------------------------------------------------------
-MediaPictures = Annotated[list[LinkedPicture], Field(description="Pictures to go by.")]
+MediaImages = Annotated[list[UrlImage], Field(description="Images to go by.")]
 
 
 class MediaRequest(YEScaleRequest):
@@ -264,7 +264,7 @@ class FluxKontextMax(MediaRequest):
     model: ClassVar[str] = "flux-kontext[max]"
     source: ClassVar[str] = "YEScale documentation, YEScale Media"
     aspect_ratio: Ratio | None = None
-    images: MediaPictures | None = None
+    images: MediaImages | None = None
 
 
 class NanoBanana2(MediaRequest):
@@ -273,7 +273,7 @@ class NanoBanana2(MediaRequest):
     model: ClassVar[str] = "nano-banana-2"
     size: Annotated[NonBlank, Field(description="Resolution tier. The gateway refuses a request without it.")]
     aspect_ratio: Ratio | None = None
-    images: MediaPictures | None = None
+    images: MediaImages | None = None
 
 
 class NanoBananaPro(MediaRequest):
@@ -282,7 +282,7 @@ class NanoBananaPro(MediaRequest):
     model: ClassVar[str] = "nano-banana-pro"
     aspect_ratio: Ratio | None = None
     size: Annotated[NonBlank | None, Field(description="Resolution tier.")] = None
-    images: MediaPictures | None = None
+    images: MediaImages | None = None
 
 
 class GptImage2(MediaRequest):
@@ -293,8 +293,8 @@ class GptImage2(MediaRequest):
         NonBlank, Field(description="Rendering budget. The gateway refuses a request without it.")
     ]
     size: Annotated[NonBlank | None, Field(description="Width x height in pixels.")] = None
-    images: MediaPictures | None = None
-    mask: Annotated[LinkedPicture | None, Field(description="What to change.")] = None
+    images: MediaImages | None = None
+    mask: Annotated[UrlImage | None, Field(description="What to change.")] = None
 
 
 class Seedream45(MediaRequest):
@@ -302,7 +302,7 @@ class Seedream45(MediaRequest):
 
     model: ClassVar[str] = "seedream-4.5"
     size: Annotated[Literal["1K", "2K"] | None, Field(description="Resolution tier.")] = None
-    images: MediaPictures | None = None
+    images: MediaImages | None = None
 
 
 # -- Ideogram 3.0: synchronous, multipart ------------------------------------------------------------------------
@@ -316,7 +316,7 @@ IdeogramRatio = Annotated[str, AfterValidator(_ideogram_ratio), Field(descriptio
 
 
 class Ideogram(YEScaleRequest):
-    """What the three Ideogram 3.0 requests share. A picture may have at most 10 MB, as may all style references."""
+    """What the three Ideogram 3.0 requests share. An image may have at most 10 MB, as may all style references."""
 
     family: ClassVar[Family] = "ideogram"
     source: ClassVar[str] = "YEScale documentation, page Ideogram 3.0 (in part); Ideogram's own API"
@@ -331,7 +331,7 @@ class Ideogram(YEScaleRequest):
     style_codes: Annotated[list[str] | None, Field(description="Hexadecimal codes of styles.")] = None
     style_type: Literal["AUTO", "GENERAL", "REALISTIC", "DESIGN", "FICTION"] | None = None
     style_reference_images: Annotated[
-        list[InlinePicture] | None, Field(description="Pictures with the style to go by.")
+        list[InlineImage] | None, Field(description="Images with the style to go by.")
     ] = None
 
     @property
@@ -363,18 +363,18 @@ class IdeogramEdit(Ideogram):
     """Edit with Ideogram 3.0: the black part of the mask is made anew."""
 
     model: ClassVar[str] = "ideogram-v3-edit"
-    image: Annotated[InlinePicture, Field(description="The picture to edit.")]
-    mask: Annotated[InlinePicture, Field(description="What to change, of the picture's size.")]
+    image: Annotated[InlineImage, Field(description="The image to edit.")]
+    mask: Annotated[InlineImage, Field(description="What to change, of the image's size.")]
 
 
 class IdeogramRemix(IdeogramSized):
     """Remix with Ideogram 3.0."""
 
     model: ClassVar[str] = "ideogram-v3-remix"
-    image: Annotated[InlinePicture, Field(description="The picture to go by.")]
-    image_weight: Annotated[
-        int | None, Field(ge=1, le=100, description="How much of the picture to keep.")
-    ] = None
+    image: Annotated[InlineImage, Field(description="The image to go by.")]
+    image_weight: Annotated[int | None, Field(ge=1, le=100, description="How much of the image to keep.")] = (
+        None
+    )
 
 
 # -- Kling -------------------------------------------------------------------------------------------------------
@@ -387,7 +387,7 @@ class KlingImage(YEScaleRequest):
     model_name: Annotated[str | None, Field(description='Kling\'s own model, like "kling-v1".')] = None
     prompt: Annotated[NonBlank, Field(description="What to make.")]
     negative_prompt: Annotated[str | None, Field(description="What to avoid.")] = None
-    image: Annotated[LinkedPicture | None, Field(description="A picture to go by.")] = None
+    image: Annotated[UrlImage | None, Field(description="An image to go by.")] = None
     n: Annotated[int, Field(ge=1, le=9, description="How many images.")] = 1
     aspect_ratio: Ratio | None = None
 
@@ -399,8 +399,8 @@ class KolorsTryOn(YEScaleRequest):
     family: ClassVar[Family] = "kling-tryon"
     source: ClassVar[str] = "Kling's API, as sibling gateways pass it on (inferred)"
     model_name: Annotated[str | None, Field(description="Kling's own model.")] = None
-    human_image: Annotated[LinkedPicture, Field(description="The person.")]
-    cloth_image: Annotated[LinkedPicture | None, Field(description="The clothes.")] = None
+    human_image: Annotated[UrlImage, Field(description="The person.")]
+    cloth_image: Annotated[UrlImage | None, Field(description="The clothes.")] = None
 
 
 # -- Suno --------------------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ class SunoMusic(YEScaleRequest):
     title: str | None = None
     tags: Annotated[str | None, Field(description="Style, in words.")] = None
     make_instrumental: Annotated[bool, Field(description="No singing.")] = False
-    continue_clip_id: Annotated[str | None, Field(description="The clip to go on with.")] = None
+    continue_clip_id: Annotated[str | None, Field(description="The clip to continue.")] = None
     continue_at: Annotated[float | None, Field(ge=0, description="Second of the clip to go on from.")] = None
     task_id: Annotated[str | None, Field(description="The raw task that made the clip.")] = None
 

@@ -10,7 +10,7 @@ from airflow_provider_orux.operators.base import OruxOperator
 
 
 class OruxImagineOperator(OruxOperator):
-    """Make a grid of four pictures from a prompt.
+    """Make a grid of four images from a prompt.
 
     Runs on each gateway that offers Midjourney. Its XComs ``job_id`` and ``conn_id`` are what a follow-up takes:
     ``parent_job_id=imagine.output["job_id"]``.
@@ -19,8 +19,8 @@ class OruxImagineOperator(OruxOperator):
     :param aspect_ratio: any ``width:height`` in whole numbers, like ``16:9`` (templated). None: the gateway's default.
     :param stylize: 0 to 1000, artistic styling strength. The gateway's default is 100.
     :param weird: 0 to 3000, unconventional composition. The gateway's default is 0.
-    :param chaos: 0 to 100, variance between the four pictures. The gateway's default is 0.
-    :param tile: a seamless picture, for textures. The gateway's default is False.
+    :param chaos: 0 to 100, variance between the four images. The gateway's default is 0.
+    :param tile: a seamless image, for textures. The gateway's default is False.
     :param webhook_url: an https address that the gateway calls when the job ends; not needed: we poll.
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
@@ -73,7 +73,7 @@ class OruxImagineOperator(OruxOperator):
 
 
 class _FollowUpOperator(OruxOperator):
-    """What upscale and variation share: a parent and the index of a picture in its grid."""
+    """What upscale and variation share: a parent and the index of an image in its grid."""
 
     template_fields: Sequence[str] = ("parent_job_id", "index", *OruxOperator.template_fields)
 
@@ -89,10 +89,10 @@ class _FollowUpOperator(OruxOperator):
 
 
 class OruxUpscaleOperator(_FollowUpOperator):
-    """Make one picture of a grid at full resolution.
+    """Make one image of a grid at full resolution.
 
     :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
-    :param index: 1 to 4, which picture, row by row (templated).
+    :param index: 1 to 4, which image, row by row (templated).
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`. Use the parent's
     connection: ``conn_id=imagine.output["conn_id"]``.
@@ -105,10 +105,10 @@ class OruxUpscaleOperator(_FollowUpOperator):
 
 
 class OruxVariationOperator(_FollowUpOperator):
-    """Make a new grid in the look of one picture of a grid.
+    """Make a new grid in the look of one image of a grid.
 
     :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
-    :param index: 1 to 4, which picture, row by row (templated).
+    :param index: 1 to 4, which image, row by row (templated).
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
@@ -144,15 +144,15 @@ class OruxRerollOperator(OruxOperator):
 
 
 class OruxBlendOperator(OruxOperator):
-    """Make a grid out of two to five pictures. YEScale offers it.
+    """Make a grid out of two to five images. YEScale offers it.
 
-    :param images: two to five pictures: paths or ObjectStoragePath URIs, https links, or data URLs (templated). They
+    :param images: two to five images: paths or ObjectStoragePath URIs, https URLs, or data URLs (templated). They
         are read on the worker right before the request is sent.
     :param dimensions: ``PORTRAIT`` (2:3), ``SQUARE`` (1:1, the gateway's default) or ``LANDSCAPE`` (3:2) (templated).
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
-    :raises InvalidRequestError: fewer than two or more than five pictures, or one that cannot be read.
+    :raises InvalidRequestError: fewer than two or more than five images, or one that cannot be read.
     """
 
     verb: ClassVar[str] = "blend"
@@ -171,13 +171,13 @@ class OruxBlendOperator(OruxOperator):
 
 
 class OruxDescribeOperator(OruxOperator):
-    """Describe a picture: the result's ``text`` holds prompts that would make one like it. YEScale offers it.
+    """Describe an image: the result's ``text`` holds prompts that would make one like it. YEScale offers it.
 
-    :param image: the picture: a path or ObjectStoragePath URI, an https link, or a data URL (templated).
+    :param image: the image: a path or ObjectStoragePath URI, an https URL, or a data URL (templated).
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
-    :raises InvalidRequestError: the picture cannot be read.
+    :raises InvalidRequestError: the image cannot be read.
     """
 
     verb: ClassVar[str] = "describe"

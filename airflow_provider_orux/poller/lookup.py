@@ -39,7 +39,7 @@ class LookupFailed:
 
     :param error: why.
     :param in_a_row: failures since the last success, this one included.
-    :param known: whether an earlier look-up found it: polls go on with that.
+    :param known: whether an earlier look-up found it: polls keep using that.
     """
 
     error: OruxError

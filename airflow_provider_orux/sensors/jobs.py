@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class OruxJobSensor(BaseSensorOperator):
     """Wait for a job that another task submitted, without holding a worker.
 
-    It returns the same result as a generating task (with the job's links; it saves nothing), and pushes ``job_id``,
+    It returns the same result as a generating task (with the job's URLs; it saves nothing), and pushes ``job_id``,
     ``conn_id`` and ``urls``. It cannot submit: a job that failed fails the sensor at once, and the error names the
     task to clear.
 

@@ -1,4 +1,4 @@
-"""Which addresses an artifact may be fetched from: a link of a gateway must not reach into the private network."""
+"""Which addresses an artifact may be fetched from: a URL of a gateway must not reach into the private network."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _FILE_NAME = re.compile(r"[\w%.-]{1,24}\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
 """A name that people give to files. A longer one may be a token, which lets anyone in."""
 
 
-def shown(url: httpx.URL | str) -> str:
-    """A link as a message may show it: enough to know it again, never enough to follow it.
+def redacted_url(url: httpx.URL | str) -> str:
+    """A URL as a message may show it: enough to know it again, never enough to follow it.
 
     Query, fragment and user are left out, and of the path all but a file's name: each of them may be what lets one in.
     """
@@ -39,7 +39,7 @@ def shown(url: httpx.URL | str) -> str:
         parts = urlsplit(str(url))
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return "a link that is no URL"
+        return "an invalid URL"
     folders, _, name = parts.path.rpartition("/")
     if folders and has_file_name(parts.path):
         return f"{parts.scheme}://{host}/…/{name}"
@@ -92,22 +92,22 @@ def _wrapped(ip: _IPAddress) -> ipaddress.IPv4Address | None:
     return None
 
 
-def parse_link(url: httpx.URL | str) -> httpx.URL:
-    """A link that may be followed as far as its form goes.
+def parse_url(url: httpx.URL | str) -> httpx.URL:
+    """A URL that may be followed as far as its form goes.
 
     :raises ArtifactRejectedError: it is not http(s), has no host, or carries a user name or password.
     """
     try:
-        link = httpx.URL(url)
+        parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError, ValueError) as e:
-        raise ArtifactRejectedError(f"The link {shown(str(url))} is not a URL") from e
-    if link.scheme not in ("http", "https") or not link.host or not 0 < port_of(link) < 65536:
-        raise ArtifactRejectedError(f"The link {shown(link)} is not an http(s) URL")
-    if link.userinfo:
+        raise ArtifactRejectedError(f"{redacted_url(str(url))} is not a valid URL") from e
+    if parsed.scheme not in ("http", "https") or not parsed.host or not 0 < port_of(parsed) < 65536:
+        raise ArtifactRejectedError(f"{redacted_url(parsed)} is not an http(s) URL")
+    if parsed.userinfo:
         raise ArtifactRejectedError(
-            f"The link {shown(link)} carries a user name or password; it is not followed"
+            f"The URL {redacted_url(parsed)} carries a user name or password; it is not followed"
         )
-    return link.copy_with(fragment=None)
+    return parsed.copy_with(fragment=None)
 
 
 def judged_addresses(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> list[str]:
@@ -128,40 +128,40 @@ def judged_addresses(host: str, port: int, *, resolve: Resolve, allow_private: b
     return addresses
 
 
-def check_unconnected(link: httpx.URL, *, resolve: Resolve | None) -> None:
-    """Judge the host of a link where somebody else opens the connection: a proxy.
+def check_unconnected(url: httpx.URL, *, resolve: Resolve | None) -> None:
+    """Judge the host of a URL where somebody else opens the connection: a proxy.
 
     It may know names that are unknown here; those are left to it.
 
     :param resolve: None: names are not looked up, only addresses are judged.
     :raises ArtifactRejectedError: one of its addresses is not public.
     """
-    if _is_address(link.host):
-        refuse_private(link.host, link.host)
+    if _is_address(url.host):
+        refuse_private(url.host, url.host)
     elif resolve is not None:
         try:
-            addresses = list(resolve(link.raw_host.decode("ascii"), port_of(link)))
+            addresses = list(resolve(url.raw_host.decode("ascii"), port_of(url)))
         except (OSError, UnicodeError):
             return
         for address in addresses:
-            refuse_private(address, link.host)
+            refuse_private(address, url.host)
 
 
-def port_of(link: httpx.URL) -> int:
-    """The port that a link leads to."""
-    return link.port if link.port is not None else (443 if link.scheme == "https" else 80)
+def port_of(url: httpx.URL) -> int:
+    """The port that a URL leads to."""
+    return url.port if url.port is not None else (443 if url.scheme == "https" else 80)
 
 
 def refuse_private(address: str, host: str) -> None:
     """Refuse an address that is not public.
 
-    :param host: the host of the link, for the message.
+    :param host: the host of the URL, for the message.
     :raises ArtifactRejectedError: it is not.
     """
     if not is_public(address):
         leads = "" if host == address else f" leads to {address}, which"
         raise ArtifactRejectedError(
-            f"The link's host {host}{leads} is not an address of the open internet; the setting "
+            f"The URL's host {host}{leads} is not an address of the open internet; the setting "
             "allow_private_hosts of the connection would allow it"
         )
 

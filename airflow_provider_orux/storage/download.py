@@ -1,4 +1,4 @@
-"""One artifact from its link into a spool: no key, no cookies, every hop judged, tried again where that can help."""
+"""One artifact from its URL into a spool: no key, no cookies, every hop judged, tried again where that can help."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import random
 import time
 import urllib.request
 from collections.abc import Callable
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TypeVar
 
 import httpx
 
 from airflow_provider_orux.client.transport import USER_AGENT, tls_context
+from airflow_provider_orux.gateways.times import retry_after
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactRejectedError,
@@ -28,9 +27,9 @@ from airflow_provider_orux.storage.address import (
     addresses_of,
     check_unconnected,
     judged_addresses,
-    parse_link,
+    parse_url,
+    redacted_url,
     refuse_private,
-    shown,
 )
 from airflow_provider_orux.storage.connect import FAILURES, DirectTransport
 from airflow_provider_orux.storage.settings import StorageSettings
@@ -46,7 +45,7 @@ _DEAD = (401, 403, 404, 410)
 
 
 class Downloader:
-    """Fetches links; one connection pool for all artifacts of a job. Use it in a ``with`` block.
+    """Fetches URLs; one connection pool for all artifacts of a job. Use it in a ``with`` block.
 
     :param transport: a transport of httpx in place of the network. It decides where names lead to, so they are not
         looked up, and it may have no peer to look at.
@@ -79,7 +78,7 @@ class Downloader:
         self._clients.clear()
 
     def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T]) -> T:
-        """Fetch a link into a spool, several times if need be.
+        """Fetch a URL into a spool, several times if need be.
 
         :param accept: judges the complete content. An ``ArtifactError`` of it that is not final counts as a failed
             try: what was cut on its way may be whole the next time.
@@ -102,7 +101,7 @@ class Downloader:
                 pause = self._pause(attempt, e.retry_after)
                 log.info("%s; trying again in %.1f s", e.message, pause)
                 time.sleep(pause)
-        raise ArtifactError(f"The link {shown(url)} was never tried: the setting attempts is below 1")
+        raise ArtifactError(f"The URL {redacted_url(url)} was never tried: the setting attempts is below 1")
 
     def _pause(self, attempt: int, asked: float | None) -> float:
         base: float = self._settings.backoff_base * 2 ** (attempt - 1)
@@ -111,24 +110,24 @@ class Downloader:
 
     def _once(self, url: str, spool: Spool) -> None:
         deadline = time.monotonic() + self._settings.total_timeout
-        link = parse_link(url)
+        here = parse_url(url)
         for _ in range(self._settings.max_redirects + 1):
-            proxy = self._proxy_for(link)
+            proxy = self._proxy_for(here)
             if (proxy or self._transport) and not self._settings.allow_private_hosts:
-                check_unconnected(link, resolve=None if self._transport else self._resolve)
+                check_unconnected(here, resolve=None if self._transport else self._resolve)
             try:
-                with self._client(proxy).stream("GET", link) as response:
-                    self._check_peer(response, link, proxied=proxy is not None)
+                with self._client(proxy).stream("GET", here) as response:
+                    self._check_peer(response, here, proxied=proxy is not None)
                     if response.status_code in _REDIRECTS:
-                        link = self._redirected(response, link)
+                        here = self._redirected(response, here)
                         continue
-                    self._check_status(response, link)
-                    self._read(response, link, spool, deadline)
+                    self._check_status(response, here)
+                    self._read(response, here, spool, deadline)
                     return
             except FAILURES as e:
-                raise self._failure(e, link) from e
+                raise self._failure(e, here) from e
         raise ArtifactRejectedError(
-            f"The link {shown(url)} is redirected more than {self._settings.max_redirects} times"
+            f"The URL {redacted_url(url)} is redirected more than {self._settings.max_redirects} times"
         )
 
     def _client(self, proxy: str | None) -> httpx.Client:
@@ -168,18 +167,18 @@ class Downloader:
 
         return DirectTransport(addresses, context=tls_context(self._settings.ca_path))
 
-    def _proxy_for(self, link: httpx.URL) -> str | None:
+    def _proxy_for(self, url: httpx.URL) -> str | None:
         if self._transport is not None:
             return None
         if self._settings.proxy:
             return self._settings.proxy
         proxies = urllib.request.getproxies()
-        proxy = proxies.get(link.scheme) or proxies.get("all")
-        if not proxy or urllib.request.proxy_bypass(link.host):
+        proxy = proxies.get(url.scheme) or proxies.get("all")
+        if not proxy or urllib.request.proxy_bypass(url.host):
             return None
         return proxy if "://" in proxy else f"http://{proxy}"
 
-    def _check_peer(self, response: httpx.Response, link: httpx.URL, *, proxied: bool) -> None:
+    def _check_peer(self, response: httpx.Response, url: httpx.URL, *, proxied: bool) -> None:
         # Once more where it really leads, whoever opened the connection, before anything of the body is read.
         if self._settings.allow_private_hosts or proxied:
             return
@@ -187,48 +186,52 @@ class Downloader:
         try:
             address = stream.get_extra_info("server_addr") if stream is not None else None
         except OSError as e:
-            raise ArtifactError(f"The connection to {shown(link)} was lost") from e
+            raise ArtifactError(f"The connection to {redacted_url(url)} was lost") from e
         if not address:
             if self._transport is not None:
                 return
-            raise ArtifactError(f"It cannot be seen where the connection to {shown(link)} leads")
-        refuse_private(str(address[0]), link.host)
+            raise ArtifactError(f"It cannot be seen where the connection to {redacted_url(url)} leads")
+        refuse_private(str(address[0]), url.host)
 
-    def _redirected(self, response: httpx.Response, link: httpx.URL) -> httpx.URL:
+    def _redirected(self, response: httpx.Response, url: httpx.URL) -> httpx.URL:
         location = response.headers.get("location")
         if not location:
-            raise ArtifactError(f"{shown(link)} is redirected to nowhere", http_status=response.status_code)
+            raise ArtifactError(
+                f"{redacted_url(url)} is redirected to nowhere", http_status=response.status_code
+            )
         try:
-            target = parse_link(link.join(location))
+            target = parse_url(url.join(location))
         except httpx.InvalidURL as e:
-            raise ArtifactRejectedError(f"{shown(link)} is redirected to what is not a URL") from e
-        if link.scheme == "https" and target.scheme == "http" and not self._settings.allow_private_hosts:
+            raise ArtifactRejectedError(f"{redacted_url(url)} is redirected to what is not a URL") from e
+        if url.scheme == "https" and target.scheme == "http" and not self._settings.allow_private_hosts:
             raise ArtifactRejectedError(
-                f"{shown(link)} is redirected from https to http ({shown(target)}); that is not followed",
+                f"{redacted_url(url)} is redirected from https to http ({redacted_url(target)}); that is not followed",
                 next_step="The job is paid for. Ask the gateway's support.",
             )
         return target
 
-    def _check_status(self, response: httpx.Response, link: httpx.URL) -> None:
+    def _check_status(self, response: httpx.Response, url: httpx.URL) -> None:
         status = response.status_code
         if status == 200:
             return
         if status in _DEAD:
-            raise ArtifactURLExpiredError(f"The URL {shown(link)} is dead or has expired", http_status=status)
+            raise ArtifactURLExpiredError(
+                f"The URL {redacted_url(url)} is dead or has expired", http_status=status
+            )
         if status in _TRANSIENT or status >= 500 or status < 400:
             raise ArtifactError(
-                f"{shown(link)} answered {status}",
+                f"{redacted_url(url)} answered {status}",
                 http_status=status,
-                retry_after=_seconds(response.headers.get("retry-after")),
+                retry_after=retry_after(response.headers.get("retry-after"), now=time.time()),
             )
-        raise ArtifactURLExpiredError(f"The URL {shown(link)} is refused", http_status=status)
+        raise ArtifactURLExpiredError(f"The URL {redacted_url(url)} is refused", http_status=status)
 
-    def _read(self, response: httpx.Response, link: httpx.URL, spool: Spool, deadline: float) -> None:
+    def _read(self, response: httpx.Response, url: httpx.URL, spool: Spool, deadline: float) -> None:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
-            # Unpacking is a way to make a small answer large, and no picture or clip needs it.
+            # Unpacking is a way to make a small answer large, and no image or clip needs it.
             raise ArtifactRejectedError(
-                f"{shown(link)} is packed as {encoding}, which we said we do not take",
+                f"{redacted_url(url)} is packed as {encoding}, which we said we do not take",
                 next_step="The job is paid for. Ask the gateway's support.",
             )
         text = response.headers.get("content-length", "")
@@ -240,33 +243,20 @@ class Downloader:
         for chunk in chunks:
             spool.write(chunk)
             if time.monotonic() > deadline:
-                raise ArtifactError(f"{shown(link)} did not end within {self._settings.total_timeout:g} s")
+                raise ArtifactError(
+                    f"{redacted_url(url)} did not end within {self._settings.total_timeout:g} s"
+                )
         if declared is not None and spool.size != declared:
-            raise ArtifactError(f"{shown(link)} ended after {spool.size} of {declared} bytes")
+            raise ArtifactError(f"{redacted_url(url)} ended after {spool.size} of {declared} bytes")
         if spool.size == 0:
-            raise ArtifactError(f"{shown(link)} is empty")
+            raise ArtifactError(f"{redacted_url(url)} is empty")
 
-    def _failure(self, error: Exception, link: httpx.URL) -> ArtifactError:
+    def _failure(self, error: Exception, url: httpx.URL) -> ArtifactError:
         detail = redact(str(error), self._settings.proxy)
         if "CERTIFICATE_VERIFY_FAILED" in detail:
             return ArtifactRejectedError(
-                f"The certificate of {shown(link)} is not trusted: {detail}; the setting ca_path of the connection "
-                "names the file of certificates to trust"
+                f"The certificate of {redacted_url(url)} is not trusted: {detail}; the setting ca_path of the "
+                "connection names the file of certificates to trust"
             )
         words = f"{type(error).__name__}: {detail}".rstrip(": ")
-        return ArtifactError(f"{shown(link)} could not be fetched ({words})")
-
-
-def _seconds(text: str | None) -> float | None:
-    """What ``Retry-After`` says, in seconds; it may be a number or a date."""
-    if not text:
-        return None
-    if text.strip().isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+        return ArtifactError(f"{redacted_url(url)} could not be fetched ({words})")

@@ -1,4 +1,4 @@
-"""Pictures that go into a request: a path, a URI or a link becomes a data URL right before the request is sent."""
+"""Images that go into a request: a path, a URI or a URL becomes a data URL right before the request is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 from airflow_provider_orux.models.errors import ArtifactError, InvalidRequestError
-from airflow_provider_orux.models.pictures import form_of, picture_fields
+from airflow_provider_orux.models.input_images import form_of, image_fields
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.media import inspect
@@ -15,26 +15,26 @@ from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import Spool
 
 MAX_INPUT_MIB = 32
-"""MiB that one input picture may have; as base64 it grows by a third."""
+"""MiB that one input image may have; as base64 it grows by a third."""
 
 
-def read_pictures(
+def read_images(
     request: GenerationRequest, *, settings: StorageSettings, conn_id: str | None = None
 ) -> GenerationRequest:
-    """The same request with the bytes of its pictures in place of paths, and of links that the gateway does not follow.
+    """The same request with the bytes of its images in place of paths, and of URLs that the gateway does not follow.
 
     :param conn_id: the Airflow connection of the storage that paths and URIs name.
-    :raises InvalidRequestError: a picture cannot be read, or is none; nothing was sent.
+    :raises InvalidRequestError: an image cannot be read, or is none; nothing was sent.
     """
     changes: dict[str, Any] = {}
-    for name, marker in picture_fields(type(request)).items():
+    for name, marker in image_fields(type(request)).items():
         value = getattr(request, name, None)
         if value is None:
             continue
         items = value if isinstance(value, list) else [value]
         ready = [
             _data_url(request, name, item, settings=settings, conn_id=conn_id)
-            if form_of(item) == "file" or (form_of(item) == "link" and not marker.links)
+            if form_of(item) == "file" or (form_of(item) == "url" and not marker.takes_urls)
             else item
             for item in items
         ]
@@ -50,7 +50,7 @@ def _data_url(
     with tempfile.TemporaryFile() as file:
         try:
             spool = Spool(file, max_bytes=limit)
-            if form_of(value) == "link":
+            if form_of(value) == "url":
                 with Downloader(settings) as downloader:
                     downloader.fetch(value, spool, lambda _: None)
             else:
@@ -64,16 +64,16 @@ def _data_url(
         except (ArtifactError, OSError, ValueError, ImportError) as e:
             why = e.message if isinstance(e, ArtifactError) else f"{type(e).__name__}: {e}"
             raise InvalidRequestError(
-                f"The picture `{name}` of {request.label()} cannot be read: {why}",
+                f"The image `{name}` of {request.label()} cannot be read: {why}",
                 gateway=request.gateway or None,
                 param=name,
                 charged="no",
-                next_step="Nothing was sent. Correct the path or link (a path needs storage_conn_id where its store "
+                next_step="Nothing was sent. Correct the path or URL (a path needs storage_conn_id where its store "
                 "needs a connection), then clear the task.",
             ) from e
         if not media.media_type.startswith("image/"):
             raise InvalidRequestError(
-                f"`{name}` of {request.label()} is not a picture but {media.media_type}",
+                f"`{name}` of {request.label()} is not an image but {media.media_type}",
                 gateway=request.gateway or None,
                 param=name,
                 charged="no",

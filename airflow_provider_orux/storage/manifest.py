@@ -16,7 +16,7 @@ from airflow_provider_orux.models.errors import (
     redact,
 )
 from airflow_provider_orux.storage.destination import Folder
-from airflow_provider_orux.storage.recorded import recorded
+from airflow_provider_orux.storage.redact import redact_inputs
 from airflow_provider_orux.storage.spool import DestinationError
 
 MANIFEST = "manifest.json"
@@ -40,10 +40,10 @@ class SavedArtifact:
     """One artifact where it was saved.
 
     :param uri: where it is, spelled as ``save_to`` was (a local path as ``file://…``).
-    :param url: the gateway's link that it came from, which dies within hours; None when it came inline.
+    :param url: the gateway's URL that it came from, which dies within hours; None when it came inline.
     :param media_type: told from its bytes.
-    :param width: pixels, of a picture.
-    :param height: pixels, of a picture.
+    :param width: pixels, of an image.
+    :param height: pixels, of an image.
     :param bytes: its size.
     :param sha256: hexadecimal digest of its content.
     """
@@ -248,7 +248,7 @@ def compose(
     :param returned: how many artifacts the job has.
     """
     given = {
-        k: recorded(v, links=record_urls) if k in _INPUTS else v
+        k: redact_inputs(v, keep_urls=record_urls) if k in _INPUTS else v
         for k, v in provenance.items()
         if k not in _OWN
     }

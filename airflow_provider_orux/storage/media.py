@@ -1,4 +1,4 @@
-"""What a file is, told from its bytes alone: a picture, a clip or a song that is whole, or something else."""
+"""What a file is, told from its bytes alone: an image, a clip or a song that is whole, or something else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
-from airflow_provider_orux.storage import pictures
+from airflow_provider_orux.storage import image_headers
 from airflow_provider_orux.storage.containers import BrokenError, TruncatedError, check_boxes, check_riff
 
 _HEAD = 4096
@@ -33,7 +33,7 @@ MEDIA_TYPES = {
 }
 """Media type by extension: everything that is recognised."""
 
-PICTURES = frozenset({"png", "jpg", "gif", "webp", "avif"})
+IMAGES = frozenset({"png", "jpg", "gif", "webp", "avif"})
 
 _NOT_BETTER = "The job is paid for, but this artifact cannot be used: ask the gateway's support."
 
@@ -43,8 +43,8 @@ class Media:
     """What an artifact is.
 
     :param extension: of its file name, without the dot.
-    :param width: pixels, of a picture; None for clips and songs.
-    :param height: pixels, of a picture; None for clips and songs.
+    :param width: pixels, of an image; None for clips and songs.
+    :param height: pixels, of an image; None for clips and songs.
     """
 
     extension: str
@@ -62,7 +62,7 @@ def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
 
     :param file: can be read and sought.
     :param size: bytes in it.
-    :raises ArtifactRejectedError: it is something else, or a picture with more than ``max_pixels``.
+    :raises ArtifactRejectedError: it is something else, or an image with more than ``max_pixels``.
     :raises ArtifactError: it is empty, cut or damaged; another try may bring it whole.
     """
     if size == 0:
@@ -72,21 +72,21 @@ def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
     kind = recognise(head)
     if kind is None:
         raise ArtifactRejectedError(
-            f"The artifact is {_described(head)}, not a picture, a clip or a song of a known kind",
+            f"The artifact is {_described(head)}, not an image, a clip or a song of a known kind",
             next_step=_NOT_BETTER,
         )
     try:
-        if kind in PICTURES:
-            width, height = pictures.measure(file, size, kind, max_pixels=max_pixels)
+        if kind in IMAGES:
+            width, height = image_headers.measure(file, size, kind, max_pixels=max_pixels)
             return Media(kind, width, height)
         if kind in ("mp4", "m4a", "mov"):
             check_boxes(file, size)
         elif kind in ("wav", "avi") and head[:4] == b"RIFF":
             check_riff(file, size)
-    except pictures.TooManyPixelsError as e:
+    except image_headers.TooManyPixelsError as e:
         extent = f"{e.width} x {e.height} pixels" if e.width else "too many pixels to be decoded"
         raise ArtifactRejectedError(
-            f"The picture has {extent}; the limit is {max_pixels:,} (max_pixels)", next_step=_NOT_BETTER
+            f"The image has {extent}; the limit is {max_pixels:,} (max_pixels)", next_step=_NOT_BETTER
         ) from e
     except TruncatedError as e:
         raise ArtifactError(f"The {kind} file ends before it is complete ({size} bytes)") from e
@@ -171,7 +171,7 @@ def _described(head: bytes) -> str:
         ((b"%pdf",), "a PDF document"),
         ((b"pk\x03\x04",), "a ZIP archive"),
         ((b"\x1f\x8b",), "gzip data"),
-        ((b"ii*\0", b"mm\0*"), "a TIFF picture"),
+        ((b"ii*\0", b"mm\0*"), "a TIFF image"),
     )
     for starts, name in names:
         if text.startswith(starts):

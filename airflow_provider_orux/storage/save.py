@@ -22,7 +22,7 @@ from airflow_provider_orux.storage import inline, manifest
 from airflow_provider_orux.storage.destination import Folder, safe_job_id
 from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, SavedJob
-from airflow_provider_orux.storage.media import MEDIA_TYPES, PICTURES, Media, inspect
+from airflow_provider_orux.storage.media import IMAGES, MEDIA_TYPES, Media, inspect
 from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of
 
@@ -47,7 +47,7 @@ def save_job(
     Doing it again costs nothing that was done before: with a manifest whose files are as it says, nothing is fetched;
     without one, files that are there and whole are kept, and the missing ones are fetched.
 
-    :param job: a job that succeeded, with fresh links or inline artifacts.
+    :param job: a job that succeeded, with fresh URLs or inline artifacts.
     :param save_to: URI or absolute path of a folder; many jobs may share it, also at the same time.
     :param settings: where artifacts may come from and how large they may be.
     :param provenance: what the manifest says of the job beside its artifacts. Without the key ``prompt`` (the author
@@ -56,7 +56,7 @@ def save_job(
     :param on_partial: what happens when some artifacts cannot be saved: ``fail`` keeps the others and raises,
         ``accept`` writes a manifest that names the missing ones.
     :param transport: a transport of httpx in place of the network.
-    :param record_urls: whether the manifest holds the gateway's links, which may let anyone in while they live.
+    :param record_urls: whether the manifest holds the gateway's URLs, which may let anyone in while they live.
     :raises ConfigurationError: the destination or an argument cannot be used.
     :raises DestinationError: the destination does not take what is written to it.
     :raises ArtifactRejectedError: artifacts are missing and another try cannot help, or the result of another job is
@@ -149,7 +149,7 @@ class _Saving:
         try:
             for entry in entries:
                 artifact = SavedArtifact.from_dict(entry)
-                # The folder may have been moved or be spelled otherwise today; the link may be a fresh one.
+                # The folder may have been moved or be spelled otherwise today; the URL may be a fresh one.
                 match = _ARTIFACT_NAME.fullmatch(entry["name"])
                 number = int(match[1]) if match else 0
                 url = self.job.artifacts[number - 1].url if 1 <= number <= expected else artifact.url
@@ -202,11 +202,7 @@ class _Saving:
             if media.extension != name.rpartition(".")[2] or (expected is not None and sha256 != expected):
                 log.warning("%s is not kept: it is not what was saved there", self.folder.uri_of(name))
                 continue
-            if (
-                media.extension not in PICTURES
-                and expected is None
-                and not self.folder.keeps_only_whole_files
-            ):
+            if media.extension not in IMAGES and expected is None and not self.folder.keeps_only_whole_files:
                 continue  # where a write may have stopped half-way, a clip does not show it
             log.info("%s is there already and is kept", self.folder.uri_of(name))
             return self._saved(name, url, media, sha256=sha256, size=size)
@@ -231,7 +227,7 @@ class _Saving:
             elif artifact.url:
                 media = downloader.fetch(artifact.url, spool, self._inspect)
             else:
-                raise ArtifactRejectedError("The artifact has neither a link nor a content")
+                raise ArtifactRejectedError("The artifact has neither a URL nor a content")
             name = f"{number}.{media.extension}"
             if self.folder.publish(spool, name):
                 # Counted where it is written: what a retry finds there was counted before, also if that try failed.

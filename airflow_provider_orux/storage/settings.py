@@ -16,7 +16,7 @@ class StorageSettings:
     :param allow_private_hosts: whether they may be fetched from private, loopback and link-local addresses (the
         sandbox's are) and whether a redirect may lead from https to http.
     :param max_artifact_mib: MiB; a larger artifact is refused.
-    :param max_pixels: width times height; a larger picture is refused, and is never decoded.
+    :param max_pixels: width times height; a larger image is refused, and is never decoded.
     :param connect_timeout: seconds to reach a host.
     :param read_timeout: seconds without a byte.
     :param total_timeout: seconds for one try of one artifact as a whole, so that a trickle ends too.
@@ -25,7 +25,7 @@ class StorageSettings:
     :param max_pause: seconds; the longest pause between two tries, also when a server asks for more.
     :param proxy: URL of a proxy; None: what the environment says.
     :param ca_path: file of certificates to trust instead of the system's.
-    :param max_redirects: how many redirects of one link are followed.
+    :param max_redirects: how many redirects of one URL are followed.
     """
 
     allow_private_hosts: bool = False

@@ -1,4 +1,4 @@
-"""The demo's DAG: a grid of four, and the second picture of it at full resolution."""
+"""The demo's DAG: a grid of four, and the second image of it at full resolution."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ DAYS = int(os.environ.get("ORUX_BACKFILL_DAYS", "2"))
 def test_a_backfill_done_twice_is_paid_once(sandbox, example_dag, run, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__ORUX__RESULTS_PATH", f"file://{tmp_path}/results")
     dag = example_dag("content_pipeline")
-    dag.get_task("product_picture.picture").reuse = "always"
+    dag.get_task("product_image.image").reuse = "always"
     days = [pendulum.datetime(2026, 3, 2, tz="UTC").add(days=n) for n in range(DAYS)]
 
     def backfill(name: str) -> int:
-        # A table of its own: all rows are missing again, so each day asks for all its pictures.
+        # A table of its own: all rows are missing again, so each day asks for all its images.
         monkeypatch.setenv("AIRFLOW_VAR_ORUX_CONTENT_DB", f"{tmp_path}/{name}.sqlite")
         before = len(sandbox.charges())
         for day in days:

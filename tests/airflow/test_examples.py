@@ -1,4 +1,4 @@
-"""Every example DAG, executed: what was charged, what was pushed, what was saved, and what the pictures show."""
+"""Every example DAG, executed: what was charged, what was pushed, what was saved, and what the images show."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def check_saved(value: dict[str, Any], *, dag_id: str, task_id: str, run_id: str
     return manifest
 
 
-def picture(value: dict[str, Any]) -> Image.Image:
+def image(value: dict[str, Any]) -> Image.Image:
     (artifact,) = value["artifacts"]
     image = Image.open(path_of(artifact["uri"]))
     assert image.size == (artifact["width"], artifact["height"])
@@ -109,7 +109,7 @@ def picture(value: dict[str, Any]) -> Image.Image:
 
 
 def distances(grid: Image.Image, single: Image.Image) -> list[float]:
-    """How far a picture is from each panel of a grid, row by row: mean difference of their pixels, 0 to 255."""
+    """How far an image is from each panel of a grid, row by row: mean difference of their pixels, 0 to 255."""
     width, height = grid.width // 2, grid.height // 2
     # The number of a panel stands in a corner of it, the line between the panels on its edge.
     inner = (width // 8, height // 8, width - width // 8, height - height // 8)
@@ -124,7 +124,7 @@ def distances(grid: Image.Image, single: Image.Image) -> list[float]:
 
 
 def check_is_panel(grid: Image.Image, single: Image.Image, index: int) -> None:
-    """The picture is the asked panel of the grid at full size, and clearly none of the others."""
+    """The image is the asked panel of the grid at full size, and clearly none of the others."""
     assert single.width > grid.width / 2
     assert abs(single.width / single.height - grid.width / grid.height) < 0.02
     found = distances(grid, single)
@@ -167,11 +167,11 @@ def test_the_chain(sandbox, example_dag, run):
     assert manifests["reroll"]["parent_job_id"] == grid_job
     assert "index" not in manifests["reroll"]
 
-    grid = picture(values["imagine"])
-    check_is_panel(grid, picture(values["hero"]), 2)
+    grid = image(values["imagine"])
+    check_is_panel(grid, image(values["hero"]), 2)
     # A variation keeps the look of its panel: its colours are nearer to that panel's than to the others'.
     # A reroll is another grid of the same prompt.
-    assert grid.size == picture(values["variation"]).size == picture(values["reroll"]).size
+    assert grid.size == image(values["variation"]).size == image(values["reroll"]).size
     shas = {value["artifacts"][0]["sha256"] for value in values.values()}
     assert len(shas) == 4
 
@@ -195,7 +195,7 @@ def test_the_chain_with_sensors(sandbox, example_dag, run):
     check_saved(upscale, dag_id="midjourney_chain_sensors", task_id="save_upscale", run_id=result.run_id)
     assert result.xcom("save_upscale", "uris") == [upscale["artifacts"][0]["uri"]]
     assert grid["job_id"] == imagine["job_id"]
-    check_is_panel(picture(grid), picture(upscale), 2)
+    check_is_panel(image(grid), image(upscale), 2)
 
 
 def check_mapped(result: Any, sandbox: Any, prompts: list[str]) -> None:
@@ -216,12 +216,12 @@ def check_mapped(result: Any, sandbox: Any, prompts: list[str]) -> None:
             run_id=result.run_id,
         )
         assert (manifest["prompt"], manifest["map_index"]) == (prompt, number)
-        grid = picture(value)
+        grid = image(value)
         for index in (1, 2, 3, 4):
             upscale = result.xcom(f"grid_and_upscales.upscale_{index}", map_index=number)
             job = jobs[upscale["job_id"]]
             assert (job["parent_id"], job["index"]) == (value["job_id"], index)
-            check_is_panel(grid, picture(upscale), index)
+            check_is_panel(grid, image(upscale), index)
 
 
 def test_the_mapped_chain_with_prompts_of_the_run(sandbox, example_dag, run):
@@ -418,7 +418,7 @@ def test_the_flat_mapped_chain(sandbox, example_dag, run):
             upscale, dag_id="midjourney_mapped_flat", task_id="upscale", run_id=result.run_id
         )
         assert (manifest["parent_job_id"], manifest["index"]) == (grid["job_id"], index)
-        check_is_panel(picture(grid), picture(upscale), index)
+        check_is_panel(image(grid), image(upscale), index)
 
 
 def test_images_song_and_clip(sandbox, example_dag, run):
@@ -477,7 +477,7 @@ def content_rows(tmp_path, monkeypatch):
         database = sqlite3.connect(path)
         database.row_factory = sqlite3.Row
         try:
-            return {(row["day"], row["sku"]): row for row in database.execute("SELECT * FROM pictures")}
+            return {(row["day"], row["sku"]): row for row in database.execute("SELECT * FROM images")}
         finally:
             database.close()
 
@@ -501,9 +501,9 @@ def test_the_content_pipeline_day_by_day_and_again(sandbox, example_dag, run, co
     assert charged(sandbox) == {("gpt-image-2", "generate"): 3}
 
     for number, row in enumerate(content_rows()[("2026-03-02", sku)] for sku in ("MUG-01", "LMP-03")):
-        value = monday.xcom("product_picture.picture", map_index=number)
+        value = monday.xcom("product_image.image", map_index=number)
         manifest = check_saved(
-            value, dag_id="content_pipeline", task_id="product_picture.picture", run_id=monday.run_id
+            value, dag_id="content_pipeline", task_id="product_image.image", run_id=monday.run_id
         )
         assert row["prompt"] == manifest["prompt"]
         assert (row["job_id"], row["sha256"], row["uri"], row["manifest"]) == (
@@ -516,8 +516,8 @@ def test_the_content_pipeline_day_by_day_and_again(sandbox, example_dag, run, co
     assert content_rows()[("2026-03-02", "MUG-01")]["prompt"].startswith(
         "Stoneware mug on a wooden windowsill"
     )
-    assert labels(monday, "product_picture.write_prompt") == {0: "MUG-01", 1: "LMP-03"}
-    assert asset_events(monday, "orux_product_pictures") == {
+    assert labels(monday, "product_image.write_prompt") == {0: "MUG-01", 1: "LMP-03"}
+    assert asset_events(monday, "orux_product_images") == {
         content_rows()[("2026-03-02", sku)]["uri"] for sku in ("MUG-01", "LMP-03")
     }
 
@@ -525,14 +525,14 @@ def test_the_content_pipeline_day_by_day_and_again(sandbox, example_dag, run, co
     again = run(dag, logical_date=MONDAY)
     assert again.state == "success", again.states()
     assert again.states()["missing_products"] == "success"
-    assert "success" not in [s for t, s in again.states().items() if t.startswith("product_picture.")]
+    assert "success" not in [s for t, s in again.states().items() if t.startswith("product_image.")]
     assert len(sandbox.charges()) == 3
     assert {key: tuple(row) for key, row in content_rows().items()} == before
 
     # A row that a person deleted is made anew, and only that one; the row replaces itself.
     database = sqlite3.connect(content_rows.path)
     with database:
-        database.execute("DELETE FROM pictures WHERE sku = 'LMP-03'")
+        database.execute("DELETE FROM images WHERE sku = 'LMP-03'")
     database.close()
     third = run(dag, logical_date=MONDAY)
     assert third.state == "success", third.states()

@@ -46,11 +46,11 @@ def test_the_midjourney_chain_on_yescale(gateways, example_dag, run):
 def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
     result = run(example_dag("opengpu_relay_mapped"))
     assert result.state == "success", result.states()
-    first = result.xcom("picture", map_index=0)
+    first = result.xcom("image", map_index=0)
     assert first["gateway"] == "opengpu_relay"
     assert (first["artifacts"][0]["width"], first["artifacts"][0]["height"]) == (512, 512)
     assert first["artifacts"][0]["url"] is None
-    rows = sum(1 for name in result.states() if name.startswith("picture["))
+    rows = sum(1 for name in result.states() if name.startswith("image["))
     assert len(gateways.charges()) == rows > 3
 
 
@@ -58,7 +58,7 @@ def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
 def test_one_dag_runs_on_each_gateway(gateways, example_dag, run, name):
     result = run(example_dag("any_gateway"), run_conf={"conn_id": f"{name}_default"})
     assert result.state == "success", result.states()
-    value = result.xcom("picture")
+    value = result.xcom("image")
     assert value["gateway"] == name
     assert value["artifacts"][0]["media_type"] == "image/png"
     assert [c["gateway"] for c in gateways.charges()] == [name]
@@ -100,10 +100,10 @@ def test_a_gateway_without_the_verb_says_which_ones_have_it(gateways, load_dag, 
 
 def test_a_lost_answer_on_the_relay_is_asked_for_again_without_a_charge(gateways, load_dag, run, tmp_path):
     gateways.order_fault({"endpoint": "relay.submit", "then": {"cut": "after"}})
-    body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox",
+    body = f"""OruxGenerateImageOperator(task_id="image", model="Qwen/qwen-image", prompt="a fox",
                                   save_to="file://{tmp_path}/out")"""
     result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
-    assert result.states() == {"picture": "success"}
+    assert result.states() == {"image": "success"}
     assert len(gateways.charges()) == 1
     assert len(gateways.requests("relay.submit")) == 2
 
@@ -154,12 +154,12 @@ def test_a_retry_goes_on_with_a_job_that_yescale_has_not_indexed_yet(gateways, l
     assert (looks[0]["status"], looks[-1]["status"]) == (404, 200)
 
 
-def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways, load_dag, run, tmp_path):
-    body = f"""OruxGenerateImageOperator(task_id="picture", model="openai/gpt-image-2", prompt="a fox",
+def test_images_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways, load_dag, run, tmp_path):
+    body = f"""OruxGenerateImageOperator(task_id="image", model="openai/gpt-image-2", prompt="a fox",
                                   options={{"n": 4, "size": "1536x1024"}}, save_to="file://{tmp_path}/out")"""
     result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
-    assert result.states() == {"picture": "success"}
-    assert result.xcom("picture")["returned"] == 4
+    assert result.states() == {"image": "success"}
+    assert result.xcom("image")["returned"] == 4
     polls = gateways.requests("relay.poll")
     assert len(polls) >= 2
     assert len(gateways.charges()) == 1
@@ -169,10 +169,10 @@ def test_pictures_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways,
 def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_path, capfd, allowed):
     """Retention is refused: the request is sent without it, once, and paid for once."""
     gateways.configure(relay_store_output=allowed)
-    body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox",
+    body = f"""OruxGenerateImageOperator(task_id="image", model="Qwen/qwen-image", prompt="a fox",
                                   poll_interval=0.2, save_to="file://{tmp_path}/out")"""
     result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
-    assert result.states() == {"picture": "success"}
+    assert result.states() == {"image": "success"}
     assert len(gateways.charges()) == 1
     sent = [r["body"].get("store_output") for r in gateways.requests("relay.submit")]
     assert sent == (["relay1d"] if allowed == "everyone" else ["relay1d", None])
@@ -182,15 +182,15 @@ def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_
 def test_a_result_that_the_relay_forgot_is_saved_by_the_links_that_were_noted(
     gateways, load_dag, run, tmp_path
 ):
-    """Relay forgets a job an hour after its end; a picture that it keeps for a day is still there."""
+    """Relay forgets a job an hour after its end; an image that it keeps for a day is still there."""
     gateways.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
-    body = f"""OruxGenerateImageOperator(task_id="picture", model="Qwen/qwen-image", prompt="a fox", retries=0,
+    body = f"""OruxGenerateImageOperator(task_id="image", model="Qwen/qwen-image", prompt="a fox", retries=0,
                                   poll_interval=0.2, save_to="file://{tmp_path}/out")"""
     result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body}))
-    assert result.states() == {"picture": "failed"}
+    assert result.states() == {"image": "failed"}
     gateways.clear_faults()
     gateways.advance_clock(3700.0)
-    assert result.again("picture") == "success"
+    assert result.again("image") == "success"
     assert len(gateways.charges()) == 1
 
 
@@ -206,14 +206,14 @@ def test_bytes_of_a_job_that_could_not_be_saved_are_fetched_again(gateways, load
                     Path("{tmp_path}/out").write_text("a file where the folder should be")
                 return super().execute_complete(context, event)
 
-        Blocked(task_id="picture", model="black-forest-labs/FLUX-2-pro", prompt="a fox", retries=0,
+        Blocked(task_id="image", model="black-forest-labs/FLUX-2-pro", prompt="a fox", retries=0,
                 options={{"width": 64, "height": 64}}, poll_interval=0.2, save_to="file://{tmp_path}/out")"""
     result = run(load_dag(CHAIN % {"conn": "opengpu_relay_default", "body": body.strip()}))
-    assert result.states() == {"picture": "failed"}
+    assert result.states() == {"image": "failed"}
     out = "".join(capfd.readouterr())
     assert "are lost" not in out
     assert "A clear of the task: it continues with the recorded job and pays nothing." in out
     (tmp_path / "mended").touch()
     (tmp_path / "out").unlink()
-    assert result.again("picture") == "success"
+    assert result.again("image") == "success"
     assert len(gateways.charges()) == 1

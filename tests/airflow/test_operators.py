@@ -42,12 +42,12 @@ def saved_files(folder: Path) -> list[str]:
 def test_synchronous_generation_is_saved_with_its_manifest(sandbox, dag_of, run, tmp_path):
     dag = dag_of(f"""
     OruxGenerateImageOperator(
-        task_id="picture", model="gpt-image-2", prompt="a fox, {{{{ ds }}}}",
+        task_id="image", model="gpt-image-2", prompt="a fox, {{{{ ds }}}}",
         options={{"size": "1536x1024", "n": "2"}}, save_to="file://{tmp_path}/out",
     )
     """)
     result = run(dag)
-    value = result.xcom("picture")
+    value = result.xcom("image")
     assert result.state == "success"
     assert (value["status"], value["charged"], value["requested"], value["returned"]) == (
         "succeeded",
@@ -62,19 +62,19 @@ def test_synchronous_generation_is_saved_with_its_manifest(sandbox, dag_of, run,
     assert manifest["prompt"].startswith("a fox, 20")
     assert manifest["parameters"] == {"size": "1536x1024", "n": 2}
     assert saved_files(tmp_path / "out") == ["1.png", "2.png", "manifest.json"]
-    assert len(result.xcom("picture", "uris")) == len(result.xcom("picture", "urls")) == 2
-    assert result.xcom("picture", "_link_OruxArtifactLink").startswith("http://127.0.0.1")
+    assert len(result.xcom("image", "uris")) == len(result.xcom("image", "urls")) == 2
+    assert result.xcom("image", "_link_OruxArtifactLink").startswith("http://127.0.0.1")
 
 
 def test_base64_is_saved_and_never_an_xcom(sandbox, dag_of, run, tmp_path):
     dag = dag_of(f"""
     OruxGenerateImageOperator(
-        task_id="picture", request=GptImage2(prompt="a fox", response_format="b64_json"),
+        task_id="image", request=GptImage2(prompt="a fox", response_format="b64_json"),
         save_to="file://{tmp_path}/out", record_prompt="hash",
     )
     """)
     result = run(dag)
-    value = result.xcom("picture")
+    value = result.xcom("image")
     assert value["artifacts"][0]["url"] is None
     assert len(json.dumps(value)) < 2000
     manifest = json.loads(Path(value["manifest"].removeprefix("file://")).read_text())
@@ -85,11 +85,11 @@ def test_base64_is_saved_and_never_an_xcom(sandbox, dag_of, run, tmp_path):
 def test_base64_without_a_place_is_refused_before_it_is_paid_for(sandbox, dag_of, run, capfd):
     dag = dag_of("""
     OruxGenerateImageOperator(
-        task_id="picture", model="gpt-image-2", prompt="a fox", options={"response_format": "b64_json"}, retries=3
+        task_id="image", model="gpt-image-2", prompt="a fox", options={"response_format": "b64_json"}, retries=3
     )
     """)
     result = run(dag)
-    assert result.states() == {"picture": "failed"}
+    assert result.states() == {"image": "failed"}
     assert sandbox.charges() == []
     out = "".join(capfd.readouterr())
     assert "they would have nowhere to go" in out
@@ -236,13 +236,13 @@ def test_fewer_than_asked_for_is_a_result_with_a_warning(sandbox, dag_of, run, t
     sandbox.order_fault({"endpoint": "images.generate", "then": {"job": "fewer", "count": 1}})
     dag = dag_of(f"""
     OruxGenerateImageOperator(
-        task_id="picture", model="gpt-image-2", prompt="a fox", options={{"n": 3}}, save_to="file://{tmp_path}/out",
+        task_id="image", model="gpt-image-2", prompt="a fox", options={{"n": 3}}, save_to="file://{tmp_path}/out",
         deferrable=False,
     )
     """)
     result = run(dag)
     assert result.state == "success"
-    assert (result.xcom("picture")["requested"], result.xcom("picture")["returned"]) == (3, 1)
+    assert (result.xcom("image")["requested"], result.xcom("image")["returned"]) == (3, 1)
     assert "1 of 3 artifacts" in "".join(capfd.readouterr())
 
 
@@ -293,10 +293,10 @@ def test_options_may_be_another_tasks_output(sandbox, dag_of, run, tmp_path):
         return {{"size": "1536x1024"}}
 
     OruxGenerateImageOperator(
-        task_id="picture", model="gpt-image-2", prompt="a fox", options=choose(), save_to="file://{tmp_path}/out",
+        task_id="image", model="gpt-image-2", prompt="a fox", options=choose(), save_to="file://{tmp_path}/out",
         poll_interval=0.2,
     )
     """)
     result = run(dag)
     assert result.state == "success"
-    assert result.xcom("picture")["artifacts"][0]["width"] == 1536
+    assert result.xcom("image")["artifacts"][0]["width"] == 1536

@@ -114,7 +114,7 @@ def test_a_connection_that_is_gone_is_named_together_with_the_job(
     assert f"holds job {charge['job_id']} of an earlier attempt" in out
 
 
-def test_a_synchronous_picture_whose_link_died_names_the_way_out(
+def test_a_synchronous_image_whose_link_died_names_the_way_out(
     sandbox, load_dag, run, tmp_path, prompt, capfd
 ):
     sandbox.order_fault({"endpoint": "files", "times": 0, "then": {"status": 404}})
@@ -141,7 +141,7 @@ def test_two_prompts_are_two_requests_for_reuse(sandbox, load_dag, run, tmp_path
     assert len(sandbox.charges()) == 2
 
 
-def test_reuse_knows_a_picture_by_its_bytes(sandbox, load_dag, run, tmp_path, prompt, monkeypatch):
+def test_reuse_knows_an_image_by_its_bytes(sandbox, load_dag, run, tmp_path, prompt, monkeypatch):
     from PIL import Image
 
     monkeypatch.setenv("AIRFLOW__ORUX__RESULTS_PATH", f"file://{tmp_path}/results")

@@ -123,7 +123,7 @@ SYNC = """
     from airflow.sdk import DAG
     from airflow_provider_orux.operators.images import OruxGenerateImageOperator
     with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
-        OruxGenerateImageOperator(task_id="picture", model="gpt-image-2", prompt="a fox", retries=2,
+        OruxGenerateImageOperator(task_id="image", model="gpt-image-2", prompt="a fox", retries=2,
                                   retry_delay=timedelta(0), deferrable=False, %(more)s)
 """
 
@@ -143,7 +143,7 @@ SYNC = """
 def test_a_synchronous_answer_that_is_lost_is_not_sent_again(sandbox, load_dag, run, then):
     sandbox.order_fault({"endpoint": "images.generate", "then": then})
     result = run(load_dag(SYNC % {"more": ""}))
-    assert result.states() == {"picture": "failed"}
+    assert result.states() == {"image": "failed"}
     assert len(sandbox.charges()) == 1
     assert len(sandbox.requests("images.generate")) == 1
 
@@ -151,16 +151,16 @@ def test_a_synchronous_answer_that_is_lost_is_not_sent_again(sandbox, load_dag, 
 def test_resubmit_on_purpose_pays_at_most_once_more(sandbox, load_dag, run):
     sandbox.order_fault({"endpoint": "images.generate", "times": 0, "then": {"cut": "after"}})
     result = run(load_dag(SYNC % {"more": "on_ambiguous_submit='resubmit'"}))
-    assert result.states() == {"picture": "failed"}
+    assert result.states() == {"image": "failed"}
     assert len(sandbox.charges()) == 2  # the first and one on purpose; not a third, though a retry is left
 
 
 def test_a_synchronous_result_survives_a_failed_save(sandbox, load_dag, run, tmp_path):
     sandbox.order_fault({"endpoint": "files", "times": 4, "then": {"status": 503}})
     result = run(load_dag(SYNC % {"more": f"save_to='file://{tmp_path}/out'"}))
-    assert result.states() == {"picture": "success"}
+    assert result.states() == {"image": "success"}
     assert len(sandbox.charges()) == 1
-    assert result.xcom("picture")["job_id"].startswith("gen-")
+    assert result.xcom("image")["job_id"].startswith("gen-")
 
 
 def test_a_base64_answer_that_cannot_be_saved_at_once(sandbox, load_dag, run, tmp_path):
@@ -169,7 +169,7 @@ def test_a_base64_answer_that_cannot_be_saved_at_once(sandbox, load_dag, run, tm
             SYNC % {"more": f"save_to='file://{tmp_path}/out', options={{'response_format': 'b64_json'}}"}
         )
     )
-    assert result.states() == {"picture": "success"}
+    assert result.states() == {"image": "success"}
     assert len(sandbox.charges()) == 1
 
 
@@ -184,7 +184,7 @@ def test_bytes_that_went_with_the_process_are_not_paid_for_again_by_a_retry(
     monkeypatch.setattr(Delivery, "deliver", dies)
     more = f"options={{'response_format': 'b64_json'}}, save_to='file://{tmp_path}/out'"
     result = run(load_dag(SYNC % {"more": more}))
-    assert result.states() == {"picture": "failed"}
+    assert result.states() == {"image": "failed"}
     assert len(sandbox.charges()) == 1
     out = "".join(capfd.readouterr())
     assert "JobExpiredError" in out
@@ -235,8 +235,8 @@ def test_reuse_pays_once_for_the_same_request(sandbox, load_dag, run, tmp_path, 
     second = run(load_dag(SYNC % {"more": more}))
     assert (first.state, second.state) == ("success", "success")
     assert len(sandbox.charges()) == 1
-    again = second.xcom("picture")
-    assert again["reused_from"] == first.xcom("picture")["manifest"]
+    again = second.xcom("image")
+    assert again["reused_from"] == first.xcom("image")["manifest"]
     assert again["charged"] == "no"
     # A result whose file is gone is not a result any more.
     next((tmp_path / "out").rglob("1.png")).unlink()
@@ -264,7 +264,7 @@ def test_reuse_does_not_pay_again_while_its_store_is_away(
     second = run(load_dag(SYNC % {"more": more}))
     assert second.state == "success"
     assert not failures
-    assert second.xcom("picture")["charged"] == "no"
+    assert second.xcom("image")["charged"] == "no"
     assert len(sandbox.charges()) == 1
     assert "A retry looks for the earlier result again" in "".join(capfd.readouterr())
 
@@ -296,7 +296,7 @@ def test_the_price_of_the_installations_table_stands_in_result_and_manifest(
         "AIRFLOW__ORUX__PRICES", '{"orux": {"currency": "credits", "gpt-image-2": {"per_image": 8}}}'
     )
     result = run(load_dag(SYNC % {"more": f"save_to='file://{tmp_path}/out', options={{'n': 2}}"}))
-    value = result.xcom("picture")
+    value = result.xcom("image")
     assert (value["price"], value["currency"]) == (16.0, "credits")
     assert '"price": 16.0' in next((tmp_path / "out").rglob("manifest.json")).read_text()
 
@@ -347,8 +347,8 @@ def test_the_task_that_saves_counts_what_it_wrote(sandbox, load_dag, run, tmp_pa
     """
     )
     assert run(dag).state == "success"
-    pictures = [p for p in (tmp_path / "out").rglob("*") if p.is_file() and p.suffix != ".json"]
-    assert counted["orux.saved_bytes"] == sum(p.stat().st_size for p in pictures) > 1000
+    images = [p for p in (tmp_path / "out").rglob("*") if p.is_file() and p.suffix != ".json"]
+    assert counted["orux.saved_bytes"] == sum(p.stat().st_size for p in images) > 1000
 
 
 def test_what_was_done_is_counted(sandbox, load_dag, run, tmp_path, counted):

@@ -231,13 +231,13 @@ class Drive:
 
     def _start_companion(self) -> None:
         """Another job of the account that never ends: a trigger that waits for both may ask for both at once."""
-        picture = io.BytesIO()
-        Image.new("RGB", (64, 64), "orange").save(picture, "PNG")
+        image = io.BytesIO()
+        Image.new("RGB", (64, 64), "orange").save(image, "PNG")
         endpoint = "yescale.mj.submit.describe"
         self.server.order_fault({"endpoint": endpoint, "then": {"job": "never_finish"}})
         answer = httpx.post(
             f"{self.server.url_of('yescale')}/mj/submit/describe",
-            json={"base64": f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"},
+            json={"base64": f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}"},
             headers={"Authorization": f"Bearer {self.server.key_of('yescale')}"},
         )
         raw_id = str(answer.raise_for_status().json()["result"])
@@ -331,7 +331,7 @@ class Drive:
             self.store.rows["orux_ledger"] = json.dumps(settled.to_json())
             self.checker.settled(jobs)
         elif (links := self._links(jobs)) and self.dice.random() < 0.5:
-            self.say("settled with the links of the pictures")
+            self.say("settled with the links of the images")
             job = Job(
                 record.submission_id,
                 JobStatus.SUCCEEDED,

@@ -223,16 +223,18 @@ def withdrawn_without_proof(patch: pytest.MonkeyPatch) -> None:
 @mutation
 def failure_is_refusal(patch: pytest.MonkeyPatch) -> None:
     """A 5xx is taken for a proof that nothing was accepted."""
-    proves = Gateway.proves_refusal
+    proves = Gateway.is_definite_refusal
     patch.setattr(
-        Gateway, "proves_refusal", lambda self, status, error: status >= 500 or proves(self, status, error)
+        Gateway,
+        "is_definite_refusal",
+        lambda self, status, error: status >= 500 or proves(self, status, error),
     )
 
 
 @mutation
 def refusal_ambiguous(patch: pytest.MonkeyPatch) -> None:
     """YEScale: HTTP 200 with a code that accepts nothing is not believed, and a person is asked."""
-    from airflow_provider_orux.gateways.yescale.reading import JobFamily
+    from airflow_provider_orux.gateways.yescale.family import JobFamily
 
     refused = JobFamily.refused
 

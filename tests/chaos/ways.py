@@ -111,7 +111,7 @@ MJ_POLL: tuple[Fault, ...] = (
     {"merge": {"status": "MODAL", "imageUrl": ""}},
     {"merge": {"status": "PAUSED", "imageUrl": ""}},
     {"merge": {"status": None, "imageUrl": ""}},
-    # It seems to be ready, and there is no picture yet.
+    # It seems to be ready, and there is no image yet.
     {"merge": {"imageUrl": ""}},
     {"malformed": "html"},
     {"malformed": "truncated_json"},
@@ -257,7 +257,7 @@ class Way:
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     several: Mapping[str, Any] | None = None
-    """The options with which it makes several pictures; for Midjourney at Orux that is the sandbox's to decide."""
+    """The options with which it makes several images; for Midjourney at Orux that is the sandbox's to decide."""
     family: str = ""
     synchronous: bool = False
     generation: int = 2

@@ -228,7 +228,7 @@ def test_the_example_dags(orux, connection):
         "--to-date",
         "2026-01-30",
         "--assume-mapped",
-        "product_picture=2",
+        "product_image=2",
     )
     assert (month["runs"], month["rows"][0]["low"], month["rows"][0]["model"]) == (30, 60, "gpt-image-2")
 

@@ -62,9 +62,9 @@ def test_a_described_field_is_what_the_request_takes(cls, field):
     if field["type"] == "ratio":
         assert not refuses(cls, name, "7:4")
         assert refuses(cls, name, "7 by 4")
-    if field["type"] == "picture":
+    if field["type"] == "image":
         assert not refuses(cls, name, "s3://bucket/a.png")
-        assert refuses(cls, name, "no picture at all")
+        assert refuses(cls, name, "no image at all")
     if "max_items" in field:
         one = "https://example.com/x.png"
         assert not refuses(cls, name, [one] * field["max_items"])

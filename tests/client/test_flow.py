@@ -43,7 +43,7 @@ def refusal(status: int, code: str, kind: str = "api_error", **headers: str) -> 
 
 
 ACCEPTED = answer({"task_id": "task_1", "status": "queued"})
-PICTURE = answer({"data": [{"url": "u"}]})
+ANSWER = answer({"data": [{"url": "u"}]})
 DONE = answer({"status": "SUCCESS", "result_urls": ["u"]})
 FULL = refusal(429, "concurrency_exceeded", "rate_limit_error")
 NEVER_SENT = TransportFailure("refused", sent=False)
@@ -78,7 +78,9 @@ def pay(
     calls = Calls(gateway or OruxGateway(), ClientSettings("https://h", key="k-secret", **settings))
     if verb == "submit":
         return drive(calls.submit(IMAGINE, idempotency_key=key), script)
-    return drive(calls.generate(IMAGE, local_id="gen-1"), [PICTURE if s is ACCEPTED else s for s in script])
+    return drive(
+        calls.generate(IMAGE, submission_id="gen-1"), [ANSWER if s is ACCEPTED else s for s in script]
+    )
 
 
 VERBS = pytest.mark.parametrize("verb", ["submit", "generate"])
@@ -211,7 +213,7 @@ def test_unclear_after_a_refusal_is_unclear(verb, kind):
 @VERBS
 def test_without_a_key_nothing_is_sent(verb):
     calls = Calls(OruxGateway(), ClientSettings("https://h"))
-    flow = calls.submit(IMAGINE) if verb == "submit" else calls.generate(IMAGE, local_id="g")
+    flow = calls.submit(IMAGINE) if verb == "submit" else calls.generate(IMAGE, submission_id="g")
     sends, _, error = drive(flow, [ACCEPTED])
     assert sends == 0
     assert type(error) is errors.AuthenticationError
@@ -232,7 +234,7 @@ def test_timeouts_of_the_verbs():
     settings = ClientSettings("https://h", key="k", read_timeout=3, generate_timeout=9, max_answer_bytes=77)
     calls = Calls(OruxGateway(), settings)
     for flow, seconds in (
-        (calls.submit(IMAGINE), 3), (calls.generate(IMAGE, local_id="g"), 9), (calls.poll("t"), 3),
+        (calls.submit(IMAGINE), 3), (calls.generate(IMAGE, submission_id="g"), 9), (calls.poll("t"), 3),
         (calls.poll("t", wait=20), 23),
     ):  # fmt: skip
         step = next(flow)

@@ -13,16 +13,16 @@ from tests.client.servers import RawServer, free_port
 IMAGINE = orux.MidjourneyV7(prompt="a lighthouse")
 IMAGE = orux.GptImage2(prompt="a lighthouse")
 ACCEPTED = {"task_id": "task_1", "status": "queued"}
-PICTURE = {"data": [{"url": "https://a/1"}]}
+ANSWER = {"data": [{"url": "https://a/1"}]}
 FULL = {"error": {"type": "rate_limit_error", "code": "concurrency_exceeded", "message": "full"}}
 
 
 def good(peer, heard):
-    peer.answer(PICTURE if heard.target.endswith("generations") else ACCEPTED)
+    peer.answer(ANSWER if heard.target.endswith("generations") else ACCEPTED)
 
 
 def send(client, verb):
-    return client.submit(IMAGINE) if verb == "submit" else client.generate(IMAGE, local_id="gen-1")
+    return client.submit(IMAGINE) if verb == "submit" else client.generate(IMAGE, submission_id="gen-1")
 
 
 VERBS = pytest.mark.parametrize("verb", ["submit", "generate"])
@@ -31,7 +31,7 @@ VERBS = pytest.mark.parametrize("verb", ["submit", "generate"])
 def test_what_arrives(speak):
     with RawServer(good) as server:
         assert speak(server.url).submit(IMAGINE).job_id == "task_1"
-        assert speak(server.url).generate(IMAGE, local_id="gen-1").urls == ["https://a/1"]
+        assert speak(server.url).generate(IMAGE, submission_id="gen-1").urls == ["https://a/1"]
     submit, generate = server.heard
     assert (submit.method, submit.target) == ("POST", "/api/v1/tasks")
     assert submit.json == {"model": "midjourney-v7", "prompt": "a lighthouse"}
@@ -222,7 +222,7 @@ def test_the_total_is_never_shorter_than_the_read_timeout(speak):
 
     with RawServer(slow) as server:
         client = speak(server.url, generate_timeout=3, total_timeout=0.1)
-        assert client.generate(IMAGE, local_id="g").urls
+        assert client.generate(IMAGE, submission_id="g").urls
 
 
 def test_a_synchronous_generation_has_a_patience_of_its_own(speak):
@@ -232,7 +232,7 @@ def test_a_synchronous_generation_has_a_patience_of_its_own(speak):
 
     with RawServer(slow) as server:
         client = speak(server.url, read_timeout=0.1, generate_timeout=5)
-        client.generate(IMAGE, local_id="g")
+        client.generate(IMAGE, submission_id="g")
         with pytest.raises(AmbiguousSubmitError, match="no answer came in time"):
             client.submit(IMAGINE)
 

@@ -275,7 +275,7 @@ def test_the_key_is_not_repeated_even_if_the_gateway_repeats_it(speak, echo, key
         client = speak(server.url, key=key, attempts=1)
         for call in (
             lambda: client.submit(IMAGINE),
-            lambda: client.generate(orux.GptImage2(prompt="a"), local_id="g"),
+            lambda: client.generate(orux.GptImage2(prompt="a"), submission_id="g"),
             lambda: client.poll("task_1"),
         ):
             try:

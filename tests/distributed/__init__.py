@@ -4,7 +4,7 @@ Six runs of imagine, upscale, variation and reroll go side by side. Their imagin
 the protocol (before the intent, after the job id is written, at the resume, between artifacts, …; see
 ``tests/crash/points.py``). When all are there, the worker that holds the most of them is killed with SIGKILL, with all
 that it runs. Airflow gives its tasks up, the other worker goes on. Wanted: four charges a run and not one more, every
-picture saved and whole.
+image saved and whole.
 
 Redis and PostgreSQL come from Debian's packages (``setup.sh`` installs them when they are missing); servers of their
 own are started on loopback, in a temporary folder, and stopped at the end. The Celery provider is the extra

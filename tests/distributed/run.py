@@ -21,7 +21,7 @@ HELD_AT = (
 """Where the imagine task of each run is when the worker dies. None of them is ambiguous: all must heal."""
 TASKS = ("imagine", "hero", "variation", "reroll")
 GRID = {**QUICK, "grid": "four", "max_concurrency": 0}
-PICTURES = 4 + 1 + 4 + 4
+IMAGES = 4 + 1 + 4 + 4
 
 
 @dataclass
@@ -78,8 +78,8 @@ def _line(stage: Stage, point: str, killed: bool) -> Line:
     problems = found.problems
     if set(states.values()) != {"success"}:
         problems.append(f"states: {states}")
-    if (found.charges, found.posts, found.saved) != (len(TASKS), len(TASKS), PICTURES):
-        problems.append(f"{found.charges} charges, {found.posts} paid requests, {found.saved} pictures")
+    if (found.charges, found.posts, found.saved) != (len(TASKS), len(TASKS), IMAGES):
+        problems.append(f"{found.charges} charges, {found.posts} paid requests, {found.saved} images")
     executions = sum(n["point"] == "at_execute" for n in stage.trace())
     if killed and executions <= len(TASKS) and point != "at_resume":
         problems.append("its task was killed, and nothing was executed again")
@@ -90,10 +90,10 @@ def markdown(lines: list[Line]) -> str:
     """The section of the page."""
     rows = [
         f"{len(lines)} runs of four paid tasks each: {sum(line.charges for line in lines)} charges, "
-        f"{sum(line.saved for line in lines)} pictures saved and whole, "
+        f"{sum(line.saved for line in lines)} images saved and whole, "
         f"{sum(bool(line.problems) for line in lines)} not as expected.",
         "",
-        "| Where imagine was when a worker died | On the killed worker | Charges | Paid requests | Executions | Pictures | As expected |",
+        "| Where imagine was when a worker died | On the killed worker | Charges | Paid requests | Executions | Images | As expected |",
         "|---|---|--:|--:|--:|--:|---|",
     ]
     rows += [

@@ -112,7 +112,7 @@ def send(client: GatewayClient, request: GenerationRequest, model: str) -> None:
     if model == "midjourney-v7":
         client.submit(request)
     else:
-        client.generate(request, local_id="gen-1")
+        client.generate(request, submission_id="gen-1")
 
 
 def needed(cls: type[GenerationRequest], *, without: str) -> dict[str, Any]:

@@ -295,12 +295,12 @@ def test_messages_name_pages_that_exist():
     assert named <= titles, named - titles
 
 
-def test_pictures_of_the_documentation_are_small():
-    pictures = list((DOCS / "images").glob("*.png"))
-    assert len(pictures) >= 3
-    for picture in pictures:
-        assert picture.stat().st_size < 200_000
-        assert f"images/{picture.name}" in ALL_TEXT + (ROOT / "README.md").read_text(encoding="utf-8")
+def test_images_of_the_documentation_are_small():
+    images = list((DOCS / "images").glob("*.png"))
+    assert len(images) >= 3
+    for image in images:
+        assert image.stat().st_size < 200_000
+        assert f"images/{image.name}" in ALL_TEXT + (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_pages_build_without_a_warning(tmp_path):

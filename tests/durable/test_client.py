@@ -29,7 +29,7 @@ class Unreadable(OruxGateway):
     def read_submit(self, request, response):
         raise self.error
 
-    def read_generate(self, request, response, *, local_id):
+    def read_generate(self, request, response, *, submission_id):
         raise self.error
 
 

@@ -107,7 +107,7 @@ def assert_sent_once(seen: list[httpx.Request], error: AmbiguousSubmitError) -> 
 def test_a_lost_synchronous_generation_is_not_sent_again(pauses: list[float]) -> None:
     gateway, seen = client(httpx.ReadTimeout("lost"))
     with pytest.raises(AmbiguousSubmitError) as e:
-        gateway.generate(QWEN, local_id="orux-1")
+        gateway.generate(QWEN, submission_id="orux-1")
     assert_sent_once(seen, e.value)
 
 
@@ -140,13 +140,13 @@ def test_a_guest_has_no_key_and_a_bad_key_is_refused() -> None:
     assert "x-api-key" not in seen[0].headers
     gateway, seen = client(error(401, "INVALID_API_KEY"))
     with pytest.raises(AuthenticationError):
-        gateway.run(gateway.calls.read(gateway.gateway.probe(), gateway.gateway.read_free))
+        gateway.run(gateway.calls.read(gateway.gateway.probe(), gateway.gateway.read_json))
     assert seen[0].headers["x-api-key"] == "relay_sk_test"
 
 
 def test_an_answer_that_is_too_long_is_final_at_once() -> None:
     made = httpx.Response(200, json={"status": "completed", "images": ["A" * 5000]})
-    for call in (lambda c: c.generate(QWEN, local_id="l"), lambda c: c.poll(TASK)):
+    for call in (lambda c: c.generate(QWEN, submission_id="l"), lambda c: c.poll(TASK)):
         gateway, seen = client(made, max_answer_bytes=1000)
         with pytest.raises(ArtifactRejectedError, match="finished and charged") as e:
             call(gateway)

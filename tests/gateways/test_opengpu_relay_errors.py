@@ -102,14 +102,14 @@ def test_without_a_code_the_status_decides(status: int, error: type[OruxError]) 
         (OLD, old_request, b"plain words"),
     ):
         with pytest.raises(OruxError) as e:
-            gateway.read_generate(request, answer(body, status), local_id="l")
+            gateway.read_generate(request, answer(body, status), submission_id="l")
         assert type(e.value) is error
         assert e.value.charged == ("no" if status < 500 else "unknown")
 
 
 def test_generation_2_has_a_shape_so_another_is_a_proxys() -> None:
     with pytest.raises(UnexpectedResponseError):
-        NEW.read_generate(QWEN, answer(b"<html>teapot</html>", 422), local_id="l")
+        NEW.read_generate(QWEN, answer(b"<html>teapot</html>", 422), submission_id="l")
 
 
 def test_the_details_of_a_422() -> None:

@@ -80,13 +80,13 @@ def test_only_what_was_given_is_sent() -> None:
     assert named.body == {"model": "Qwen/qwen-image", "prompt": "a fox"}
 
 
-def test_pictures_are_base64_without_a_prefix_and_links_only_where_they_are_followed() -> None:
+def test_images_are_base64_without_a_prefix_and_links_only_where_they_are_followed() -> None:
     data_url = f"data:image/png;base64,{PNG}"
     sent = NEW.generate(relay.GptImage15Edit(prompt="x", image=data_url, mask=PNG))
     assert sent.body == {"prompt": "x", "image": PNG, "mask": PNG}
     sent = NEW.generate(relay.QwenImageEdit(prompt="x", image="https://e.org/a.png"))
     assert sent.body == {"prompt": "x", "image": "https://e.org/a.png"}
-    with pytest.raises(InvalidRequestError, match=r"`input_image` .* is a link"):
+    with pytest.raises(InvalidRequestError, match=r"`input_image` .* is a URL"):
         NEW.generate(relay.Flux2Pro(prompt="x", input_image="https://e.org/a.png"))
     with pytest.raises(InvalidRequestError, match="is a file"):
         NEW.generate(relay.QwenImageEdit(prompt="x", image="s3://b/a.png"))
@@ -121,7 +121,7 @@ def test_a_webhook_needs_async() -> None:
         ("relay30d", "relay1d", True, "relay1d"),
     ],
 )
-def test_how_long_the_pictures_are_kept(option: Any, given: Any, keep: bool, sent: str | None) -> None:
+def test_how_long_the_images_are_kept(option: Any, given: Any, keep: bool, sent: str | None) -> None:
     gateway = gateway_for("opengpu_relay", {"store_output": option})
     request: Any = relay.QwenImage(prompt="x", store_output=given)
     if keep:
@@ -161,7 +161,7 @@ def test_the_recorded_synchronous_answer() -> None:
         "task_address": None,
         "mode": "direct",
     }
-    job = NEW.read_generate(QWEN, answer(body), local_id="orux-1")
+    job = NEW.read_generate(QWEN, answer(body), submission_id="orux-1")
     assert (job.job_id, job.urls, job.charged) == ("orux-1", ["https://cdn.relaygpu.com/content/abc"], "yes")
 
 
@@ -175,7 +175,7 @@ def test_links_and_base64_are_told_apart_by_their_looks(gateway: Any, field: str
         f"data:image/png;base64,{PNG}",
         {"url": "https://a.example/2.png"},
     ]
-    job = gateway.read_generate(request, answer({field: items}), local_id="l")
+    job = gateway.read_generate(request, answer({field: items}), submission_id="l")
     assert [(a.url, a.inline) for a in job.artifacts] == [
         ("https://a.example/1.png", None),
         (None, PNG),
@@ -184,11 +184,11 @@ def test_links_and_base64_are_told_apart_by_their_looks(gateway: Any, field: str
     ]
 
 
-@pytest.mark.parametrize("hole", [None, {}, {"url": None}, {"b64_json": ""}, 5, "no picture here"])
+@pytest.mark.parametrize("hole", [None, {}, {"url": None}, {"b64_json": ""}, 5, "no image here"])
 @pytest.mark.parametrize("field", ["images", "urls"])
-def test_a_picture_that_is_missing_leaves_the_others(field: str, hole: Any) -> None:
+def test_an_image_that_is_missing_leaves_the_others(field: str, hole: Any) -> None:
     items = ["https://a.example/1.png", hole, PNG]
-    job = NEW.read_generate(QWEN, answer({field: items}), local_id="l")
+    job = NEW.read_generate(QWEN, answer({field: items}), submission_id="l")
     assert [(a.url, a.inline) for a in job.artifacts] == [("https://a.example/1.png", None), (None, PNG)]
     polled = NEW.read_poll(TASK, answer({"status": "completed", "result": {field: items}}))
     assert (polled.status, polled.artifacts) == (JobStatus.SUCCEEDED, job.artifacts)
@@ -196,16 +196,16 @@ def test_a_picture_that_is_missing_leaves_the_others(field: str, hole: Any) -> N
 
 def test_the_fuller_of_two_lists_is_taken() -> None:
     for body in ({"urls": [None], "images": [PNG]}, {"urls": [], "images": [PNG]}, {"images": [PNG]}):
-        job = NEW.read_generate(QWEN, answer(body), local_id="l")
+        job = NEW.read_generate(QWEN, answer(body), submission_id="l")
         assert [a.inline for a in job.artifacts] == [PNG]
-    both = NEW.read_generate(QWEN, answer({"images": [PNG], "urls": ["https://a/1"]}), local_id="l")
+    both = NEW.read_generate(QWEN, answer({"images": [PNG], "urls": ["https://a/1"]}), submission_id="l")
     assert both.urls == ["https://a/1"]
 
 
-@pytest.mark.parametrize("body", [{}, {"images": []}, {"urls": [None]}, {"images": ["no picture here"]}, []])
+@pytest.mark.parametrize("body", [{}, {"images": []}, {"urls": [None]}, {"images": ["no image here"]}, []])
 def test_an_unreadable_success_is_not_free(body: Any) -> None:
     with pytest.raises(UnexpectedResponseError) as e:
-        NEW.read_generate(QWEN, answer(body), local_id="l")
+        NEW.read_generate(QWEN, answer(body), submission_id="l")
     assert e.value.charged == "unknown"
 
 
@@ -218,18 +218,16 @@ def accepted(gateway: Any = NEW, **body: Any) -> Job:
 
 def test_the_recorded_202() -> None:
     job = accepted(task_id=TASK, status="queued", poll_url=f"/v2/tasks/{TASK}")
-    assert (job.job_id, job.status, job.replayed) == (TASK, JobStatus.QUEUED, False)
+    assert (job.job_id, job.status) == (TASK, JobStatus.QUEUED)
     sent = NEW.poll(job.job_id, wait=60)
     assert (sent.method, sent.path, sent.query) == ("GET", f"/v2/tasks/{TASK}", {"wait": "30"})
     assert not sent.with_key
     assert (NEW.poll(job.job_id).query, NEW.poll(job.job_id, wait=0.5).query) == ({}, {})
 
 
-def test_a_replay_is_noted_and_survives_the_event_of_a_trigger() -> None:
+def test_a_replay_is_the_same_job() -> None:
     job = NEW.read_submit(QWEN, answer({"task_id": TASK}, 202, idempotency_replayed="true"))
-    assert job.replayed
-    assert Job.from_dict(job.to_dict()).replayed
-    assert "replayed" not in accepted(task_id=TASK).to_dict()
+    assert job == accepted(task_id=TASK)
 
 
 @pytest.mark.parametrize(
@@ -268,12 +266,12 @@ def test_a_job_whose_answer_is_too_long_is_finished_and_paid_for(gateway: Any, s
 def test_a_synchronous_answer_that_is_too_long_is_paid_for_and_gone() -> None:
     cut = HttpResponse(200, {}, b'{"images": ["' + b"A" * 100, truncated=True)
     with pytest.raises(ArtifactRejectedError) as e:
-        NEW.read_generate(QWEN, cut, local_id="l")
+        NEW.read_generate(QWEN, cut, submission_id="l")
     assert (e.value.job_id, e.value.charged, e.value.final) == (None, "yes", True)
     assert "max_inline_mib" in e.value.next_step
     assert e.value.remedy is Remedy.DISCARD
     with pytest.raises(UnexpectedResponseError):
-        NEW.read_generate(QWEN, HttpResponse(200, {}, b"<html>", truncated=True), local_id="l")
+        NEW.read_generate(QWEN, HttpResponse(200, {}, b"<html>", truncated=True), submission_id="l")
 
 
 @pytest.mark.parametrize(
@@ -441,4 +439,4 @@ def test_prices() -> None:
 def test_probe() -> None:
     sent = NEW.probe()
     assert (sent.method, sent.path, sent.purpose, sent.with_key) == ("GET", "/v2/models", Purpose.READ, True)
-    assert NEW.read_free(answer({"data": []})) == {"data": []}
+    assert NEW.read_json(answer({"data": []})) == {"data": []}

@@ -277,7 +277,7 @@ def test_the_key():
 
 
 def test_a_request_does_not_show_its_body():
-    """A body holds prompts, and signed links of reference pictures."""
+    """A body holds prompts, and signed links of reference images."""
     assert "lighthouse" not in repr(sent(IMAGINE))
 
 

@@ -45,9 +45,9 @@ def test_a_media_id_stays_encoded_on_the_wire() -> None:
 
 def test_ideogram_is_multipart_with_and_without_files() -> None:
     gateway, seen = client(lambda _: httpx.Response(200, json={"data": [{"url": "https://a.example/1.png"}]}))
-    gateway.generate(yescale.IdeogramGenerate(prompt="a fox", num_images=2), local_id="l")
+    gateway.generate(yescale.IdeogramGenerate(prompt="a fox", num_images=2), submission_id="l")
     gateway.generate(
-        yescale.IdeogramRemix(prompt="a", image=PNG, style_reference_images=[PNG, PNG]), local_id="l"
+        yescale.IdeogramRemix(prompt="a", image=PNG, style_reference_images=[PNG, PNG]), submission_id="l"
     )
     for request in seen:
         assert request.headers["content-type"].startswith("multipart/form-data; boundary=")

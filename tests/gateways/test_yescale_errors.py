@@ -214,7 +214,7 @@ def test_any_other_400_is_a_refusal(words: str) -> None:
 
 
 def test_unless_the_connection_knows_better() -> None:
-    gateway = gateway_for("yescale", {"not_accepted": "503:get_channel_failed"})
+    gateway = gateway_for("yescale", {"definite_refusals": "503:get_channel_failed"})
     with pytest.raises(RateLimitedError) as e:
         gateway.read_submit(
             IMAGINE, answer({"error": {"message": "no channel", "code": "get_channel_failed"}}, 503)
@@ -229,7 +229,7 @@ def test_a_model_outside_the_keys_groups() -> None:
             answer(
                 {"error": {"message": "model flux-pro is not available in any configured auto group"}}, 400
             ),
-            local_id="l",
+            submission_id="l",
         )
     assert e.value.param == "model"
     assert "token group" in e.value.next_step

@@ -61,7 +61,7 @@ def test_the_seeds_answer_with_nulls() -> None:
                 ],
             }
         ),
-        local_id="orux-1",
+        submission_id="orux-1",
     )
     assert job.status is JobStatus.SUCCEEDED
     assert (job.job_id, job.urls, job.finished_at) == (
@@ -76,7 +76,7 @@ def test_base64_and_a_revised_prompt() -> None:
     job = GATEWAY.read_generate(
         yescale.GptImage1(prompt="x"),
         answer({"created": 1, "data": [{"b64_json": PNG, "revised_prompt": "y", "url": ""}]}),
-        local_id="l",
+        submission_id="l",
     )
     assert (job.artifacts[0].inline, job.artifacts[0].url, job.artifacts[0].revised_prompt) == (
         PNG,
@@ -99,16 +99,16 @@ def test_base64_and_a_revised_prompt() -> None:
 )
 def test_an_unreadable_success_does_not_say_that_nothing_was_charged(body: Any) -> None:
     with pytest.raises(UnexpectedResponseError) as e:
-        GATEWAY.read_generate(yescale.FluxPro(prompt="x"), answer(body), local_id="l")
+        GATEWAY.read_generate(yescale.FluxPro(prompt="x"), answer(body), submission_id="l")
     assert e.value.charged == "unknown"
 
 
 @pytest.mark.parametrize("hole", [None, {}, {"url": None, "b64_json": None}, {"url": ""}, "x", 5])
-def test_a_picture_that_is_missing_leaves_the_others(hole: Any) -> None:
+def test_an_image_that_is_missing_leaves_the_others(hole: Any) -> None:
     job = GATEWAY.read_generate(
         yescale.FluxPro(prompt="x", n=3),
         answer({"data": [{"url": "https://a/1"}, hole, {"url": "https://a/3"}]}),
-        local_id="l",
+        submission_id="l",
     )
     assert (job.urls, job.status, job.charged) == (
         ["https://a/1", "https://a/3"],
@@ -185,10 +185,10 @@ def test_ideogram_keeps_back_what_is_not_safe() -> None:
     request = yescale.IdeogramGenerate(prompt="x", num_images=2)
     unsafe = {"url": None, "is_image_safe": False}
     job = GATEWAY.read_generate(
-        request, answer({"data": [unsafe, {"url": "https://a.example/1.png"}]}), local_id="l"
+        request, answer({"data": [unsafe, {"url": "https://a.example/1.png"}]}), submission_id="l"
     )
     assert (job.status, len(job.artifacts), request.count) == (JobStatus.SUCCEEDED, 1, 2)
-    job = GATEWAY.read_generate(request, answer({"data": [unsafe, unsafe]}), local_id="l")
+    job = GATEWAY.read_generate(request, answer({"data": [unsafe, unsafe]}), submission_id="l")
     assert (job.status, job.retry_helps, job.charged) == (JobStatus.FAILED, False, "unknown")
 
 
@@ -258,10 +258,10 @@ def test_midjourney_options_of_the_connection() -> None:
         gateway_for("yescale", {"reroll_index": "perhaps"})
 
 
-@pytest.mark.parametrize("picture", ["https://example.org/a.png", "s3://bucket/a.png"])
-def test_midjourney_takes_bytes_so_an_unread_picture_is_refused(picture: str) -> None:
+@pytest.mark.parametrize("image", ["https://example.org/a.png", "s3://bucket/a.png"])
+def test_midjourney_takes_bytes_so_an_unread_image_is_refused(image: str) -> None:
     with pytest.raises(InvalidRequestError, match="not read") as e:
-        GATEWAY.submit(yescale.MidjourneyBlend(images=[PNG, picture]))
+        GATEWAY.submit(yescale.MidjourneyBlend(images=[PNG, image]))
     assert (e.value.param, e.value.charged) == ("images", "no")
 
 
@@ -333,7 +333,7 @@ def test_midjourney_times_are_milliseconds_and_may_be_null() -> None:
 
 
 @pytest.mark.parametrize("action", ["IMAGINE", "UPSCALE", "BLEND"])
-def test_words_do_not_stand_for_a_picture_that_is_not_there(action: str) -> None:
+def test_words_do_not_stand_for_an_image_that_is_not_there(action: str) -> None:
     task = {"id": "1", "action": action, "status": "SUCCESS", "imageUrl": "", "prompt": "a fox"}
     with pytest.raises(UnexpectedResponseError, match="without a result"):
         GATEWAY.read_poll("mj:1", answer({**task, "properties": {"finalPrompt": "a fox --v 7"}}))
@@ -347,7 +347,7 @@ def test_describe_makes_text_and_no_artifact() -> None:
     assert job.text == "an owl"
 
 
-def test_an_imagine_with_a_final_prompt_is_a_picture_all_the_same() -> None:
+def test_an_imagine_with_a_final_prompt_is_an_image_all_the_same() -> None:
     body = {"id": "1", "action": "IMAGINE", "status": "SUCCESS", "imageUrl": "https://a.example/x.png"}
     job = GATEWAY.read_poll("mj:1", answer({**body, "properties": {"finalPrompt": "a fox --v 7"}}))
     assert (job.text, len(job.artifacts)) == (None, 1)
@@ -434,7 +434,7 @@ def test_media_puts_its_fields_into_config() -> None:
             "seed": 4,
         },
     }
-    plain = gateway_for("yescale", {"media_picture": "base64"}).submit(request)
+    plain = gateway_for("yescale", {"media_image": "base64"}).submit(request)
     assert plain.body is not None
     assert plain.body["config"]["images"] == ["https://e.org/a.png", PNG]
     assert GATEWAY.submit(yescale.NanoBananaPro(prompt="a")).body == {
@@ -655,7 +655,7 @@ def test_probe_costs_nothing_and_its_answer_is_free() -> None:
     sent = GATEWAY.probe()
     assert (sent.method, sent.path, sent.purpose, sent.with_key) == ("GET", "/v1/models", Purpose.READ, True)
     assert gateway_for("yescale", {"probe_path": "v1/x"}).probe().path == "/v1/x"
-    assert GATEWAY.read_free(answer({"data": []})) == {"data": []}
+    assert GATEWAY.read_json(answer({"data": []})) == {"data": []}
     assert not GATEWAY.has_idempotency_keys
     assert GATEWAY.idempotency_seconds == 0
     assert GATEWAY.with_retention(IMAGINE) is IMAGINE
@@ -674,7 +674,7 @@ def chatted(message: Any, **more: Any) -> Job:
         "choices": [{"message": message}],
         **more,
     }
-    return GATEWAY.read_generate(GEMINI, answer(body), local_id="l")
+    return GATEWAY.read_generate(GEMINI, answer(body), submission_id="l")
 
 
 def test_a_chat_image_is_asked_for_in_openais_shape() -> None:
@@ -699,21 +699,21 @@ def test_a_chat_image_is_asked_for_in_openais_shape() -> None:
         GATEWAY.submit(GEMINI)
 
 
-@pytest.mark.parametrize("picture", ["https://a.example/x.png?sig=1", DATA_URL])
+@pytest.mark.parametrize("image", ["https://a.example/x.png?sig=1", DATA_URL])
 @pytest.mark.parametrize("shape", ["markdown", "part", "text part", "images", "both"])
-def test_where_a_chat_has_its_pictures(shape: str, picture: str) -> None:
-    markdown = f"Here it is:\n\n![a fox]({picture})\nEnjoy [this](https://a.example/page)"
-    part = {"type": "image_url", "image_url": {"url": picture}}
+def test_where_a_chat_has_its_images(shape: str, image: str) -> None:
+    markdown = f"Here it is:\n\n![a fox]({image})\nEnjoy [this](https://a.example/page)"
+    part = {"type": "image_url", "image_url": {"url": image}}
     message: dict[str, Any] = {
         "markdown": {"content": markdown},
         "part": {"content": [{"type": "text", "text": "Here"}, part, None]},
         "text part": {"content": [{"type": "text", "text": markdown}]},
-        "images": {"content": "Here", "images": [part, None, {"type": "image_url", "image_url": picture}]},
+        "images": {"content": "Here", "images": [part, None, {"type": "image_url", "image_url": image}]},
         "both": {"content": markdown, "images": [part]},
     }[shape]
     job = chatted({"role": "assistant", **message})
-    assert [a.url or a.inline for a in job.artifacts] == [picture]
-    assert job.has_inline == picture.startswith("data:")
+    assert [a.url or a.inline for a in job.artifacts] == [image]
+    assert job.has_inline == image.startswith("data:")
     assert (job.status, job.charged, job.text, job.finished_at) == (
         JobStatus.SUCCEEDED,
         "yes",
@@ -722,7 +722,7 @@ def test_where_a_chat_has_its_pictures(shape: str, picture: str) -> None:
     )
 
 
-def test_several_pictures_of_a_chat_keep_their_order() -> None:
+def test_several_images_of_a_chat_keep_their_order() -> None:
     job = chatted({"content": f"![1](https://a/1) and ![2]({DATA_URL} 'x') and ![3](https://a/3)"})
     assert [a.url or a.inline for a in job.artifacts] == ["https://a/1", DATA_URL, "https://a/3"]
 
@@ -737,10 +737,10 @@ def test_several_pictures_of_a_chat_keep_their_order() -> None:
         {"content": "![x](ftp://a/1.png)"},
     ],
 )
-def test_a_chat_without_a_picture_is_charged_and_not_asked_again(message: Any) -> None:
+def test_a_chat_without_an_image_is_charged_and_not_asked_again(message: Any) -> None:
     job = chatted({"role": "assistant", **message})
     assert (job.status, job.charged, job.retry_helps, job.artifacts) == (JobStatus.FAILED, "yes", False, ())
-    assert "without a picture" in str(job.error_message)
+    assert "without an image" in str(job.error_message)
 
 
 @pytest.mark.parametrize(
@@ -748,10 +748,10 @@ def test_a_chat_without_a_picture_is_charged_and_not_asked_again(message: Any) -
 )
 def test_a_chat_of_another_shape_may_have_been_charged(body: Any) -> None:
     with pytest.raises(UnexpectedResponseError) as e:
-        GATEWAY.read_generate(GEMINI, answer(body), local_id="l")
+        GATEWAY.read_generate(GEMINI, answer(body), submission_id="l")
     assert e.value.charged == "unknown"
 
 
 def test_a_command_shows_the_family_that_a_job_id_begins_with():
-    assert GATEWAY.handle_form(IMAGINE) == "mj:JOB_ID"
-    assert GATEWAY.handle_form(CustomRequest(name="x", body={"prompt": "a"})) == "media:JOB_ID"
+    assert GATEWAY.job_id_placeholder(IMAGINE) == "mj:JOB_ID"
+    assert GATEWAY.job_id_placeholder(CustomRequest(name="x", body={"prompt": "a"})) == "media:JOB_ID"

@@ -166,7 +166,7 @@ def test_the_form_sends_texts_and_empty_texts():
      ("connect_timeout", "soon"), ("connect_timeout", 601), ("read_timeout", -1), ("read_timeout", 3601),
      ("generate_timeout", 7201), ("generate_timeout", "nan"), ("max_in_flight_polls", 0), ("max_in_flight_polls", 1.5),
      ("max_in_flight_polls", 1001), ("allow_private_hosts", "perhaps"), ("proxy", 5), ("ca_path", ["x"]),
-     ("not_accepted", 503), ("not_accepted", "odd"), ("route", "both"), ("imagine_action", True),
+     ("definite_refusals", 503), ("definite_refusals", "odd"), ("route", "both"), ("imagine_action", True),
      ("midjourney_path", "no-slash"), ("proxy", "127.0.0.1:3128")],
 )  # fmt: skip
 def test_a_wrong_extra_names_itself(name, value):

@@ -41,7 +41,7 @@ def of(value):
      {"fields": {"refs": ["https://x/2.png", "https://x/1.png"]}}],
     ids=repr,
 )  # fmt: skip
-def test_everything_that_changes_the_picture_counts(changes):
+def test_everything_that_changes_the_image_counts(changes):
     assert fp(**changes) != fp()
 
 
@@ -112,7 +112,7 @@ def test_a_link_signed_anew_is_the_same_link(kind):
     ],
 )
 def test_parameters_of_a_link_that_is_not_signed_count(one, two):
-    """`reuse` would hand out another picture."""
+    """`reuse` would hand out another image."""
     assert of(one) != of(two)
 
 

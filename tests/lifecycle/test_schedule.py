@@ -78,7 +78,7 @@ def test_where_the_kind_is_not_sure_no_job_is_left_alone_for_long():
 
 
 def test_two_kinds_in_one_history_are_told_apart_by_the_age():
-    """After the upscales are done there is nothing to ask for until the first picture can be there."""
+    """After the upscales are done there is nothing to ask for until the first image can be there."""
     durations = learned([6.0] * 60 + [60.0] * 140)
     assert durations.earliest_end(0.0) == 6.0
     assert durations.earliest_end(6.5) == 60.0

@@ -109,7 +109,7 @@ TABLES: dict[type[GenerationRequest], tuple[str, dict[str, tuple[str, Any, str |
 }
 
 SAMPLES = {"string": "1024x1024", "int": 256, "float": 6.5}
-PICTURE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
+IMAGE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 
 CASES = [(cls, name) for cls, (_, table) in TABLES.items() for name in table]
 
@@ -129,12 +129,12 @@ def test_each_field_is_as_its_row_says(cls: type[GenerationRequest], name: str) 
     if default is not REQUIRED:
         assert field.default == default
     assert allowed_values(field.annotation) == values
-    picture = ("image" in name and name != "image_size") or name == "mask"
-    good: Any = values.split(", ")[-1] if values else PICTURE if picture else SAMPLES[kind]
+    image = ("image" in name and name != "image_size") or name == "mask"
+    good: Any = values.split(", ")[-1] if values else IMAGE if image else SAMPLES[kind]
     if name in ("safety_tolerance", "n"):
         good = 1
     others = {
-        n: PICTURE if n == "image" else "a fox" for n, row in TABLES[cls][1].items() if row[1] is REQUIRED
+        n: IMAGE if n == "image" else "a fox" for n, row in TABLES[cls][1].items() if row[1] is REQUIRED
     }
     request = cls(**{**others, name: good})
     assert request.fields()[name] == good
@@ -176,7 +176,7 @@ def test_a_field_without_a_default_in_the_table_is_not_made_up() -> None:
         (opengpu_relay.GptImage15, {"prompt": "x", "size": "auto"}, "1536x1024"),
         (opengpu_relay.GptImage15, {"prompt": "x", "quality": "auto"}, "low, medium, high"),
         (opengpu_relay.GptImage15, {"prompt": "x" * 32001}, "at most 32000"),
-        (opengpu_relay.Gemini3ProImage, {"prompt": "x", "images": [PICTURE] * 15}, "at most 14"),
+        (opengpu_relay.Gemini3ProImage, {"prompt": "x", "images": [IMAGE] * 15}, "at most 14"),
         (opengpu_relay.Seedream5Pro, {"prompt": "x", "size": "4K"}, "1K, 2K"),
         (opengpu_relay.GptImage2, {"prompt": "x", "n": 11}, "1 to 10"),
     ],

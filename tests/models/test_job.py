@@ -12,7 +12,7 @@ FULL = Job(
     job_id="task_1", status=JobStatus.SUCCEEDED, gateway="orux", model="midjourney-v7",
     artifacts=(Artifact(url="https://a/1.png", revised_prompt="r"), Artifact(url="https://a/2.png")),
     text="t", error_code="c", error_message="m", submitted_at=1.5, finished_at=2.5, charged="yes", price=5.0,
-    currency="credits", retry_helps=False, replayed=True,
+    currency="credits", retry_helps=False,
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_orux.models import catalogue, orux, yescale
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
-from airflow_provider_orux.models.pictures import form_of, picture_fields, to_base64, to_data_url
+from airflow_provider_orux.models.input_images import form_of, image_fields, to_base64, to_data_url
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBD"
@@ -96,7 +96,7 @@ def test_a_flag_in_the_prompt_wins_and_is_warned_of(
     assert all(flag in warning for flag, warning in zip(held, warnings, strict=True))
 
 
-def test_blend_takes_two_to_five_pictures() -> None:
+def test_blend_takes_two_to_five_images() -> None:
     for count in (1, 6):
         with pytest.raises(InvalidRequestError, match="images"):
             yescale.MidjourneyBlend(images=[PNG] * count)
@@ -110,7 +110,7 @@ def test_blend_takes_two_to_five_pictures() -> None:
 @pytest.mark.parametrize(
     ("value", "form"),
     [
-        ("https://example.org/a.png", "link"),
+        ("https://example.org/a.png", "url"),
         (f"data:image/png;base64,{PNG}", "data_url"),
         (PNG, "base64"),
         (JPEG, "base64"),
@@ -123,7 +123,7 @@ def test_blend_takes_two_to_five_pictures() -> None:
         ("", None),
     ],
 )
-def test_the_forms_of_a_picture(value: str, form: str | None) -> None:
+def test_the_forms_of_an_image(value: str, form: str | None) -> None:
     assert form_of(value) == form
     if form is None:
         with pytest.raises(InvalidRequestError, match="image"):
@@ -132,7 +132,7 @@ def test_the_forms_of_a_picture(value: str, form: str | None) -> None:
         assert yescale.MidjourneyDescribe(image=value).image == value
 
 
-def test_inline_pictures_change_their_form_and_know_their_type() -> None:
+def test_inline_images_change_their_form_and_know_their_type() -> None:
     assert to_data_url(PNG) == f"data:image/png;base64,{PNG}"
     assert to_data_url(JPEG).startswith("data:image/jpeg;base64,/9j/")
     assert to_base64(f"data:image/png;base64,{PNG}") == PNG
@@ -140,16 +140,16 @@ def test_inline_pictures_change_their_form_and_know_their_type() -> None:
         to_base64("https://example.org/a.png")
 
 
-def test_which_fields_take_pictures_and_whether_links_are_followed() -> None:
-    assert {n: p.links for n, p in picture_fields(yescale.MidjourneyBlend).items()} == {"images": False}
-    assert {n: p.links for n, p in picture_fields(yescale.GptImage2).items()} == {
+def test_which_fields_take_images_and_whether_links_are_followed() -> None:
+    assert {n: p.takes_urls for n, p in image_fields(yescale.MidjourneyBlend).items()} == {"images": False}
+    assert {n: p.takes_urls for n, p in image_fields(yescale.GptImage2).items()} == {
         "images": True,
         "mask": True,
     }
-    assert picture_fields(yescale.FluxPro) == {}
+    assert image_fields(yescale.FluxPro) == {}
 
 
-def test_a_picture_is_not_part_of_a_repr() -> None:
+def test_an_image_is_not_part_of_a_repr() -> None:
     request = yescale.MidjourneyBlend(images=[PNG, JPEG])
     assert PNG not in repr(request)
     assert "dimensions" in repr(request)

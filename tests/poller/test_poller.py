@@ -213,7 +213,7 @@ def test_a_gateway_without_the_group_poll_is_asked_one_by_one(caplog):
 
 
 def test_one_long_answer_in_a_group_costs_the_others_nothing():
-    """A job with its pictures inside makes the group's answer too long; alone it is fetched by the worker."""
+    """A job with its images inside makes the group's answer too long; alone it is fetched by the worker."""
 
     async def story() -> None:
         async with scripted() as server:

@@ -21,9 +21,9 @@ from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.client.sync import GatewayClient
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models.catalogue import requests_of
+from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.orux import VIDEO_MODELS
-from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import GeminiFlashImage
 from orux_sandbox import SandboxServer
@@ -68,16 +68,16 @@ def finish(client: GatewayClient, job: Job, server: Any) -> Job:
 
 def make(client: GatewayClient, request: GenerationRequest, server: Any, way: str | None = None) -> Job:
     if client.gateway.route(request, wanted=way) == "sync":  # type: ignore[arg-type]
-        return client.generate(request, local_id="local")
+        return client.generate(request, submission_id="local")
     return finish(client, client.submit(request, idempotency_key=f"key-{time.monotonic_ns()}"), server)
 
 
 def sample(cls: type[GenerationRequest], client: GatewayClient, server: Any) -> GenerationRequest:
-    """The request with its required fields, and the smallest pictures."""
+    """The request with its required fields, and the smallest images."""
     fields: dict[str, Any] = {}
-    pictures = picture_fields(cls)
+    images = image_fields(cls)
     for name, field in cls.model_fields.items():
-        if name in pictures:
+        if name in images:
             if not field.is_required():
                 continue
             many = "list" in str(field.annotation)
@@ -132,8 +132,8 @@ def check(job: Job, cls_kind: str, server: Any) -> None:
             assert answer.status_code == 200
             content = answer.content
         if cls_kind == "image":
-            with Image.open(io.BytesIO(content)) as picture:
-                picture.load()
+            with Image.open(io.BytesIO(content)) as image:
+                image.load()
         else:
             assert len(content) > 100
 
@@ -172,10 +172,10 @@ def test_yescale(server, cls):
         run(client, cls, server)
 
 
-@pytest.mark.parametrize("picture", ["data_url", "link"])
+@pytest.mark.parametrize("image", ["data_url", "link"])
 @pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
-def test_yescale_chat_image(server, shape, picture):
-    server.configure(yescale_chat_shape=shape, yescale_chat_image=picture)
+def test_yescale_chat_image(server, shape, image):
+    server.configure(yescale_chat_shape=shape, yescale_chat_image=image)
     try:
         with client_for(server, "yescale") as client:
             run(client, GeminiFlashImage, server)
@@ -183,7 +183,7 @@ def test_yescale_chat_image(server, shape, picture):
         server.configure(yescale_chat_shape="markdown", yescale_chat_image="data_url")
 
 
-def test_yescale_chat_without_a_picture_is_charged(server):
+def test_yescale_chat_without_an_image_is_charged(server):
     server.configure(yescale_chat_shape="words")
     try:
         with client_for(server, "yescale") as client, charged(server):

@@ -23,8 +23,8 @@ def job_of(*urls: str, job_id: str = "job-1", **facts: Any) -> Job:
     )
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30), color: int = 0, **options: Any) -> bytes:
-    """The same picture for the same arguments; noise, so that it does not shrink to nothing."""
+def image(kind: str = "PNG", size: tuple[int, int] = (40, 30), color: int = 0, **options: Any) -> bytes:
+    """The same image for the same arguments; noise, so that it does not shrink to nothing."""
     noise = random.Random(color).randbytes(3 * size[0] * size[1])
     file = io.BytesIO()
     Image.frombytes("RGB", size, noise).save(file, kind, **options)

@@ -13,8 +13,8 @@ from airflow_provider_orux.storage.address import (
     check_unconnected,
     is_public,
     judged_addresses,
-    parse_link,
-    shown,
+    parse_url,
+    redacted_url,
 )
 
 
@@ -59,7 +59,7 @@ def test_public_addresses(address: str) -> None:
 )  # fmt: skip
 def test_links_that_are_not_followed(url: str) -> None:
     with pytest.raises(ArtifactRejectedError) as caught:
-        parse_link(url)
+        parse_url(url)
     assert "secret" not in str(caught.value)
 
 
@@ -71,11 +71,11 @@ def test_links_that_are_not_followed(url: str) -> None:
         ("https://cdn.example.com/1.png", "https://cdn.example.com/…"),  # the name is all of it
         ("https://cdn.example.com/f/0f9a1b2c3d4e5f60718293a4b5c6d7e8.png", "https://cdn.example.com/…"),
         ("https://cdn.example.com/", "https://cdn.example.com"),
-        ("http://[::1", "a link that is no URL"),
+        ("http://[::1", "an invalid URL"),
     ],
 )
 def test_a_message_shows_a_link_so_that_it_cannot_be_followed(url: str, told: str) -> None:
-    said = shown(url)
+    said = redacted_url(url)
     assert said.partition("…")[0] == told.partition("…")[0]
     if "/…/" in told or "…" not in told:
         assert said == told

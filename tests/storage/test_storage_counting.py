@@ -11,10 +11,10 @@ from airflow.sdk.observability import stats
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.storage import StorageSettings, save_job
-from tests.storage.samples import picture
+from tests.storage.samples import image
 from tests.storage.web import Web
 
-CONTENTS = [picture("PNG", (40 + n, 30), n) for n in range(3)]
+CONTENTS = [image("PNG", (40 + n, 30), n) for n in range(3)]
 
 
 @pytest.fixture

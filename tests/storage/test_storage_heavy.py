@@ -20,7 +20,7 @@ from airflow_provider_orux.models.errors import ArtifactRejectedError, ArtifactU
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.storage import StorageSettings, save_job, verify_manifest
 from orux_sandbox import SandboxServer
-from tests.storage.samples import job_of, picture
+from tests.storage.samples import image, job_of
 from tests.storage.web import Exchange, Web
 
 MIB = 2**20
@@ -100,7 +100,7 @@ def streamed(size: int) -> Any:
 @only_linux
 @pytest.mark.parametrize("kind", ["local", "store"])
 def test_memory_stays_small_whatever_the_size(web: Web, tmp_path: Path, kind: str) -> None:
-    small = web.file("/small", picture())
+    small = web.file("/small", image())
     url = web.play("/large", streamed(300 * MIB))
     save_to = str(tmp_path) if kind == "local" else "s3://forgetful@bucket/x"
     result = run(url, save_to, small, store=FORGETFUL if kind == "store" else "")
@@ -124,11 +124,11 @@ def test_memory_stays_small_whatever_the_size(web: Web, tmp_path: Path, kind: st
         ("PNG", (4000, 3200), {"compress_level": 1}),
     ],
 )
-def test_memory_stays_small_for_pictures(
+def test_memory_stays_small_for_images(
     web: Web, tmp_path: Path, kind: str, size: tuple[int, int], options: dict[str, Any]
 ) -> None:
-    url = web.file("/large", picture(kind, size, **options))
-    result = run(url, str(tmp_path), web.file("/small", picture()))
+    url = web.file("/large", image(kind, size, **options))
+    result = run(url, str(tmp_path), web.file("/small", image()))
     assert (result["width"], result["height"]) == size
     assert result["grown"] < 64
 
@@ -153,7 +153,7 @@ def test_a_kill_in_the_middle_leaves_no_final_name(
             pass
         e.close_connection = True
 
-    small = web.file("/small", picture())
+    small = web.file("/small", image())
     url = web.play("/slow", slow)
     process = subprocess.Popen(
         [sys.executable, "-c", SAVE.replace("STORE", ""), url, str(tmp_path), small],

@@ -13,7 +13,7 @@ from PIL import Image, features
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 from airflow_provider_orux.storage.media import MEDIA_TYPES, Media, inspect, recognise
-from tests.storage.samples import box, clip, picture, song
+from tests.storage.samples import box, clip, image, song
 
 
 def look(content: bytes, max_pixels: int = 200_000_000) -> Media:
@@ -37,7 +37,7 @@ def mp3(frames: int = 4) -> bytes:
     return (b"\xff\xfb\x90\x00" + b"\0" * 413) * frames  # MPEG 1, 128 kbit/s, 44.1 kHz: 417 bytes a frame
 
 
-PICTURES = [
+IMAGES = [
     ("png", "PNG", {}),
     ("jpg", "JPEG", {}),
     ("jpg", "JPEG", {"progressive": True}),
@@ -46,20 +46,20 @@ PICTURES = [
     ("webp", "WEBP", {"lossless": True}),
 ]
 if features.check("avif"):
-    PICTURES.append(("avif", "AVIF", {}))
+    IMAGES.append(("avif", "AVIF", {}))
 
 
-@pytest.mark.parametrize(("extension", "kind", "options"), PICTURES)
-def test_pictures(extension: str, kind: str, options: dict[str, object]) -> None:
-    content = picture(kind, (123, 45), **options)
+@pytest.mark.parametrize(("extension", "kind", "options"), IMAGES)
+def test_images(extension: str, kind: str, options: dict[str, object]) -> None:
+    content = image(kind, (123, 45), **options)
     media = look(content)
     assert (media.extension, media.width, media.height) == (extension, 123, 45)
     assert media.media_type == f"image/{'jpeg' if extension == 'jpg' else extension}"
 
 
-@pytest.mark.parametrize(("extension", "kind", "options"), PICTURES)
-def test_a_cut_picture_is_never_taken(extension: str, kind: str, options: dict[str, object]) -> None:
-    content = picture(kind, (123, 45), **options)
+@pytest.mark.parametrize(("extension", "kind", "options"), IMAGES)
+def test_a_cut_image_is_never_taken(extension: str, kind: str, options: dict[str, object]) -> None:
+    content = image(kind, (123, 45), **options)
     for size in (30, len(content) // 2, len(content) - 20, len(content) - 1):
         # A JPEG is complete to the eye without its last byte, and is refused all the same.
         with pytest.raises(ArtifactError) as caught:
@@ -67,8 +67,8 @@ def test_a_cut_picture_is_never_taken(extension: str, kind: str, options: dict[s
         assert not caught.value.final, size
 
 
-@pytest.mark.parametrize(("extension", "kind", "options"), PICTURES)
-def test_a_cut_picture_that_is_too_large_to_decode_is_not_taken(
+@pytest.mark.parametrize(("extension", "kind", "options"), IMAGES)
+def test_a_cut_image_that_is_too_large_to_decode_is_not_taken(
     extension: str, kind: str, options: dict[str, object]
 ) -> None:
     # 16 million pixels are judged by their structure only.
@@ -80,7 +80,7 @@ def test_a_cut_picture_that_is_too_large_to_decode_is_not_taken(
         look(content[: len(content) - 40])
 
 
-def test_animated_pictures() -> None:
+def test_animated_images() -> None:
     frames = [Image.new("RGB", (30, 20), (n * 60, 0, 0)) for n in range(3)]
     for kind in ("GIF", "WEBP", "PNG"):
         file = io.BytesIO()
@@ -89,7 +89,7 @@ def test_animated_pictures() -> None:
 
 
 def test_a_damaged_png_is_found_by_its_checksums() -> None:
-    content = bytearray(picture("PNG"))
+    content = bytearray(image("PNG"))
     content[len(content) // 2] ^= 1
     with pytest.raises(ArtifactError, match="checksum"):
         look(bytes(content))
@@ -107,7 +107,7 @@ def test_a_bomb_within_the_limit_is_not_decoded() -> None:
 
 
 def test_a_gif_whose_frame_is_larger_than_its_screen() -> None:
-    content = bytearray(picture("GIF", (40, 30)))
+    content = bytearray(image("GIF", (40, 30)))
     content[6:10] = struct.pack("<HH", 1, 1)
     with pytest.raises(ArtifactRejectedError, match="40 x 30"):
         look(bytes(content), max_pixels=1000)
@@ -116,7 +116,7 @@ def test_a_gif_whose_frame_is_larger_than_its_screen() -> None:
 def test_heads_of_other_formats_are_judged_before_decoding() -> None:
     for kind in ("JPEG", "GIF", "WEBP"):
         with pytest.raises(ArtifactRejectedError, match="40 x 30 pixels"):
-            look(picture(kind, (40, 30)), max_pixels=1199)
+            look(image(kind, (40, 30)), max_pixels=1199)
 
 
 @pytest.mark.parametrize(
@@ -192,13 +192,13 @@ def test_nothing_may_become_something() -> None:
 def test_any_bytes_give_an_answer_or_an_error_of_ours() -> None:
     # Broken files of every kind: no struct.error, no Pillow exception, no endless loop.
     chance = random.Random(7)
-    originals = [picture(kind, (20, 20)) for kind in ("PNG", "JPEG", "GIF", "WEBP")] + [
+    originals = [image(kind, (20, 20)) for kind in ("PNG", "JPEG", "GIF", "WEBP")] + [
         song(50),
         clip(),
         mp3(),
     ]
     if features.check("avif"):
-        originals.append(picture("AVIF", (20, 20)))
+        originals.append(image("AVIF", (20, 20)))
     for original in originals:
         for _ in range(150):
             content = bytearray(original)

@@ -16,7 +16,7 @@ from tests.storage.stores import Store, attached
 
 CONTENT = "ab" * 32
 NOTE = f"notes/results/{CONTENT[:2]}/{CONTENT}.json"
-PICTURE, MANIFEST = "pictures/job-1/1.png", "pictures/job-1/manifest.json"
+IMAGE, MANIFEST = "images/job-1/1.png", "images/job-1/manifest.json"
 LOG = logging.getLogger(__name__)
 
 
@@ -54,7 +54,7 @@ def conn_id(store: Flaky) -> str:
 def results(store: Flaky, conn_id: str) -> ResultStore:
     """With one noted result, saved under a connection that its URI does not name."""
     entry = {"name": "1.png", "bytes": 3, "sha256": sha256(b"png").hexdigest()}
-    store.files[PICTURE] = b"png"
+    store.files[IMAGE] = b"png"
     store.files[MANIFEST] = json.dumps({"schema_version": 1, "artifacts": [entry]}).encode()
     found = ResultStore(f"s3://{conn_id}@notes/results", log=LOG)
     found.remember(
@@ -70,7 +70,7 @@ def test_an_earlier_result_is_found_through_the_connection_of_its_storage(result
     assert (found["job_id"], found["charged"], found["reused_from"]) == ("job-1", "no", f"s3://{MANIFEST}")
 
 
-@pytest.mark.parametrize("file", [NOTE, MANIFEST, PICTURE])
+@pytest.mark.parametrize("file", [NOTE, MANIFEST, IMAGE])
 @pytest.mark.parametrize("error", [PermissionError, TimeoutError, ConnectionResetError, RuntimeError])
 def test_a_store_that_does_not_answer_is_no_proof(results, store, conn_id, file, error):
     store.away[file] = error("not now")
@@ -83,7 +83,7 @@ def test_a_store_that_does_not_answer_is_no_proof(results, store, conn_id, file,
     assert results.find(CONTENT, conn_id=conn_id) is not None
 
 
-@pytest.mark.parametrize("file", [NOTE, MANIFEST, PICTURE])
+@pytest.mark.parametrize("file", [NOTE, MANIFEST, IMAGE])
 def test_what_is_gone_or_changed_is_no_earlier_result(results, store, conn_id, file):
     content = store.files.pop(file)
     assert results.find(CONTENT, conn_id=conn_id) is None
@@ -92,7 +92,7 @@ def test_what_is_gone_or_changed_is_no_earlier_result(results, store, conn_id, f
 
 
 def test_a_listing_kept_from_earlier_does_not_hide_a_new_note(results, store, conn_id):
-    store.listing = {MANIFEST, PICTURE}
+    store.listing = {MANIFEST, IMAGE}
     assert results.find(CONTENT, conn_id=conn_id) is not None
 
 

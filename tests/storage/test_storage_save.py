@@ -35,7 +35,7 @@ from airflow_provider_orux.storage import (
     save_job,
     verify_manifest,
 )
-from tests.storage.samples import clip, job_of, picture, song
+from tests.storage.samples import clip, image, job_of, song
 from tests.storage.stores import InPlaceStore, Store, attached
 from tests.storage.web import Exchange, Web
 
@@ -67,9 +67,9 @@ PROVENANCE = {
 
 @pytest.fixture
 def four(web: Web) -> Job:
-    """A job of four pictures of four kinds."""
+    """A job of four images of four kinds."""
     urls = [
-        web.file(f"/{n}.bin", picture(kind, (40 + n, 30), n), Content_Type="application/octet-stream")
+        web.file(f"/{n}.bin", image(kind, (40 + n, 30), n), Content_Type="application/octet-stream")
         for n, kind in enumerate(("PNG", "JPEG", "WEBP", "GIF"), start=1)
     ]
     return job_of(*urls)
@@ -79,8 +79,8 @@ def four(web: Web) -> Job:
 def save_to(request: pytest.FixtureRequest, tmp_path: Path, memory: str) -> str:
     """A folder of each kind."""
     if request.param == "store":
-        return f"s3://{attached(Store())}@bucket/pictures"
-    return str(tmp_path / "pictures") if request.param == "local" else memory
+        return f"s3://{attached(Store())}@bucket/images"
+    return str(tmp_path / "images") if request.param == "local" else memory
 
 
 def save(job: Job, save_to: str, settings: StorageSettings, **options: Any) -> SavedJob:
@@ -103,7 +103,7 @@ def test_the_layout(web: Web, four: Job, settings: StorageSettings, save_to: str
     first = result.artifacts[0]
     assert (first.media_type, first.width, first.height) == ("image/png", 41, 30)
     assert first.url == four.artifacts[0].url
-    assert first.bytes == len(picture("PNG", (41, 30), 1))
+    assert first.bytes == len(image("PNG", (41, 30), 1))
     manifest = read_manifest(result.manifest)
     assert [a["name"] for a in manifest["artifacts"]] == ["1.png", "2.jpg", "3.webp", "4.gif"]
     assert verify_manifest(result.manifest) == []
@@ -111,7 +111,7 @@ def test_the_layout(web: Web, four: Job, settings: StorageSettings, save_to: str
 
 
 def test_bytes_arrive_as_they_were(web: Web, settings: StorageSettings, tmp_path: Path) -> None:
-    contents = [picture(), clip(length=3_000_000), song(), clip(b"M4A ")]
+    contents = [image(), clip(length=3_000_000), song(), clip(b"M4A ")]
     job = job_of(*(web.file(f"/{n}", c, Content_Type="text/html") for n, c in enumerate(contents)))
     result = save(job, str(tmp_path), settings)
     names = ["1.png", "2.mp4", "3.wav", "4.m4a"]
@@ -210,7 +210,7 @@ def test_kept_files_have_their_facts(web: Web, four: Job, settings: StorageSetti
     provenance = {**PROVENANCE, "job_id": "job-2"}
     with pytest.raises(ArtifactError):
         save(partial, save_to, settings, provenance=provenance)
-    web.file("/4.bin", picture("GIF", (44, 30), 4))
+    web.file("/4.bin", image("GIF", (44, 30), 4))
     again = save(partial, save_to, settings, provenance=provenance)
     for one, two in zip(complete.artifacts, again.artifacts[:3], strict=False):
         assert replace(two, uri=two.uri.replace("job-2", "job-1")) == one
@@ -232,7 +232,7 @@ def test_a_partial_result_can_be_accepted(
     assert save(four, save_to, settings, on_partial="accept") == result
     assert web.seen == []
     # Who does not accept it fetches the rest.
-    web.file("/2.bin", picture("JPEG"))
+    web.file("/2.bin", image("JPEG"))
     complete = save(four, save_to, settings)
     assert [path for path, _ in web.seen] == ["/2.bin"]
     assert complete.missing == ()
@@ -275,7 +275,7 @@ def test_one_artifact_alone_speaks_for_itself(web: Web, settings: StorageSetting
         (b'{"error":"x"}', True),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", True),
         (b"", False),
-        (picture()[:-30], False),
+        (image()[:-30], False),
         (clip()[:-30], False),
     ],
 )
@@ -334,7 +334,7 @@ def test_a_damaged_file_is_fetched_again(
     result = save(four, str(tmp_path), settings)
     good = files(tmp_path)
     web.seen.clear()
-    for damage in (b"", good["job-1/2.jpg"][:200], picture("JPEG", (9, 9)), None):
+    for damage in (b"", good["job-1/2.jpg"][:200], image("JPEG", (9, 9)), None):
         path = tmp_path / "job-1" / "2.jpg"
         path.unlink() if damage is None else path.write_bytes(damage)
         assert len(verify_manifest(result.manifest)) == 1
@@ -350,9 +350,9 @@ def test_a_broken_leftover_without_a_manifest(
 ) -> None:
     folder = tmp_path / "job-1"
     folder.mkdir()
-    (folder / "1.png").write_bytes(picture()[:100])
+    (folder / "1.png").write_bytes(image()[:100])
     (folder / "2.png").write_bytes(b"<html>")  # a name that artifact 2 will not have
-    (folder / "3.webp").write_bytes(picture("PNG"))  # not what its name says
+    (folder / "3.webp").write_bytes(image("PNG"))  # not what its name says
     result = save(four, str(tmp_path), settings)
     assert {path for path, _ in web.seen} == {"/1.bin", "/2.bin", "/3.bin", "/4.bin"}
     assert verify_manifest(result.manifest) == []
@@ -377,15 +377,15 @@ def test_where_writes_may_stop_half_way_a_clip_proves_nothing(web: Web, settings
     save_to = f"sftp://{attached(store, 'sftp')}@host/out"
     # A clip without a length in its head, cut by a kill: nothing in it shows that.
     song_url = web.file("/song", b"fLaC\0\0\0\x22" + b"\1" * 1000)
-    picture_url = web.file("/picture", picture())
+    image_url = web.file("/image", image())
     dead_url = web.play("/dead", lambda e: e.send(503))
-    job = job_of(song_url, picture_url, dead_url)
+    job = job_of(song_url, image_url, dead_url)
     with pytest.raises(ArtifactError):
         save(job, save_to, settings)
     name = next(name for name in store.files if name.endswith("1.flac"))
     store.files[name] = store.files[name][:500]
     web.seen.clear()
-    web.file("/dead", picture())
+    web.file("/dead", image())
     save(job, save_to, settings)
     assert [path for path, _ in web.seen] == ["/song", "/dead"]
     assert len(store.files[name]) == 1008
@@ -400,12 +400,12 @@ def encoded(content: bytes, prefix: str = "") -> Artifact:
 
 def test_inline_artifacts(settings: StorageSettings, save_to: str) -> None:
     large = clip(length=3_500_001)
-    wrapped = base64.encodebytes(picture("WEBP")).decode()
+    wrapped = base64.encodebytes(image("WEBP")).decode()
     job = replace(
         job_of(),
         artifacts=(
-            encoded(picture("PNG")),
-            encoded(picture("JPEG"), "data:image/png;base64,"),
+            encoded(image("PNG")),
+            encoded(image("JPEG"), "data:image/png;base64,"),
             Artifact(inline=wrapped),
             encoded(large, "DATA:video/mp4;BASE64,"),
         ),
@@ -450,7 +450,7 @@ def test_inline_text_that_is_no_artifact(
 
 
 def test_an_artifact_without_anything(settings: StorageSettings, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactRejectedError, match="neither a link nor a content"):
+    with pytest.raises(ArtifactRejectedError, match="neither a URL nor a content"):
         save(replace(job_of(), artifacts=(Artifact(),)), str(tmp_path), settings)
 
 
@@ -483,7 +483,7 @@ def test_a_job_id_does_not_lead_out_of_it(
 
 
 def test_a_transport_in_place_of_the_network(tmp_path: Path) -> None:
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=picture()))
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=image()))
     result = save(job_of("https://cdn.example.com/a"), str(tmp_path), StorageSettings(), transport=transport)
     assert result.artifacts[0].media_type == "image/png"
 
@@ -530,7 +530,7 @@ def test_a_memory_file_whose_write_fails_leaves_nothing(
 
 
 def test_many_jobs_share_a_folder(web: Web, settings: StorageSettings, tmp_path: Path) -> None:
-    url = web.file("/a", picture())
+    url = web.file("/a", image())
     together = threading.Barrier(8)
 
     def one(number: int) -> SavedJob:
@@ -548,11 +548,11 @@ def test_many_jobs_share_a_folder(web: Web, settings: StorageSettings, tmp_path:
 @pytest.mark.parametrize("kind", ["local", "store"])
 def test_one_job_saved_twice_at_once(web: Web, settings: StorageSettings, tmp_path: Path, kind: str) -> None:
     # A worker that was given up and the one that took over.
-    save_to = str(tmp_path) if kind == "local" else f"s3://{attached(Store())}@bucket/pictures"
+    save_to = str(tmp_path) if kind == "local" else f"s3://{attached(Store())}@bucket/images"
 
     def slow(e: Exchange) -> None:
         threading.Event().wait(0.05)
-        e.send(200, picture())
+        e.send(200, image())
 
     job = job_of(web.play("/a", slow), web.play("/b", slow))
     with ThreadPoolExecutor(2) as pool:

@@ -40,7 +40,7 @@ CODES: Mapping[str, type[OruxError]] = {
     "IDEMPOTENCY_IN_PROGRESS": RateLimitedError,
     "IDEMPOTENCY_KEY_REUSED": InvalidRequestError,
     "CONTENT_POLICY_DECLINED": ContentRejectedError,
-    # The model answered with words: mostly a refusal in other clothes, or a prompt that asks for no picture.
+    # The model answered with words: mostly a refusal in other clothes, or a prompt that asks for no image.
     "IMAGE_TEXT_RESPONSE": ContentRejectedError,
     "RATE_LIMITED": RateLimitedError,
     "INTERNAL_ERROR": GatewayUnavailableError,
@@ -105,7 +105,7 @@ def read_error(response: HttpResponse) -> OruxError | None:
     )
     if code == "TIER_FEATURE_UNAVAILABLE":
         result.next_step = (
-            "The account's tier has not what was asked for. If it was asked to keep the pictures, set the "
+            "The account's tier has not what was asked for. If it was asked to keep the images, set the "
             "connection's store_output to 'provider'."
         )
     elif cls is UnsupportedByGatewayError:

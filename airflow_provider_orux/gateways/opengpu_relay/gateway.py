@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.base import Gateway, Route
+from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.opengpu_relay import errors
 from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
 from airflow_provider_orux.gateways.opengpu_relay.tasks import (
@@ -18,11 +19,10 @@ from airflow_provider_orux.gateways.opengpu_relay.tasks import (
     address_of,
     artifacts_of,
     handle_of,
-    moment,
     own_path,
     words,
 )
-from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
@@ -62,7 +62,7 @@ class OpenGPURelayGateway(Gateway):
         # auto: async on generation 2, where a lost answer is asked for again under its idempotency key; sync on
         # generation 1, whose 202 is not documented.
         "route": ("auto", "sync", "async"),
-        # How long generation 2 keeps the pictures. auto: what the request says, and a day for what will be saved.
+        # How long generation 2 keeps the images. auto: what the request says, and a day for what will be saved.
         "store_output": ("auto", "provider", "relay1d", "relay7d", "relay30d"),
         # Both are documented, X-API-Key wins; generation 1's is not known.
         "key_header": ("X-API-Key", "Authorization"),
@@ -133,7 +133,7 @@ class OpenGPURelayGateway(Gateway):
         return "async" if preferred == "async" else "sync"
 
     def generate(self, request: GenerationRequest) -> HttpRequest:
-        """POST to the model's route; it answers when the picture is made."""
+        """POST to the model's route; it answers when the image is made."""
         body = self._body(request)
         if "webhook_url" in body:
             raise InvalidRequestError(
@@ -145,16 +145,16 @@ class OpenGPURelayGateway(Gateway):
             )
         return HttpRequest("POST", self._path(request), Purpose.PAY, body=body)
 
-    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
-        """``{"images": […]}`` or ``{"urls": […]}``, base64 or links."""
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
+        """``{"images": […]}`` or ``{"urls": […]}``, base64 or URLs."""
         self.check(response, purpose=Purpose.PAY)
         self.check_length(response)
         return Job(
-            job_id=local_id,
+            job_id=submission_id,
             status=JobStatus.SUCCEEDED,
             gateway=self.name,
             model=request.model_id,
-            artifacts=self._artifacts(self.object_of(response), response),
+            artifacts=self._artifacts(self.json_object(response), response),
             charged="yes",
         )
 
@@ -175,7 +175,7 @@ class OpenGPURelayGateway(Gateway):
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """202 ``{"task_id", "status", "poll_url"}``; generation 1 (body unknown): ``task_id`` or ``task_address``."""
         self.check(response, purpose=Purpose.PAY)
-        value = self.object_of(response)
+        value = self.json_object(response)
         handle = handle_of(value, host=self.host, address_first=self.generation == 1)
         if handle is None:
             raise self.unexpected(response, "no usable task id and no poll_url of this gateway")
@@ -184,7 +184,6 @@ class OpenGPURelayGateway(Gateway):
             status=STATUSES.get(str(value.get("status", "queued")).lower(), JobStatus.QUEUED),
             gateway=self.name,
             model=request.model_id,
-            replayed=response.headers.get("idempotency-replayed", "").lower() == "true",
         )
 
     # -- jobs -------------------------------------------------------------------------------------------
@@ -200,7 +199,7 @@ class OpenGPURelayGateway(Gateway):
         """The task; a failed one is HTTP 200 with ``status: failed``. It is forgotten an hour after its end."""
         self._check_read(job_id, response)
         self.check_length(response, job_id=job_id)
-        value = self.object_of(response)
+        value = self.json_object(response)
         state = value.get("status")
         if not isinstance(state, str):
             raise self.unexpected(response, "no `status`")
@@ -220,7 +219,7 @@ class OpenGPURelayGateway(Gateway):
             artifacts=artifacts,
             error_code=redact(str(code))[:100] if failed and code else None,
             error_message=redact(words(why))[:500] if failed and why else None,
-            submitted_at=moment(value.get("created_at")),
+            submitted_at=parse_time(value.get("created_at")),
             charged="yes" if status is JobStatus.SUCCEEDED else "unknown",
             retry_helps=not (code and errors.fails_again(code)),
         )
@@ -237,7 +236,7 @@ class OpenGPURelayGateway(Gateway):
     def read_pricing(self, response: HttpResponse) -> dict[str, tuple[float, str]]:
         """What an image costs: ``{model: (amount, "USD/image")}``; see :func:`prices.read_prices`."""
         self.check(response, purpose=Purpose.READ)
-        rows = self.object_of(response).get("pricing")
+        rows = self.json_object(response).get("pricing")
         if not isinstance(rows, list):
             raise self.unexpected(response, "no list `pricing`")
         return read_prices(rows, known={cls.model for cls in catalogue.requests_of(self.name)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -78,11 +77,11 @@ def own_path(path: str) -> str | None:
 
 
 def artifacts_of(value: Mapping[str, Any]) -> tuple[Artifact, ...]:
-    """Links and base64 told apart by looking at them: routes and generations differ.
+    """URLs and base64 told apart by looking at them: routes and generations differ.
 
-    An entry that is neither is a picture that is missing; the others are paid for, and taken.
+    An entry that is neither is an image that is missing; the others are paid for, and taken.
 
-    :raises ValueError: there is no picture.
+    :raises ValueError: there is no image.
     """
     lists = [value.get("urls"), value.get("images")]
     read = [
@@ -94,7 +93,7 @@ def artifacts_of(value: Mapping[str, Any]) -> tuple[Artifact, ...]:
     if not artifacts:
         given = any(lists)
         raise ValueError(
-            "no image that is a link or base64" if given else "a result without `images` and `urls`"
+            "no image that is a URL or base64" if given else "a result without `images` and `urls`"
         )
     return tuple(artifacts)
 
@@ -117,16 +116,3 @@ def words(value: Any) -> str:
     if isinstance(value, Mapping):
         return str(value.get("message") or value.get("code") or value)
     return str(value)
-
-
-def moment(value: Any) -> float | None:
-    """Epoch seconds out of a number or an ISO-8601 text; None for anything else."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()

@@ -89,7 +89,7 @@ REFUSED_CONTENT = re.compile(
     r"banned|moderat|content.{0,3}polic|sensitive.word|nsfw|safety (?:system|filter)|敏感|违规|违禁|审核",
     re.IGNORECASE,
 )
-"""How upstreams say that they refused a prompt or picture, where there is no code for it."""
+"""How upstreams say that they refused a prompt or image, where there is no code for it."""
 
 
 def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:

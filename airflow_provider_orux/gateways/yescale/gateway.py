@@ -14,11 +14,11 @@ from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale import errors
 from airflow_provider_orux.gateways.yescale.chat import generate_chat, read_chat
+from airflow_provider_orux.gateways.yescale.family import JobFamily, split_handle
 from airflow_provider_orux.gateways.yescale.images import generate_ideogram, generate_image, read_images
 from airflow_provider_orux.gateways.yescale.kling import KlingImages, KolorsTryOn
 from airflow_provider_orux.gateways.yescale.media import Media
 from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
-from airflow_provider_orux.gateways.yescale.reading import JobFamily, split_handle
 from airflow_provider_orux.gateways.yescale.suno import Suno
 from airflow_provider_orux.models.errors import OruxError, UnsupportedByGatewayError
 from airflow_provider_orux.models.job import Job
@@ -50,7 +50,7 @@ class YEScaleGateway(Gateway):
         # list-by-condition is upstream's, and not among YEScale's pages.
         "batch_fetch": ("off", "on"),
         # "URL or base64" (documented): whether with a data: prefix is not said.
-        "media_picture": ("data_url", "base64"),
+        "media_image": ("data_url", "base64"),
         # Sibling gateways have Ideogram, Kling and Suno here.
         "ideogram_path": ("/ideogram/v1/ideogram-v3",),
         "kling_path": ("/kling/v1/images",),
@@ -103,13 +103,13 @@ class YEScaleGateway(Gateway):
             return generate_chat(request, path="/" + str(self.options["chat_path"]).strip("/"))
         return generate_image(request)
 
-    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, local_id: str) -> Job:
-        """The pictures."""
+    def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
+        """The images."""
         self.check(response, purpose=Purpose.PAY)
         self.check_length(response)
         if not isinstance(request, CustomRequest) and self._family(request) == "chat":
-            return read_chat(self, request, response, local_id=local_id)
-        return read_images(self, request, response, local_id=local_id)
+            return read_chat(self, request, response, submission_id=submission_id)
+        return read_images(self, request, response, submission_id=submission_id)
 
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
         """The asynchronous call. YEScale has no idempotency key, so none is sent."""
@@ -153,11 +153,11 @@ class YEScaleGateway(Gateway):
         """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
         return errors.read_error(response, gateway=self.name)
 
-    def proves_refusal(self, status: int, error: OruxError) -> bool:
+    def is_definite_refusal(self, status: int, error: OruxError) -> bool:
         """Not where the gateway says that it failed while it asked its upstream: as HTTP 400, too."""
-        return super().proves_refusal(status, error) and not errors.asked_upstream(error)
+        return super().is_definite_refusal(status, error) and not errors.asked_upstream(error)
 
-    def handle_form(self, request: GenerationRequest) -> str:
+    def job_id_placeholder(self, request: GenerationRequest) -> str:
         """The gateway itself shows ids without the family that our handles begin with."""
         return f"{'media' if isinstance(request, CustomRequest) else self._family(request)}:JOB_ID"
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_orux.gateways.base import Gateway
-from airflow_provider_orux.gateways.pictures import picture_bytes
+from airflow_provider_orux.gateways.image_fields import image_bytes
+from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Part, Purpose
-from airflow_provider_orux.gateways.yescale.reading import epoch
 from airflow_provider_orux.models.errors import InvalidRequestError
+from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
-from airflow_provider_orux.models.pictures import picture_fields
 from airflow_provider_orux.models.requests import GenerationRequest
 
 IDEOGRAM_PAGES: Mapping[str, str] = {
@@ -35,10 +35,10 @@ def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
 
     Every field is a part of ``files``: a form without any file would otherwise be sent urlencoded.
     """
-    pictures = picture_fields(type(request))
+    images = image_fields(type(request))
     parts: dict[str, Part | list[Part]] = {}
     for name, value in {**request.fields(), **request.extra_body}.items():
-        if name in pictures:
+        if name in images:
             items = value if isinstance(value, list) else [value]
             files = [_file(request, name, item) for item in items]
             if sum(len(content) for _, content, _ in files) > LARGEST_UPLOAD:
@@ -55,14 +55,14 @@ def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
 
 
 def read_images(
-    gateway: Gateway, request: GenerationRequest, response: HttpResponse, *, local_id: str
+    gateway: Gateway, request: GenerationRequest, response: HttpResponse, *, submission_id: str
 ) -> Job:
     """``{"created", "data": [{"url", "b64_json", "revised_prompt"}]}``; the last two may be null.
 
-    Ideogram's items say ``is_image_safe: false`` and have no url where its check kept a picture back. Any other item
-    without a picture is one that is missing: the answer is paid for, and the others are taken.
+    Ideogram's items say ``is_image_safe: false`` and have no url where its check kept an image back. Any other item
+    without an image is one that is missing: the answer is paid for, and the others are taken.
     """
-    value = gateway.object_of(response)
+    value = gateway.json_object(response)
     data = value.get("data")
     if not isinstance(data, list):
         raise gateway.unexpected(response, "no list `data`")
@@ -83,22 +83,22 @@ def read_images(
         )
     refused = kept_back > 0 and not artifacts
     if not artifacts and not refused:
-        raise gateway.unexpected(response, "`data` holds no picture")
+        raise gateway.unexpected(response, "`data` holds no image")
     return Job(
-        job_id=local_id,
+        job_id=submission_id,
         status=JobStatus.FAILED if refused else JobStatus.SUCCEEDED,
         gateway=gateway.name,
         model=request.model_id,
         artifacts=tuple(artifacts),
-        error_message=f"All {kept_back} pictures were kept back by the safety check" if refused else None,
-        finished_at=epoch(value.get("created")),
+        error_message=f"All {kept_back} images were kept back by the safety check" if refused else None,
+        finished_at=parse_time(value.get("created")),
         charged="unknown" if refused else "yes",
         retry_helps=not refused,
     )
 
 
 def _file(request: GenerationRequest, name: str, value: str) -> Part:
-    content, media_type = picture_bytes(request, name, value)
+    content, media_type = image_bytes(request, name, value)
     return (f"{name}.{media_type.rpartition('/')[2]}", content, media_type)
 
 

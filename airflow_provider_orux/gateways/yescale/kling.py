@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any, ClassVar
 
-from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.reading import JobFamily, links_in
+from airflow_provider_orux.gateways.yescale.family import JobFamily, urls_in
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -27,7 +27,7 @@ class KlingImages(JobFamily):
     """From 5000 on Kling itself failed, which proves nothing."""
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
-        """POST; pictures are links, or base64 without a ``data:`` prefix."""
+        """POST; images are URLs, or base64 without a ``data:`` prefix."""
         path = f"{self.path_option('kling_path')}/{self.page}"
         body = {**wire_fields(request, form="base64"), **request.extra_body}
         return HttpRequest("POST", path, Purpose.PAY, body=body)
@@ -53,14 +53,14 @@ class KlingImages(JobFamily):
             job_id,
             response,
             status=self.statuses.get(state.lower(), JobStatus.RUNNING),
-            links=links_in(images, "url"),
+            urls=urls_in(images, "url"),
             why=data.get("task_status_msg"),
             submitted=data.get("created_at"),
             finished=data.get("updated_at"),
         )
 
     def _data(self, response: HttpResponse) -> dict[str, Any]:
-        value = self.gateway.object_of(response)
+        value = self.gateway.json_object(response)
         if value.get("code") not in (0, "0"):
             raise self.refused(value, response)
         data = value.get("data")

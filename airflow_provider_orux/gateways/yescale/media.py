@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale.errors import error_of
-from airflow_provider_orux.gateways.yescale.reading import JobFamily, links_in
+from airflow_provider_orux.gateways.yescale.family import JobFamily, urls_in
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
@@ -32,7 +32,7 @@ class Media(JobFamily):
             body: dict[str, Any] = {"model": request.model_id, **request.fields(), **request.extra_body}
         else:
             form: Literal["data_url", "base64"] = (
-                "base64" if self.gateway.options["media_picture"] == "base64" else "data_url"
+                "base64" if self.gateway.options["media_image"] == "base64" else "data_url"
             )
             config = wire_fields(request, form=form)
             body = {"model": request.model_id, "prompt": config.pop("prompt")}
@@ -43,7 +43,7 @@ class Media(JobFamily):
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """``{"task_id": …, "status": "SUBMITTED", …}``."""
-        value = self.gateway.object_of(response)
+        value = self.gateway.json_object(response)
         if "task_id" not in value and error_of(value, gateway=self.gateway.name, status=response.status):
             raise self.refused(value, response)
         return self.accepted(request, response, value.get("task_id"), value.get("status"))
@@ -54,7 +54,7 @@ class Media(JobFamily):
 
     def read_job(self, job_id: str, response: HttpResponse) -> Job:
         """``{"status", "task_result": {"url"}, "message", "submit_time", "finish_time"}``."""
-        value = self.gateway.object_of(response)
+        value = self.gateway.json_object(response)
         state = value.get("status")
         if not isinstance(state, str):
             raise self.gateway.unexpected(response, "no `status`")
@@ -63,7 +63,7 @@ class Media(JobFamily):
             job_id,
             response,
             status=self.statuses.get(state.upper(), JobStatus.RUNNING),
-            links=links_in(result, "url", "urls", "images", "videos"),
+            urls=urls_in(result, "url", "urls", "images", "videos"),
             why=value.get("message"),
             submitted=value.get("submit_time") or value.get("created_at"),
             finished=value.get("finish_time"),

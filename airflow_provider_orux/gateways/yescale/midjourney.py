@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
-from airflow_provider_orux.gateways.pictures import wire_fields
+from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.reading import JobFamily, split_handle
+from airflow_provider_orux.gateways.yescale.family import JobFamily, split_handle
 from airflow_provider_orux.models.errors import JobNotFoundError, UnsupportedByGatewayError
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -70,7 +70,7 @@ class Midjourney(JobFamily):
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """``{"code": 1, "description": …, "result": "<task id>"}``; the id may be a bare number."""
-        value = self.gateway.object_of(response)
+        value = self.gateway.json_object(response)
         code = value.get("code")
         if str(code) in map(str, ACCEPTED):
             return self.accepted(request, response, value.get("result"))
@@ -84,7 +84,7 @@ class Midjourney(JobFamily):
         """One Task; an unknown id is answered with an empty body or ``null``."""
         if not response.truncated and response.body.strip() in (b"", b"null", b"{}"):
             raise JobNotFoundError("The gateway does not know this job (empty answer)", http_status=200)
-        return self._job(job_id, self.gateway.object_of(response), response)
+        return self._job(job_id, self.gateway.json_object(response), response)
 
     def poll_batch(self, raw_ids: Sequence[str]) -> HttpRequest:
         """POST /mj/task/list-by-condition. Not among YEScale's pages: an option, off by default."""
@@ -126,7 +126,7 @@ class Midjourney(JobFamily):
         action = str(task.get("action") or "").upper()
         describes = action == "DESCRIBE"
         text = None
-        # Tasks of the other actions have a `finalPrompt` too: it does not stand for a picture that is not there.
+        # Tasks of the other actions have a `finalPrompt` too: it does not stand for an image that is not there.
         if describes or (not action and not task.get("imageUrl")):
             words = final or (task.get("prompt") if describes else None)
             text = words if isinstance(words, str) and words.strip() else None
@@ -135,8 +135,8 @@ class Midjourney(JobFamily):
             job_id,
             response,
             status=status,
-            # The picture of a describe is the one that was given.
-            links=[image] if isinstance(image, str) and image and not describes else [],
+            # The image of a describe is the one that was given.
+            urls=[image] if isinstance(image, str) and image and not describes else [],
             text=text,
             why=task.get("failReason") or task.get("description"),
             code="CANCEL" if cancelled else None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.reading import JobFamily, links_in
+from airflow_provider_orux.gateways.yescale.family import JobFamily, urls_in
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -47,12 +47,12 @@ class Suno(JobFamily):
         made = task.get("data")
         items = made if isinstance(made, list) else [made]
         words = next((item.get("text") for item in items if isinstance(item, Mapping)), None)
-        songs = links_in(made, "audio_url")
+        songs = urls_in(made, "audio_url")
         return self.job(
             job_id,
             response,
             status=self.statuses.get(task["status"].upper(), JobStatus.RUNNING),
-            links=songs,
+            urls=songs,
             text=words if isinstance(words, str) and words and not songs else None,
             why=task.get("fail_reason"),
             submitted=task.get("submit_time"),
@@ -60,7 +60,7 @@ class Suno(JobFamily):
         )
 
     def _data(self, response: HttpResponse) -> Any:
-        value = self.gateway.object_of(response)
+        value = self.gateway.json_object(response)
         if value.get("code") != "success":
             raise self.refused(value, response)
         return value.get("data")

@@ -10,9 +10,9 @@ from tests.crash.stage import PAYS_ANEW, QUICK, SLOW, Stage, gone, kill_task, ki
 
 PART = "OpenGPU Relay, generation 2: a lost answer is asked for again under its idempotency key"
 LINKS = {"model": "Qwen/qwen-image"}
-"""Answers with links."""
+"""Answers with URLs."""
 INSIDE = {"model": "black-forest-labs/FLUX-2-pro"}
-"""Answers with the picture itself, as base64."""
+"""Answers with the image itself, as base64."""
 WHOLE = {**QUICK, "image_scale": 1.0}
 """Answers of a size that a triggerer does not read: the worker fetches them."""
 FIRST = {**QUICK, "relay_generation": 1}
@@ -137,15 +137,13 @@ def relay_cleared_deferred(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell(
-    "at the resume, the picture inside the answer; worker and supervisor killed", conf=INSIDE, settings=SLOW
-)
+@cell("at the resume, the image inside the answer; worker and supervisor killed", conf=INSIDE, settings=SLOW)
 def relay_at_resume(stage: Stage) -> None:
     dies_at_resume(stage)
 
 
 @cell(
-    "while a picture of full size that came inside the answer is saved; worker and supervisor killed",
+    "while an image of full size that came inside the answer is saved; worker and supervisor killed",
     conf=INSIDE,
     settings=WHOLE,
 )
@@ -185,7 +183,7 @@ def relay_first_before_defer(stage: Stage) -> None:
 
 
 @cell(
-    "synchronous: killed in the POST; the gateway shows the picture, and a person settles with its link",
+    "synchronous: killed in the POST; the gateway shows the image, and a person settles with its URL",
     conf=LINKS,
     extra={"route": "sync"},
     decidable=False,
@@ -200,13 +198,13 @@ def relay_sync_in_post(stage: Stage) -> None:
     ask_a_person(stage)
 
 
-@cell("synchronous: killed while the picture is fetched by its link", conf=LINKS, extra={"route": "sync"})
+@cell("synchronous: killed while the image is fetched by its URL", conf=LINKS, extra={"route": "sync"})
 def relay_sync_saving(stage: Stage) -> None:
     dies_at("before_artifact_1", "kill")(stage)
 
 
 @cell(
-    "synchronous, the picture inside the answer: killed before it is saved. It went with the process; the error says so, "
+    "synchronous, the image inside the answer: killed before it is saved. It went with the process; the error says so, "
     "and a person pays anew, knowingly",
     conf=INSIDE,
     extra={"route": "sync"},

@@ -296,7 +296,7 @@ def defer_refused(stage: Stage) -> None:
         stage.found.problems.append(f"only {rule.hits} calls were refused")
 
 
-@cell(PART, "503 to the defer itself, for good: the task is given up, and a retry goes on with the job")
+@cell(PART, "503 to the defer itself, for good: the task is given up, and a retry reattaches to the job")
 def defer_refused_for_good(stage: Stage) -> None:
     stage.start(("before_defer", "hold"))
     note = stage.wait_point("before_defer")
@@ -392,7 +392,7 @@ def cleared_after_deaths(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell(PART, "after a failed save (the files were no pictures)", dag_id="crash_impatient", settings=SLOW)
+@cell(PART, "after a failed save (the files were no images)", dag_id="crash_impatient", settings=SLOW)
 def cleared_after_failed_save(stage: Stage) -> None:
     stage.gateway.fault("files", times=0, content="html")
     stage.start()
@@ -407,7 +407,7 @@ def cleared_after_failed_save(stage: Stage) -> None:
 
 @cell(
     PART,
-    "after a finished, saved run: a person asks for a new picture, and gets one",
+    "after a finished, saved run: a person asks for a new image, and gets one",
     charges=2,
     posts=2,
     saved=2,
@@ -517,7 +517,7 @@ def gateway_away(stage: Stage) -> None:
 PART = "Other ways to run"
 
 
-@cell(PART, "synchronous generation: killed while the picture is fetched", dag_id="crash_sync")
+@cell(PART, "synchronous generation: killed while the image is fetched", dag_id="crash_sync")
 def sync_saving(stage: Stage) -> None:
     dies_at("before_artifact_1", "kill")(stage)
 
@@ -538,7 +538,7 @@ def lose_synchronous_answer(stage: Stage) -> None:
 
 @cell(
     PART,
-    "synchronous generation: killed in the POST; the gateway shows the picture, and a person settles with its link",
+    "synchronous generation: killed in the POST; the gateway shows the image, and a person settles with its URL",
     dag_id="crash_sync",
     decidable=False,
 )
@@ -551,7 +551,7 @@ def sync_in_post(stage: Stage) -> None:
 
 @cell(
     PART,
-    "synchronous generation: killed in the POST; nobody has the link, so a person discards it and pays anew, knowingly",
+    "synchronous generation: killed in the POST; nobody has the URL, so a person discards it and pays anew, knowingly",
     dag_id="crash_sync",
     decidable=False,
     charges=2,

@@ -90,7 +90,7 @@ def yescale_cleared_deferred(stage: Stage) -> None:
     stage.wait_run()
 
 
-@cell("cleared after a failed save (the file was no picture)", dag_id="crash_impatient", settings=SLOW)
+@cell("cleared after a failed save (the file was no image)", dag_id="crash_impatient", settings=SLOW)
 def yescale_cleared_after_failed_save(stage: Stage) -> None:
     stage.gateway.fault("files", times=0, content="html")
     stage.start()
@@ -168,7 +168,7 @@ def yescale_media_not_indexed(stage: Stage) -> None:
 
 
 @cell(
-    "Kling, four pictures: between two artifacts; worker and supervisor killed",
+    "Kling, four images: between two artifacts; worker and supervisor killed",
     dag_id="crash_four_images",
     saved=4,
 )

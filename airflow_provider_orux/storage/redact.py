@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 from airflow_provider_orux.lifecycle.fingerprint import is_presigned
 from airflow_provider_orux.storage.address import digest_of, has_file_name
 
-# Inputs also stand in the middle of texts: prompts begin with the links of their reference pictures.
+# Inputs also stand in the middle of texts: prompts begin with the URLs of their reference images.
 _URL = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 _DATA_URL = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?P<more>(?:;[\w=.+-]+)*),(?P<text>\S*)", re.IGNORECASE
@@ -27,13 +27,13 @@ _KEYS = re.compile(
 """Query parameters that let one in, beside those of presigned URLs."""
 
 
-def recorded(value: Any, *, links: bool) -> Any:
+def redact_inputs(value: Any, *, keep_urls: bool) -> Any:
     """A JSON value as a manifest records it.
 
-    Bytes (``data:`` URLs, base64) become their SHA-256, media type and size. A link loses its user info always, and its
+    Bytes (``data:`` URLs, base64) become their SHA-256, media type and size. A URL loses its user info always, and its
     query when that is what lets one in.
 
-    :param links: False: links are kept out of manifests: they lose their query in any case, and their path when it may
+    :param keep_urls: False: every URL loses its query, and its path where that may
         be a token.
     """
     if isinstance(value, str):
@@ -44,41 +44,41 @@ def recorded(value: Any, *, links: bool) -> Any:
         if ":" not in value:
             return value
         value = _DATA_URL.sub(_data_url, value)
-        return _URL.sub(lambda found: _link(found[0], links=links), value)
+        return _URL.sub(lambda found: _redacted(found[0], keep_urls=keep_urls), value)
     if isinstance(value, Mapping):
-        return {k: recorded(v, links=links) for k, v in value.items()}
+        return {k: redact_inputs(v, keep_urls=keep_urls) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [recorded(v, links=links) for v in value]
+        return [redact_inputs(v, keep_urls=keep_urls) for v in value]
     return value
 
 
 def _data_url(found: re.Match[str]) -> str:
     if ";base64" in found["more"].lower():
         return _bytes(found["text"], found["type"].lower())
-    return _told(unquote_to_bytes(found["text"]), found["type"].lower())
+    return _digest(unquote_to_bytes(found["text"]), found["type"].lower())
 
 
 def _bytes(text: str, media_type: str) -> str:
     try:
-        return _told(base64.b64decode(text, validate=True), media_type)
+        return _digest(base64.b64decode(text, validate=True), media_type)
     except binascii.Error:
-        return _told(text.encode(), f"broken {media_type}")
+        return _digest(text.encode(), f"broken {media_type}")
 
 
-def _told(content: bytes, media_type: str) -> str:
+def _digest(content: bytes, media_type: str) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()} ({media_type}, {len(content)} bytes)"
 
 
-def _link(url: str, *, links: bool) -> str:
+def _redacted(url: str, *, keep_urls: bool) -> str:
     try:
         parts = urlsplit(url)
         names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
     except ValueError:
-        return "(a link that is no URL)"
+        return "(an invalid URL)"
     host = parts.netloc.rpartition("@")[2]
     bare = f"{parts.scheme}://{host}"
-    if not links and parts.path.strip("/") and not has_file_name(parts.path):
+    if not keep_urls and parts.path.strip("/") and not has_file_name(parts.path):
         return f"{bare}/…{digest_of(parts.path)}"
-    if not links or is_presigned(names) or any(_KEYS.fullmatch(name) for name in names):
+    if not keep_urls or is_presigned(names) or any(_KEYS.fullmatch(name) for name in names):
         return bare + parts.path
     return parts._replace(netloc=host).geturl()

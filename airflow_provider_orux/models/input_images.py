@@ -1,4 +1,4 @@
-"""How a picture is given to a request: a link, a file that is still to be read, or its bytes as base64."""
+"""How an image is given to a request: a URL, a file that is still to be read, or its bytes as base64."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from pydantic import AfterValidator, Field
 
 from airflow_provider_orux.models.requests import GenerationRequest
 
-Form = Literal["link", "data_url", "base64", "file"]
+Form = Literal["url", "data_url", "base64", "file"]
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,(?P<text>[A-Za-z0-9+/=\s]+)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
-_LINK = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_URL = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
 _FILE = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|\.{0,2}/\S.*", re.IGNORECASE)
 
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
 def form_of(value: str) -> Form | None:
-    """In which form a picture is given; None when it is in none.
+    """In which form an image is given; None when it is in none.
 
     Base64 is looked for before a path: a JPEG in base64 begins with ``/9j/``.
     """
-    if _LINK.fullmatch(value):
-        return "link"
+    if _URL.fullmatch(value):
+        return "url"
     if value[:5].lower() == "data:":
         return "data_url" if _DATA_URL.fullmatch(value) else None
     if len(value) % 4 == 0 and _BASE64.fullmatch(value):
@@ -39,30 +39,28 @@ def form_of(value: str) -> Form | None:
     return "file" if _FILE.fullmatch(value) else None
 
 
-def _picture(value: str) -> str:
+def _image(value: str) -> str:
     if form_of(value) is None:
-        raise ValueError(
-            "must be an https:// link, a path or URI of a file, a data: URL of base64, or base64"
-        )
+        raise ValueError("must be an https:// URL, a path or URI of a file, a data: URL of base64, or base64")
     return value
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Marks a field that takes pictures.
+class ImageInput:
+    """Marks a field that takes images.
 
-    :param links: whether the gateway fetches https links itself. Where it does not, and for files everywhere,
+    :param takes_urls: whether the gateway fetches https URLs itself. Where it does not, and for files everywhere,
         the bytes have to be read and given as a data URL before the request is sent.
     """
 
-    links: bool
+    takes_urls: bool
 
 
-LinkedPicture = Annotated[str, AfterValidator(_picture), Picture(links=True)]
-"""A picture that may be sent as an https link or as its bytes."""
+UrlImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=True)]
+"""An image that may be sent as an https URL or as its bytes."""
 
-InlinePicture = Annotated[str, AfterValidator(_picture), Picture(links=False)]
-"""A picture that is sent as its bytes."""
+InlineImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=False)]
+"""An image that is sent as its bytes."""
 
 
 def _pixels(value: str) -> str:
@@ -75,34 +73,34 @@ PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x h
 """A free size in pixels."""
 
 
-class WithPictures(GenerationRequest):
-    """A request whose ``repr`` leaves out the pictures: one can be megabytes of base64."""
+class WithImages(GenerationRequest):
+    """A request whose ``repr`` leaves out the images: one can be megabytes of base64."""
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        hidden = picture_fields(type(self))
+        hidden = image_fields(type(self))
         for name, value in super().__repr_args__():
             yield name, "…" if name in hidden and value is not None else value
 
 
-def picture_fields(cls: type[GenerationRequest]) -> dict[str, Picture]:
-    """The fields of a request that take pictures."""
+def image_fields(cls: type[GenerationRequest]) -> dict[str, ImageInput]:
+    """The fields of a request that take images."""
     found = {
-        name: next((m for m in info.metadata if isinstance(m, Picture)), None) or _marker(info.annotation)
+        name: next((m for m in info.metadata if isinstance(m, ImageInput)), None) or _marker(info.annotation)
         for name, info in cls.model_fields.items()
     }
     return {name: marker for name, marker in found.items() if marker is not None}
 
 
-def _marker(annotation: Any) -> Picture | None:
-    if isinstance(annotation, Picture):
+def _marker(annotation: Any) -> ImageInput | None:
+    if isinstance(annotation, ImageInput):
         return annotation
     return next((m for m in map(_marker, get_args(annotation)) if m is not None), None)
 
 
 def read_inline(value: str) -> tuple[bytes, str]:
-    """The bytes of a picture that is given inline, and its media type.
+    """The bytes of an image that is given inline, and its media type.
 
-    :raises ValueError: it is a link or a file, or the base64 is broken.
+    :raises ValueError: it is a URL or a file, or the base64 is broken.
     """
     form = form_of(value)
     if form not in ("data_url", "base64"):
@@ -117,17 +115,17 @@ def read_inline(value: str) -> tuple[bytes, str]:
 
 
 def to_base64(value: str) -> str:
-    """A picture that is given inline, as base64 without a ``data:`` prefix.
+    """An image that is given inline, as base64 without a ``data:`` prefix.
 
-    :raises ValueError: it is a link or a file, or the base64 is broken.
+    :raises ValueError: it is a URL or a file, or the base64 is broken.
     """
     return base64.b64encode(read_inline(value)[0]).decode("ascii")
 
 
 def to_data_url(value: str) -> str:
-    """A picture that is given inline, as a data URL.
+    """An image that is given inline, as a data URL.
 
-    :raises ValueError: it is a link or a file, or the base64 is broken.
+    :raises ValueError: it is a URL or a file, or the base64 is broken.
     """
     content, media_type = read_inline(value)
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

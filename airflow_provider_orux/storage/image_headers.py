@@ -1,4 +1,4 @@
-"""How large a picture is and whether it is whole, read from its structure; decoded only where that costs little."""
+"""How large an image is and whether it is whole, read from its structure; decoded only where that costs little."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_orux.storage.containers import (
 from airflow_provider_orux.storage.settings import CHUNK
 
 DECODE_MEMORY = 44 * 1024 * 1024
-"""Bytes that decoding a picture may take (an estimate); a larger one is judged by its structure alone."""
+"""Bytes that decoding an image may take (an estimate); a larger one is judged by its structure alone."""
 
 _TAIL = 64 * 1024
 _META_LIMIT = 4 * 1024 * 1024
@@ -26,7 +26,7 @@ _PILLOW = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "A
 
 
 class TooManyPixelsError(Exception):
-    """The picture has more pixels than are allowed."""
+    """The image has more pixels than are allowed."""
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(f"{width} x {height}")
@@ -35,7 +35,7 @@ class TooManyPixelsError(Exception):
 
 
 def measure(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> tuple[int, int]:
-    """Width and height of a picture that is whole.
+    """Width and height of an image that is whole.
 
     The dimensions are read from the head and judged first; nothing is decoded that is larger than
     ``DECODE_MEMORY`` or ``max_pixels``.
@@ -119,7 +119,7 @@ def _jpeg_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
             raise BrokenError("a segment is shorter than its head")
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", exactly(file, 5)[1:])
-            # All coefficients of a progressive picture are kept until its last scan.
+            # All coefficients of a progressive image are kept until its last scan.
             return width, height, 10 if code in (0xC2, 0xC6, 0xCA, 0xCE) else 4
         file.seek(length - 2, 1)
 
@@ -186,7 +186,7 @@ def _png_whole(file: IO[bytes], size: int) -> None:
         if at + 12 + length > size:
             raise TruncatedError
         if kind not in (b"IDAT", b"fdAT") and length > _PNG_EXTRA_LIMIT:
-            raise BrokenError("a chunk beside the picture is too long")
+            raise BrokenError("a chunk beside the image is too long")
         crc, left = zlib.crc32(kind), length
         while left:
             piece = exactly(file, min(left, CHUNK))

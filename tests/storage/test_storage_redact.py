@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_orux.storage.recorded import recorded
+from airflow_provider_orux.storage.redact import redact_inputs
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2
 TEXT = base64.b64encode(PNG).decode()
@@ -36,20 +36,23 @@ SIGNED = "https://bucket.s3.amazonaws.com/in/photo.png?X-Amz-Signature=s3cr3t&X-
     ],
 )
 def test_inputs(value: Any, told: Any) -> None:
-    assert recorded(value, links=True) == told
-    nested = recorded({"images": [value], "deep": {"x": (value,)}}, links=True)
+    assert redact_inputs(value, keep_urls=True) == told
+    nested = redact_inputs({"images": [value], "deep": {"x": (value,)}}, keep_urls=True)
     assert nested == {"images": [told], "deep": {"x": [told]}}
 
 
 def test_without_links_no_link_can_be_followed() -> None:
-    assert recorded("https://example.com/in/a.png?w=4#top", links=False) == "https://example.com/in/a.png"
-    told = recorded("https://relay.example.com/content/4fJ9sKq2LmT8", links=False)
+    assert (
+        redact_inputs("https://example.com/in/a.png?w=4#top", keep_urls=False)
+        == "https://example.com/in/a.png"
+    )
+    told = redact_inputs("https://relay.example.com/content/4fJ9sKq2LmT8", keep_urls=False)
     assert told.startswith("https://relay.example.com/…")
     assert "4fJ9sKq2LmT8" not in told
-    assert recorded("https://example.com", links=False) == "https://example.com"
+    assert redact_inputs("https://example.com", keep_urls=False) == "https://example.com"
 
 
 def test_broken_bytes_are_not_kept_either() -> None:
-    told = recorded(f"data:image/png;base64,{TEXT[:-2]}", links=True)
+    told = redact_inputs(f"data:image/png;base64,{TEXT[:-2]}", keep_urls=True)
     assert told.startswith("sha256:")
     assert "broken image/png" in told

@@ -1,4 +1,4 @@
-"""What the families of YEScale share: handles, times, links, and what an error says of a job."""
+"""What the families of YEScale share: handles, times, URLs, and what an error says of a job."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_orux.gateways.base import Gateway, require_id
+from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale.errors import REFUSED_CONTENT, error_of, is_refusal
 from airflow_provider_orux.models.errors import (
@@ -118,7 +119,7 @@ class JobFamily(abc.ABC):
         response: HttpResponse,
         *,
         status: JobStatus,
-        links: list[str] | None = None,
+        urls: list[str] | None = None,
         text: str | None = None,
         why: Any = None,
         code: str | None = None,
@@ -132,7 +133,7 @@ class JobFamily(abc.ABC):
         :raises UnexpectedResponseError: it succeeded and nothing is there.
         """
         succeeded = status is JobStatus.SUCCEEDED
-        if succeeded and not links and text is None:
+        if succeeded and not urls and text is None:
             raise self.gateway.unexpected(response, "a job that succeeded without a result")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
         reason = redact(str(why))[:500] if failed and why else None
@@ -141,12 +142,12 @@ class JobFamily(abc.ABC):
             job_id=job_id,
             status=status,
             gateway=self.gateway.name,
-            artifacts=tuple(Artifact(url=u) for u in links or ()) if succeeded else (),
+            artifacts=tuple(Artifact(url=u) for u in urls or ()) if succeeded else (),
             text=text if succeeded else None,
             error_code=code if failed else None,
             error_message=reason,
-            submitted_at=epoch(submitted),
-            finished_at=epoch(finished),
+            submitted_at=parse_time(submitted),
+            finished_at=parse_time(finished),
             charged="yes" if succeeded else "unknown",
             retry_helps=not final,
         )
@@ -171,29 +172,15 @@ def split_handle(job_id: str, families: Mapping[str, JobFamily], *, gateway: str
     return families[name], require_id(raw, gateway=gateway)
 
 
-def epoch(value: Any) -> float | None:
-    """Epoch seconds out of seconds or milliseconds (YEScale has both); None for nothing, zero or nonsense."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    if not 0 < number < 1e15:
-        return None
-    # As seconds, 1e11 is in the year 5138.
-    return number / 1000 if number >= 1e11 else number
-
-
-def links_in(value: Any, *names: str) -> list[str]:
-    """The links in a text, a list of texts, or objects that have them under one of the names."""
+def urls_in(value: Any, *names: str) -> list[str]:
+    """The URLs in a text, a list of texts, or objects that have them under one of the names."""
     if isinstance(value, str):
         return [value] if value.startswith(("https://", "http://")) else []
     if isinstance(value, list):
-        return [link for item in value for link in links_in(item, *names)]
+        return [url for item in value for url in urls_in(item, *names)]
     if isinstance(value, Mapping):
         for name in names:
-            if found := links_in(value.get(name), *names):
+            if found := urls_in(value.get(name), *names):
                 return found
     return []
 

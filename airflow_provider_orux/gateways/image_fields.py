@@ -1,0 +1,77 @@
+"""The fields of a request as the wire takes them: images in the form that the gateway wants, never a path."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from airflow_provider_orux.models.errors import InvalidRequestError
+from airflow_provider_orux.models.input_images import (
+    form_of,
+    image_fields,
+    read_inline,
+    to_base64,
+    to_data_url,
+)
+from airflow_provider_orux.models.requests import GenerationRequest
+
+
+def wire_fields(request: GenerationRequest, *, form: Literal["data_url", "base64"]) -> dict[str, Any]:
+    """The fields that were given, their images as URLs (where the gateway follows them) or in this form.
+
+    :raises InvalidRequestError: an image is still a path or a URL that the gateway does not follow.
+    """
+    fields = request.fields()
+    for name, marker in image_fields(type(request)).items():
+        value = fields.get(name)
+        if isinstance(value, list):
+            fields[name] = [
+                _wire(request, name, item, takes_urls=marker.takes_urls, form=form) for item in value
+            ]
+        elif value is not None:
+            fields[name] = _wire(request, name, value, takes_urls=marker.takes_urls, form=form)
+    return fields
+
+
+def image_bytes(request: GenerationRequest, name: str, value: str) -> tuple[bytes, str]:
+    """The bytes of an image of a request, and their media type.
+
+    :raises InvalidRequestError: it is still a path or a URL.
+    """
+    try:
+        return read_inline(value)
+    except ValueError as e:
+        raise _unread(request, name, value, e) from None
+
+
+def _wire(
+    request: GenerationRequest,
+    name: str,
+    value: str,
+    *,
+    takes_urls: bool,
+    form: Literal["data_url", "base64"],
+) -> str:
+    if takes_urls and form_of(value) == "url":
+        return value
+    try:
+        return to_data_url(value) if form == "data_url" else to_base64(value)
+    except ValueError as e:
+        raise _unread(request, name, value, e) from None
+
+
+def _unread(request: GenerationRequest, name: str, value: str, why: ValueError) -> InvalidRequestError:
+    where = {"file": "a file", "url": "a URL"}.get(form_of(value) or "")
+    if where is not None:
+        reason = (
+            f"`{name}` of {request.label()} is {where} that was not read; the gateway takes only its bytes"
+        )
+        step = "Give the image as a data: URL or base64, or use an operator that reads it."
+    else:
+        reason, step = f"`{name}` of {request.label()} {why}", "Correct the image."
+    return InvalidRequestError(
+        reason,
+        gateway=request.gateway or None,
+        param=name,
+        charged="no",
+        next_step=f"Nothing was sent. {step}",
+    )
