@@ -86,7 +86,7 @@ def can_long_poll(limits: PollLimits, *, waiting: int) -> bool:
 def pause_after_long_poll(pause: float, *, held: float, asked: float) -> float:
     """Seconds until the next poll when a long poll found the job unfinished.
 
-    0 if the gateway held the request for at least half of the time: poll again at once. If it answered early (the job
+        0 if the gateway held the request for at least half of the time: poll again at once. If it answered early (the job
     began to run, or the gateway does not hold requests after all), the schedule's pause.
 
     :param pause: the schedule's pause, in seconds.

@@ -6,7 +6,8 @@ import copy
 from collections import deque
 
 from airflow_provider_orux.models.errors import OruxError
-from airflow_provider_orux.poller.watched_job import JobQueue, WatchedJob
+from airflow_provider_orux.poller.queue import JobQueue
+from airflow_provider_orux.poller.watched_job import WatchedJob
 
 #: Jobs to poll, or to end, before the event loop's other triggers get their turn.
 JOBS_PER_TURN = 250

@@ -43,7 +43,8 @@ from airflow_provider_orux.poller.client import (
 from airflow_provider_orux.poller.clock import Clock, spawn
 from airflow_provider_orux.poller.lookup import ConnectionLookup, Found
 from airflow_provider_orux.poller.overdue import JOBS_PER_TURN, OverdueJobs
-from airflow_provider_orux.poller.watched_job import JobQueue, WatchedJob
+from airflow_provider_orux.poller.queue import JobQueue
+from airflow_provider_orux.poller.watched_job import WatchedJob
 
 log = logging.getLogger(__name__)
 
