@@ -65,6 +65,7 @@ def test_options_may_stand_before_the_task_instance():
         ["ledger", "list", "--api-url", "airflow.example.com"],
         ["ledger", "list", "--api-url", "https://me:secret@airflow.example.com"],
         ["ledger", "list", "--state", "lost"],
+        ["ledger", "list", "-o", "plain"],
         ["ledger", "show", "d", "r"],
         ["pool", "orux_default", "--slots", "0"],
         ["estimate", "d", "--runs", "3", "--from-date", "2026-01-01", "--to-date", "2026-01-02"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -103,6 +105,11 @@ def test_every_kind_of_task_is_counted(orux, file, connection, monkeypatch):
         },
         "unknown": [12, 12],
     }
+    as_csv = orux("estimate", "estimated", "--file", file, "--runs", 2, "-o", "csv").out
+    assert {r["tasks"]: (r["low"], r["price_high"]) for r in csv.DictReader(io.StringIO(as_csv))}["two"] == (
+        "2",
+        "16.0",
+    )
 
 
 UNCOUNTED = """

@@ -13,8 +13,11 @@ import pytest
 import yaml
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi
+from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output, csv_cell, csv_text, visible
+from airflow_provider_orux.cli.runner import run_command
 from airflow_provider_orux.lifecycle.record import Record, State
+from airflow_provider_orux.models.errors import AuthenticationError, ConfigurationError
 
 ESC, BEL, CSI, RLO, ZWSP, LSEP, DEL = "\x1b", "\x07", "\x9b", "\u202e", "\u200b", "\u2028", "\x7f"
 FORMULA = '=HYPERLINK("https://evil.example","x")'
@@ -124,6 +127,18 @@ def test_a_cell_is_read_back_unmistakably():
             assert cell[:1] not in tuple("=+-@\t\r")
 
 
+@pytest.mark.parametrize("kind", [AuthenticationError, ConfigurationError, CommandError])
+def test_an_error_is_one_line_whoever_wrote_it(kind, capsys):
+    def command(args, out):
+        raise kind(f"the gateway says: no{ESC}[2J\nSettled: everything")
+
+    assert run_command(command, None) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("airflow orux: the gateway says: no\\x1b[2J Settled: everything")
+
+
 # -- through the commands --------------------------------------------------------------------------------------------
 DAG, RUN, TASK = f"=dag{ESC}[2J", f"run{RLO}1", "-task"
 RECORD = Record(
@@ -181,6 +196,16 @@ def test_no_command_prints_what_steers_a_terminal(orux, hostile_airflow, words, 
     assert is_safe(ended.err)
     assert ended.status != 2
     assert any(shown in ended.out + ended.err for shown in ("\\x1b", "\\u001b", "\\e"))
+
+
+def test_what_became_of_each_record_is_told_to_a_program(orux, hostile_airflow):
+    ended = orux("ledger", "discard", "--dag-id", DAG, "--state", "all", "--yes", "-o", "json")
+    (row,) = ended.json
+    assert (row["dag_id"], row["record"]["job_id"], row["outcome"]) == (DAG, FORMULA, "discarded")
+    assert "Discarded 1 record." in ended.err
+    assert [method for method, _ in hostile_airflow] == ["DELETE"]
+    (one,) = csv.DictReader(io.StringIO(orux("ledger", "discard", "-o", "csv", "--", DAG, RUN, TASK).out))
+    assert (csv_text(one["run_id"]), one["outcome"]) == (RUN, "discarded")
 
 
 def test_what_list_prints_settle_reads(orux, hostile_airflow, tmp_path):

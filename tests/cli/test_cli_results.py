@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import json
 from types import SimpleNamespace
@@ -86,6 +87,10 @@ def test_verify_finds_what_changed(orux, saved, tmp_path):
     }
     assert len(rows[saved[0].manifest]) == 2
     assert "version 99" in rows[saved[1].manifest][0]
+    flat = list(csv.DictReader(io.StringIO(orux("results", "verify", "--path", root, "-o", "csv").out)))
+    assert [row["manifest"] for row in flat].count(saved[0].manifest) == 2
+    as_csv = list(csv.DictReader(io.StringIO(orux("results", "list", "--path", root, "-o", "csv").out)))
+    assert [row["job_id"] for row in as_csv if not row["problem"]] == ["task_A"]
     listed = orux("results", "list", "--path", root)
     assert listed.status == 1
     assert "not readable" in listed.out

@@ -64,7 +64,10 @@ def estimate(args: argparse.Namespace, out: Output) -> int:
     runs, notes = _runs(dag, args)
     api = AirflowApi.of(args) if args.last_run or args.api_url else None
     try:
-        last = _last_lengths(api, args.dag_id, notes) if api and args.last_run else {}
+        last: dict[str, int] = {}
+        if api and args.last_run:
+            last, source = _last_lengths(api, args.dag_id)
+            notes.append(source)
         lines = list(paid_tasks(dag, assumed=assumed, last=last, most=_most()))
         rows = _priced(lines, runs, args, api, notes)
     finally:
@@ -178,14 +181,13 @@ def _assumed(given: list[str]) -> dict[str, int]:
     return assumed
 
 
-def _last_lengths(api: AirflowApi, dag_id: str, notes: list[str]) -> dict[str, int]:
-    """How many instances each mapped task had in the last successful run."""
+def _last_lengths(api: AirflowApi, dag_id: str) -> tuple[dict[str, int], str]:
+    """How many instances each mapped task had in the last successful run, and a sentence on that run."""
     path = f"/dags/{segment(dag_id)}/dagRuns"
     params = {"state": "success", "order_by": "-run_after"}
     run = next(iter(api.rows(path, "dag_runs", params=params, limit=1)), None)
     if run is None:
-        notes.append("No run has succeeded yet, so the lengths of mapped tasks are not known from one.")
-        return {}
+        return {}, "No run has succeeded yet, so the lengths of mapped tasks are not known from one."
     lengths: dict[str, int] = {}
     run_id = str(run["dag_run_id"])
     for row in api.rows(
@@ -194,8 +196,7 @@ def _last_lengths(api: AirflowApi, dag_id: str, notes: list[str]) -> dict[str, i
         task_id = str(row["task_id"])
         # Mapped over nothing: one instance without an index is left, and it was skipped.
         lengths[task_id] = lengths.get(task_id, 0) + (1 if int(row.get("map_index", -1)) >= 0 else 0)
-    notes.append(f"Lengths of mapped tasks are those of run {run_id}.")
-    return lengths
+    return lengths, f"Lengths of mapped tasks are those of run {run_id}."
 
 
 def _priced(
