@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.client import flow
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.lifecycle.record import State
 from airflow_provider_orux.models.errors import (
@@ -103,13 +104,16 @@ def test_what_will_not_be_saved_is_not_asked_to_be_kept():
     assert [kept for kept, _ in sent(world)] == [None]
 
 
-def test_refused_retention_is_sent_once_more_without_it_under_the_same_key():
+def test_refused_retention_is_sent_once_more_without_it_under_the_same_key(monkeypatch):
+    warned = []
+    monkeypatch.setattr(flow.log, "warning", lambda text, *args: warned.append(text % args))
     world = relay()
     world.client.answers = [NO_RETENTION]
     world.start()
     key = world.record.submission_id
     assert sent(world) == [("relay1d", key), (None, key)]
     assert world.charges == 1
+    assert ["Sent without it: save what it makes" in text for text in warned] == [True]
 
 
 def test_a_key_that_the_refusal_used_up_is_replaced_by_a_fresh_one():
