@@ -165,9 +165,10 @@ class DurableJob:
 
     # -- submitting -----------------------------------------------------------------------------------------
     def _submit(self, decision: Decision, *, superseded: Job | None = None) -> Wait | Finished:
+        synchronous = self.ledger.attempt.synchronous
         for warning in self.request.warnings():
             self._log.warning("%s", warning)
-        self.delivery.check(self.request, waits_for_result=self._synchronous or self._wait_for_completion)
+        self.delivery.check(self.request, waits_for_result=synchronous or self._wait_for_completion)
         request = self.delivery.read_inputs(self.request)
         resend = decision.action is Action.RESEND
         reuse_key = reuse_key_of(request, self.gateway.name) if self._results is not None else None
@@ -181,7 +182,7 @@ class DurableJob:
         self.remote = None
         will_save = bool(self.delivery.save_to)
         try:
-            if self._synchronous:
+            if synchronous:
                 job = self.client.generate(request, submission_id=submission_id, will_save=will_save)
             else:
                 job = self.client.submit(
@@ -203,10 +204,10 @@ class DurableJob:
             self.gateway.title,
             self.request.label(),
             job.job_id,
-            "" if self._synchronous else " by the gateway's own rules",
+            "" if synchronous else " by the gateway's own rules",
         )
         self.delivery.push_job(job.job_id)
-        return self.ended(job) if self._synchronous else self._wait(job.job_id)
+        return self.ended(job) if synchronous else self._wait(job.job_id)
 
     def _after_failed_submission(self, error: OruxError, *, resend: bool) -> OruxError:
         """The paid request brought no job: withdraw the intent where nothing was accepted for sure, else leave it."""
@@ -257,6 +258,7 @@ class DurableJob:
         """Ask the gateway about the recorded job, then decide again."""
         job: Job | None = None
         cause: OruxError | None = None
+        self.job_id = self._recorded.job_id
         try:
             job = self._recorded_job()
             self.remote = RemoteState.of(job)
@@ -312,7 +314,7 @@ class DurableJob:
             job = self._recorded_job()  # it was settled: nobody looked at it yet
         if job is not None and job.status.is_terminal:
             return self.ended(job)
-        if not self._in_time(record):
+        if self._wait_for_completion and not self._in_time(record):
             raise timed_out(job_id, self.gateway.name)
         return self._wait(job_id, accepted_at=record.updated_at)
 
@@ -357,7 +359,9 @@ class DurableJob:
 
     @property
     def _synchronous(self) -> bool:
-        return self.ledger.attempt.synchronous
+        """Of the job, once there is one: the route may change between two tries."""
+        record = self.ledger.record
+        return record.synchronous if record is not None and record.job_id else self.ledger.attempt.synchronous
 
     @property
     def _recorded(self) -> Record:

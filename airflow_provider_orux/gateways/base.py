@@ -225,9 +225,12 @@ class Gateway(abc.ABC):
     def is_definite_refusal(self, status: int, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
+        Of the redirects only 307 and 308 say that the request is to be sent elsewhere as it is. (An answer that names a
+        job proves nothing, whatever its status: the client looks for that.)
+
         A gateway whose statuses do not mean what they say looks at its error as well.
         """
-        return status in NOTHING_ACCEPTED or status in (301, 302, 307, 308)
+        return status in NOTHING_ACCEPTED or status in (307, 308)
 
     def _error_of_status(self, response: HttpResponse) -> OruxError:
         status, quoted = response.status, response.quote()

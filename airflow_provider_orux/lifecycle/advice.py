@@ -142,7 +142,8 @@ def _words(decision: Decision, record: Record | None) -> str:
 def _cases(seen: list[RemoteState]) -> str:
     cases = [_CASES[s] for s in seen if s in _CASES]
     if {RemoteState.FAILED, RemoteState.FAILED_FINALLY} <= {*seen}:
-        cases = ["failed", *(_CASES[s] for s in seen if s is RemoteState.EXPIRED)]
+        both = (_CASES[RemoteState.FAILED], _CASES[RemoteState.FAILED_FINALLY])
+        cases = ["failed" if case == both[0] else case for case in cases if case != both[1]]
     parts = [f"the job {' or '.join(cases)}"] if cases else []
     if RemoteState.UNKNOWN in seen:
         parts.append("the gateway cannot say")
@@ -156,6 +157,8 @@ def complete(error: OruxError, situation: Situation) -> None:
     error.job_id = error.job_id or situation.job_id
     if isinstance(error, LedgerError) and not error.final:
         return  # the ledger cannot be reached, so what it holds is not known
+    if isinstance(error, AmbiguousSubmitError) and error.job_id is not None:
+        situation = replace(situation, job_id_placeholder=error.job_id)
     parts = [error.advice, *_remedy(error, situation), *_outlook(error, situation)]
     error.next_step = " ".join(part for part in parts if part)
 

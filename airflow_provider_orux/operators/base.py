@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_orux.lifecycle.ledger import OnAmbiguousSubmit, OnClear, OnRequestChanged
     from airflow_provider_orux.lifecycle.polling import Wait
 
-#: Seconds from acceptance.
-DEFAULT_TIMEOUT = 3600.0
-
 
 class FreeRetries(int):
     """The default of ``retries``: the author set none, so no retry may pay."""
@@ -95,7 +92,7 @@ class OruxOperator(BaseOperator):
         conn_id: str = "orux_default",
         wait_for_completion: bool = True,
         deferrable: bool | None = None,
-        timeout: float | timedelta = DEFAULT_TIMEOUT,
+        timeout: float | timedelta = 3600.0,
         poll_interval: float | None = None,
         save_to: str | None = None,
         storage_conn_id: str | None = None,
@@ -115,9 +112,11 @@ class OruxOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
-        if self.free_retries and not durable:
-            retries = 0  # without a ledger each retry would pay
         super().__init__(retries=retries, **kwargs)
+        if self.free_retries and not durable and not is_mapped(self):
+            self.retries = (
+                0  # without a ledger each retry would pay; one of a mapped task refuses when it runs
+            )
         self.conn_id = conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
@@ -162,12 +161,13 @@ class OruxOperator(BaseOperator):
         defaults, _ = get_merged_defaults(
             dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
         )
-        if "retries" not in {**defaults, **kwargs}:
-            kwargs["retries"] = 0 if kwargs.get("durable") is False else int(FREE_RETRIES)
-            kwargs.setdefault("free_retries", True)
+        given = {**defaults, **kwargs}
+        if "retries" not in given:
+            kwargs["retries"] = 0 if given.get("durable") is False else int(FREE_RETRIES)
+            if given.get("free_retries") is None:
+                kwargs["free_retries"] = True
         return super().partial(**kwargs)
 
-    # -- the request ------------------------------------------------------------------------------------
     def request_spec(self) -> dict[str, Any]:
         """Model, verb, fields and extra_body of the request, from the arguments."""
         raise NotImplementedError
@@ -191,7 +191,6 @@ class OruxOperator(BaseOperator):
         """
         return None
 
-    # -- running ----------------------------------------------------------------------------------------
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit (once), wait, save."""
         with self._durable_job(context) as (job, hook):

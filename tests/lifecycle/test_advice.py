@@ -449,3 +449,16 @@ def test_a_timeout_names_the_error_of_the_polls():
     step = tracker.failed(errors.UnexpectedResponseError("status SUCCESS without `result_urls`"), now=101.0)
     assert "the last 2 polls failed: status SUCCESS without `result_urls`" in step.error.message
     assert "may have ended" in step.error.message
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_every_case_is_told_exactly_once(size):
+    for seen in itertools.combinations(RemoteState, size):
+        told = advice._cases(list(seen))
+        for state, words in {
+            RemoteState.ALIVE: "runs or succeeded", RemoteState.EXPIRED: "expired",
+            RemoteState.UNKNOWN: "the gateway cannot say",
+        }.items():  # fmt: skip
+            assert told.count(words) == (state in seen), (seen, told)
+        failed = {RemoteState.FAILED, RemoteState.FAILED_FINALLY} & {*seen}
+        assert ("failed" in told) is bool(failed), (seen, told)
