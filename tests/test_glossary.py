@@ -27,13 +27,33 @@ READ = (
 THEIRS = (
     ("link", r"airflow_provider_orux/links/.*", r".", "Airflow's operator links"),
     ("link", r"docs/decisions/link-from-operator\.md", r".", "Airflow's operator links"),
-    ("link", r".*", r"extra.links|artifact.link|links?\.artifact|link-from-operator", "Airflow's operator links"),
-    ("link", r"airflow_provider_orux/durable/delivery\.py", r"first_link|task's link", "Airflow's operator links"),
-    ("link", r"airflow_provider_orux/(operators|sensors)/jobs\.py", r"first_link", "Airflow's operator links"),
+    (
+        "link",
+        r".*",
+        r"extra.links|artifact.link|links?\.artifact|link-from-operator",
+        "Airflow's operator links",
+    ),
+    (
+        "link",
+        r"airflow_provider_orux/durable/delivery\.py",
+        r"first_link|task's link",
+        "Airflow's operator links",
+    ),
+    (
+        "link",
+        r"airflow_provider_orux/(operators|sensors)/jobs\.py",
+        r"first_link",
+        "Airflow's operator links",
+    ),
     ("link", r"airflow_provider_orux/operators/base\.py", r"first_link", "Airflow's operator links"),
     ("link", r"CONTRIBUTING\.md", r"triggers/  links/", "Airflow's operator links"),
     ("link", r"airflow_provider_orux/storage/.*", r"link.local", "a term of IP"),
-    ("link", r"airflow_provider_orux/gateways/yescale/family\.py", r"invalid \(\?:", "words of YEScale's messages"),
+    (
+        "link",
+        r"airflow_provider_orux/gateways/yescale/family\.py",
+        r"invalid \(\?:",
+        "words of YEScale's messages",
+    ),
     ("link", r"sandbox/.*", r".", "names of the sandbox's settings and records"),
     ("link", r"docs/gateways\.md", r"test_yescale_chat_image", "a value of a sandbox setting"),
     ("epoch", r".*", r"[Ee]poch seconds", "the unit"),
@@ -135,7 +155,11 @@ def test_a_word_is_found_wherever_it_hides(word, line):
 @pytest.mark.parametrize(
     ("word", "path", "line"),
     [
-        ("link", "airflow_provider_orux/operators/base.py", "    operator_extra_links = (OruxArtifactLink(),)"),
+        (
+            "link",
+            "airflow_provider_orux/operators/base.py",
+            "    operator_extra_links = (OruxArtifactLink(),)",
+        ),
         ("link", "airflow_provider_orux/storage/address.py", "        or ip.is_link_local"),
         ("link", "airflow_provider_orux/storage/save.py", "            path.unlink()"),
         ("epoch", "airflow_provider_orux/models/job.py", "    :param finished_at: epoch seconds."),
