@@ -107,7 +107,7 @@ class TaskStateStore:
                 raise _unreachable("written", e) from e
             if self._get(PROBE_KEY) != nonce:
                 raise LedgerError(
-                    "The task state store does not give back what was just written to it", charged="no"
+                    "The task state store does not return what was just written to it", charged="no"
                 )
             value = self._get(RECORD_KEY)
         return None if value is None else Record.from_json(value)

@@ -18,7 +18,9 @@ MAX_PROMPT = 4000
 Prompt = Annotated[NonBlank, Field(max_length=MAX_PROMPT, description="What to make.")]
 Webhook = Annotated[
     HttpsUrl,
-    Field(description="HTTPS address that gets one signed POST when the job ends. Not used by us: we poll."),
+    Field(
+        description="HTTPS URL that gets one signed POST when the job ends. The provider does not need it: it polls."
+    ),
 ]
 Seed = Annotated[
     int, Field(description="Best effort: the same seed, prompt and model usually give the same image.")
@@ -132,7 +134,7 @@ class Seedream4(OruxRequest):
     prompt: Prompt
     size: Annotated[Literal["1K", "2K", "4K"], Field(description="Resolution tier.")] = "2K"
     aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4"] = Field(default="1:1", description=SHAPE)
-    watermark: Annotated[bool, Field(description="Whether the upstream stamps a watermark.")] = False
+    watermark: Annotated[bool, Field(description="Whether the upstream adds a watermark.")] = False
     webhook_url: Webhook | None = None
 
 

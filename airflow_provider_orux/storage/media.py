@@ -1,4 +1,4 @@
-"""What a file is, told from its bytes alone: an image, a clip or a song that is whole, or something else."""
+"""What a file is, judged by its bytes alone: a complete image, clip or song, or something else."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Media:
 
 
 def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
-    """Recognise a file and check that it is whole, as far as its format lets one see that.
+    """Recognise a file and check that it is complete, as far as its format shows.
 
     :param file: can be read and sought.
     :param size: bytes in it.
     :raises ArtifactRejectedError: it is something else, or an image with more than ``max_pixels``.
-    :raises ArtifactError: it is empty, cut or damaged; another try may bring it whole.
+    :raises ArtifactError: it is empty, truncated or damaged; another attempt may help.
     """
     if size == 0:
         raise ArtifactError("The artifact is empty")

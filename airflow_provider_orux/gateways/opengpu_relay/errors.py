@@ -1,4 +1,4 @@
-"""Relay's errors: the codes of generation 2, and HTTP statuses where there is none (generation 1, undocumented)."""
+"""Relay's errors: the codes of generation 2, else HTTP statuses (generation 1, undocumented)."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def read_error(response: HttpResponse) -> OruxError | None:
     )
     if code == "TIER_FEATURE_UNAVAILABLE":
         result.next_step = (
-            "The account's tier has not what was asked for. If it was asked to keep the images, set the "
+            "The account's tier does not include this feature. If it was retention, set the "
             "connection's store_output to 'provider'."
         )
     elif cls is UnsupportedByGatewayError:
@@ -116,7 +116,7 @@ def read_error(response: HttpResponse) -> OruxError | None:
 
 
 def fails_again(code: Any) -> bool:
-    """Whether a job that failed with this code fails again when it is asked for again."""
+    """Whether a job that failed with this code would fail again."""
     return issubclass(CODES.get(str(code), OruxError), FINAL)
 
 

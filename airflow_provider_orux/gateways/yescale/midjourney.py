@@ -103,7 +103,7 @@ class Midjourney(JobFamily):
         self.gateway.check(response, purpose=Purpose.READ)
         tasks = response.json(gateway=self.gateway.name)
         if not isinstance(tasks, list):
-            raise self.gateway.unexpected(response, "a batch that is no array")
+            raise self.gateway.unexpected(response, "a batch that is not an array")
         wanted = set(job_ids)
         jobs = {}
         for task in tasks:
