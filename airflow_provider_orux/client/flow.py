@@ -63,11 +63,11 @@ class TransportFailure(Exception):  # noqa: N818  (a fact that a flow is told, n
 Step = Send | Pause
 Flow = Generator[Step, HttpResponse | None, T]
 
+#: How often, about a second apart, to repeat a submission while the gateway is still processing the first one.
 IN_PROGRESS_ATTEMPTS = 30
-"""How often, about a second apart, to repeat a submission while the gateway is still processing the first one."""
 
+#: Seconds that a flow waits inside the process; a longer ``Retry-After`` is left to the caller.
 LONGEST_PAUSE = 30.0
-"""Seconds that a flow waits inside the process; a longer ``Retry-After`` is left to the caller."""
 
 
 def backoff(attempt: int, settings: ClientSettings, retry_after: float | None = None) -> float:

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from airflow_provider_orux.models.errors import ConfigurationError
 
 MIB = 1024 * 1024
+#: Bytes that a poll in a trigger reads at most; a larger body is a finished job with its images inside.
 POLL_LIMIT = 256 * 1024
-"""Bytes that a poll in a trigger reads at most; a larger body is a finished job with its images inside."""
 
 
+#: Seconds after a request's timeouts in which its worker may still write what became of it.
 ANSWER_MARGIN = 120.0
-"""Seconds after a request's timeouts in which its worker may still write what became of it."""
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 

@@ -20,9 +20,10 @@ AnyClient = TypeVar("AnyClient", httpx.Client, httpx.AsyncClient)
 
 USER_AGENT = "airflow-provider-orux"
 
+#: httpx drops an idle connection after 5 s by default, which is less than the pause between two polls.
 KEEPALIVE_SECONDS = 60.0
-"""httpx drops an idle connection after 5 s by default, which is less than the pause between two polls."""
 
+#: Failures before the first byte of the request left: the gateway never saw it.
 NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -30,12 +31,11 @@ NEVER_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-"""Failures before the first byte of the request left: the gateway never saw it."""
 
 
+#: What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
+#: operating system or from the reading of an answer, and must not turn a paid request into an untyped error.
 UNANSWERED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
-"""What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
-operating system or from the reading of an answer, and must not turn a paid request into an untyped error."""
 
 
 @functools.lru_cache(maxsize=8)

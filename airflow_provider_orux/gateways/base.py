@@ -27,10 +27,10 @@ from airflow_provider_orux.models.requests import GenerationRequest
 
 Route = Literal["sync", "async"]
 
+#: HTTP statuses that by their meaning (RFC 9110) say that the request was refused and not carried out.
 NOTHING_ACCEPTED = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 451}
 )
-"""HTTP statuses that by their meaning (RFC 9110) say that the request was refused and not carried out."""
 
 
 class Gateway(abc.ABC):
@@ -41,26 +41,26 @@ class Gateway(abc.ABC):
 
     name: ClassVar[str]
     default_host: ClassVar[str]
+    #: What a key of this gateway looks like, for a warning in ``test_connection``; None: unknown.
     key_pattern: ClassVar[str | None] = None
-    """What a key of this gateway looks like, for a warning in ``test_connection``; None: unknown."""
     key_required: ClassVar[bool] = True
+    #: True if submissions carry a key, so that sending one again is not charged twice.
     has_idempotency_keys: bool = False
-    """True if submissions carry a key, so that sending one again is not charged twice."""
+    #: How long the gateway remembers a submission by its idempotency key; 0: it has none.
     idempotency_seconds: float = 0.0
-    """How long the gateway remembers a submission by its idempotency key; 0: it has none."""
+    #: Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known.
     forgets_jobs_after: float | None = None
-    """Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known."""
+    #: Seconds after a submission in which "unknown job" may mean "not indexed yet".
     not_found_grace: float = 0.0
-    """Seconds after a submission in which "unknown job" may mean "not indexed yet"."""
+    #: Polls under way at once when the connection does not say: a poll may count against the concurrency.
     default_in_flight_polls: ClassVar[int] = 1
-    """Polls under way at once when the connection does not say: a poll may count against the concurrency."""
+    #: How many jobs one poll can ask for; 0: one at a time.
     batch_size: int = 0
-    """How many jobs one poll can ask for; 0: one at a time."""
+    #: How long the gateway holds a poll open until the job changes; 0: it answers at once.
     long_poll_seconds: float = 0.0
-    """How long the gateway holds a poll open until the job changes; 0: it answers at once."""
 
+    #: The gateway's own settings: name -> allowed values, the default first; a single value means "any of its type".
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
-    """The gateway's own settings: name -> allowed values, the default first; a single value means "any of its type"."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         given = dict(options or {})

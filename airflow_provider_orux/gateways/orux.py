@@ -31,6 +31,7 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
+#: Page Tasks. Read in either case, since the pages disagree (``queued`` / ``QUEUED``).
 STATUSES = {
     "QUEUED": JobStatus.QUEUED,
     "RUNNING": JobStatus.RUNNING,
@@ -38,8 +39,8 @@ STATUSES = {
     "FAILED": JobStatus.FAILED,
     "EXPIRED": JobStatus.EXPIRED,
 }
-"""Page Tasks. Read in either case, since the pages disagree (``queued`` / ``QUEUED``)."""
 
+#: Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure.
 CODES: Mapping[str, type[OruxError]] = {
     "invalid_api_key": AuthenticationError,
     "sk_disabled": AuthenticationError,
@@ -53,20 +54,19 @@ CODES: Mapping[str, type[OruxError]] = {
     "channel_queue_full": RateLimitedError,
     "invalid_param": InvalidRequestError,
 }
-"""Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure."""
 
+#: Codes with which gateways of this kind refuse a prompt. Not in Orux's table, which "goes on": an assumption.
 MODERATION_CODES = frozenset(
     {"content_policy_violation", "content_rejected", "moderation_blocked", "banned_prompt"}
 )
-"""Codes with which gateways of this kind refuse a prompt. Not in Orux's table, which "goes on": an assumption."""
 
+#: Page Errors: the four types; they decide where a code is not in the table.
 TYPES: Mapping[str, type[OruxError]] = {
     "auth_error": AuthenticationError,
     "rate_limit_error": RateLimitedError,
     "invalid_request_error": InvalidRequestError,
     "api_error": GatewayUnavailableError,
 }
-"""Page Errors: the four types; they decide where a code is not in the table."""
 
 
 class OruxGateway(Gateway):

@@ -15,14 +15,14 @@ from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
 class Purpose(enum.Enum):
     """What a request is for; decides whether it may be retried."""
 
+    #: It may be charged: sent once, never again unless it is proven that nothing was accepted.
     PAY = "pay"
-    """It may be charged: sent once, never again unless it is proven that nothing was accepted."""
+    #: It costs nothing to repeat.
     READ = "read"
-    """It costs nothing to repeat."""
 
 
+#: One part of a multipart form: file name, bytes, media type.
 Part = tuple[str, bytes, str]
-"""One part of a multipart form: file name, bytes, media type."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from airflow_provider_orux.models.registry import GATEWAYS, title_of
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Ratio
 
 _NAMES = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object"}
+#: What the metadata of a field calls a limit -> what a description calls it.
 _LIMITS = {
     "ge": "minimum",
     "gt": "more_than",
@@ -26,19 +27,18 @@ _LIMITS = {
     "max_length": "max_length",
     "pattern": "pattern",
 }
-"""What the metadata of a field calls a limit -> what a description calls it."""
 
 
 def _validator(annotated: Any) -> Any:
     return next(m.func for m in get_args(annotated) if isinstance(m, AfterValidator))
 
 
+#: Validators that make a text something narrower.
 _KINDS = {
     _validator(HttpsUrl): "https URL",
     _validator(Ratio): "ratio",
     _validator(PixelSize): "width x height",
 }
-"""Validators that make a text something narrower."""
 
 
 def describe_models(

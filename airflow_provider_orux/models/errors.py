@@ -27,10 +27,10 @@ def redact(text: str, *secrets: str | None) -> str:
 class Remedy(enum.Enum):
     """What a person may do about a recorded submission that stands in the way; said by ``lifecycle/advice.py``."""
 
+    #: Give it up: ``ledger discard``.
     DISCARD = enum.auto()
-    """Give it up: ``ledger discard``."""
+    #: Look at the gateway, then say which job it became, or that there is none.
     SETTLE_OR_DISCARD = enum.auto()
-    """Look at the gateway, then say which job it became, or that there is none."""
 
 
 class OruxError(Exception):
@@ -49,8 +49,8 @@ class OruxError(Exception):
     :param remedy: what may be done about the recorded submission.
     """
 
+    #: True when trying the same thing again cannot help: the task fails without using its retries.
     final: bool = True
-    """True when trying the same thing again cannot help: the task fails without using its retries."""
     default_next_step: ClassVar[str] = ""
 
     def __init__(

@@ -56,11 +56,11 @@ class ImageInput:
     takes_urls: bool
 
 
+#: An image that may be sent as an https URL or as its bytes.
 UrlImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=True)]
-"""An image that may be sent as an https URL or as its bytes."""
 
+#: An image that is sent as its bytes.
 InlineImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=False)]
-"""An image that is sent as its bytes."""
 
 
 def _pixels(value: str) -> str:
@@ -69,8 +69,8 @@ def _pixels(value: str) -> str:
     return value
 
 
+#: A free size in pixels.
 PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x height in pixels.")]
-"""A free size in pixels."""
 
 
 class WithImages(GenerationRequest):

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow_provider_orux.models.errors import Charged
 
+#: What a usable job id looks like, when one is accepted and when one is polled; a gateway's own pattern is narrower.
 JOB_ID_PATTERN = r"\A[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,500}\Z"
-"""What a usable job id looks like, when one is accepted and when one is polled; a gateway's own pattern is narrower."""
 
 
 class JobStatus(str, enum.Enum):

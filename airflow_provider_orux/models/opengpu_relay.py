@@ -47,12 +47,12 @@ class RelayRequest(WithImages):
     """A request for a model of OpenGPU Relay."""
 
     gateway: ClassVar[str] = "opengpu_relay"
+    #: Which generation of the vendor's interface has it.
     generation: ClassVar[int]
-    """Which generation of the vendor's interface has it."""
+    #: The route of the model.
     path: ClassVar[str]
-    """The route of the model."""
+    #: True if the answer is documented to be base64; the reader checks the value anyway.
     inline: ClassVar[bool] = False
-    """True if the answer is documented to be base64; the reader checks the value anyway."""
 
     @property
     def makes_inline(self) -> bool:
@@ -323,10 +323,10 @@ class Wan27ImagePro(Generation2):
         return self
 
 
+#: Every typed request of this gateway, generation 2 first; a gateway takes those of its generation.
 REQUESTS: tuple[type[GenerationRequest], ...] = (
     Flux2Pro, Gemini3ProImage, GptImage15, GptImage15Edit, QwenImage, QwenImageEdit, GptImage2, Seedream5Pro,
     Wan27ImagePro,
     RealisticVision, IllustriousRealism, StableDiffusion15, Gen1Flux2Pro, Gen1Gemini3Pro, Gen1GptImage15,
     Gen1GptImage15Edit, Gen1QwenImage, Gen1QwenImageEdit,
 )  # fmt: skip
-"""Every typed request of this gateway, generation 2 first; a gateway takes those of its generation."""

@@ -47,14 +47,14 @@ def _not_blank(value: str) -> str:
     return value
 
 
+#: A URL that starts with ``https://``.
 HttpsUrl = Annotated[str, AfterValidator(_https_url)]
-"""A URL that starts with ``https://``."""
 
+#: A free ``width:height`` ratio in whole numbers.
 Ratio = Annotated[str, AfterValidator(_ratio)]
-"""A free ``width:height`` ratio in whole numbers."""
 
+#: A text with at least one visible character.
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
-"""A text with at least one visible character."""
 
 
 class GenerationRequest(BaseModel):
@@ -72,16 +72,16 @@ class GenerationRequest(BaseModel):
         extra="forbid", frozen=True, defer_build=True, protected_namespaces=(), hide_input_in_errors=True
     )
 
+    #: The gateway that documents this model.
     gateway: ClassVar[str] = ""
-    """The gateway that documents this model."""
+    #: The model's id at the gateway.
     model: ClassVar[str] = ""
-    """The model's id at the gateway."""
     kind: ClassVar[Kind] = "image"
     verb: ClassVar[Verb] = "generate"
+    #: The document that the fields are taken from.
     source: ClassVar[str] = ""
-    """The document that the fields are taken from."""
+    #: Where the gateway offers it only in part, a word on that ("generation 1 only"); empty: everywhere.
     availability: ClassVar[str] = ""
-    """Where the gateway offers it only in part, a word on that ("generation 1 only"); empty: everywhere."""
 
     extra_body: dict[str, JsonValue] = Field(default_factory=dict, exclude=True, repr=False)
 

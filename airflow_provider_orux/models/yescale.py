@@ -24,8 +24,8 @@ from airflow_provider_orux.models.requests import (
     Verb,
 )
 
+#: A group of models with one address and one shape of answers; the part before the colon of a job id.
 Family = Literal["images", "chat", "ideogram", "mj", "media", "kling-image", "kling-tryon", "suno"]
-"""A group of models with one address and one shape of answers; the part before the colon of a job id."""
 
 
 class YEScaleRequest(WithImages):
@@ -118,6 +118,7 @@ class GeminiFlashImage(YEScaleRequest):
 
 
 # -- Midjourney ------------------------------------------------------------------------------------------------
+#: Field, the flag it becomes, and the names under which Midjourney knows the flag.
 FLAGS = (
     ("aspect_ratio", "--ar", ("ar", "aspect")),
     ("stylize", "--stylize", ("stylize", "s")),
@@ -125,7 +126,6 @@ FLAGS = (
     ("chaos", "--chaos", ("chaos", "c")),
     ("tile", "--tile", ("tile",)),
 )
-"""Field, the flag it becomes, and the names under which Midjourney knows the flag."""
 
 MidjourneyRatio = Annotated[Ratio, Field(description='Any width:height, like "16:9". Becomes --ar.')]
 PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which image of the grid: 1 to 4, row by row.")]
@@ -443,6 +443,7 @@ class SunoLyrics(YEScaleRequest):
     prompt: Annotated[NonBlank, Field(description="What the song is about.")]
 
 
+#: Every typed request of this gateway. Video (Kling, Runway, Luma, Pika) goes through ``CustomRequest`` to Media.
 REQUESTS: tuple[type[GenerationRequest], ...] = (
     FluxPro, DallE3, GptImage1, QwenImage, GeminiFlashImage,
     MidjourneyImagine, MidjourneyUpscale, MidjourneyVariation, MidjourneyReroll, MidjourneyBlend, MidjourneyDescribe,
@@ -451,4 +452,3 @@ REQUESTS: tuple[type[GenerationRequest], ...] = (
     KlingImage, KolorsTryOn,
     SunoMusic, SunoLyrics,
 )  # fmt: skip
-"""Every typed request of this gateway. Video (Kling, Runway, Luma, Pika) goes through ``CustomRequest`` to Media."""

@@ -13,8 +13,8 @@ import httpx
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 
+#: The addresses of a host name, as texts. ``OSError`` when there are none.
 Resolve = Callable[[str, int], Iterable[str]]
-"""The addresses of a host name, as texts. ``OSError`` when there are none."""
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -26,8 +26,8 @@ _REFUSED = tuple(
 )
 
 
+#: A name that people give to files. A longer one may be a token.
 _FILE_NAME = re.compile(r"[\w%.-]{1,24}\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
-"""A name that people give to files. A longer one may be a token."""
 
 
 def redacted_url(url: httpx.URL | str) -> str:

@@ -12,8 +12,9 @@ import httpx
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.storage.settings import CHUNK
 
+#: Bytes of a TLS record: the most that one read of TLS gives.
 RECORD = 16 * 1024
-"""Bytes of a TLS record: the most that one read of TLS gives."""
+#: What a connection may fail with, as httpx says it and as the layer below does.
 FAILURES: tuple[type[Exception], ...] = (
     httpx.TransportError,
     httpcore.TimeoutException,
@@ -22,10 +23,9 @@ FAILURES: tuple[type[Exception], ...] = (
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
 )
-"""What a connection may fail with, as httpx says it and as the layer below does."""
 
+#: The addresses that a host may be reached at; raises for a host that may not be.
 Addresses = Callable[[str, int], Iterable[str]]
-"""The addresses that a host may be reached at; raises for a host that may not be."""
 
 
 class DirectTransport(httpx.BaseTransport):

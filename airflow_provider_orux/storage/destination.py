@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Bytes of one part of an upload, and of one read ahead. s3fs takes 50 MiB unless told, several times over.
 BLOCK = 8 * MIB
-"""Bytes of one part of an upload, and of one read ahead. s3fs takes 50 MiB unless told, several times over."""
 
+#: Age at which a temporary file is a leftover of a process that was killed.
 LEFTOVER_SECONDS = 24 * 3600.0
-"""Age at which a temporary file is a leftover of a process that was killed."""
 
 _PROBE = "probe"
 _PACKAGES = {
@@ -42,9 +42,9 @@ _PACKAGES = {
 }
 _S3 = ("s3", "s3a")
 _READ_ONLY = frozenset({"http", "https", "github", "git", "data", "zip", "tar", "libarchive", "reference"})
+#: Schemes where a file is there as a whole or not at all, so that what is found there is complete. Their folders need
+#: no making: making one may create a bucket.
 _WHOLE_PUTS = frozenset({"file", "memory", "oci", "oss", "obs", "r2", "tos", *_PACKAGES})
-"""Schemes where a file is there as a whole or not at all, so that what is found there is complete. Their folders need
-no making: making one may create a bucket."""
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")

@@ -16,8 +16,8 @@ from airflow_provider_orux.storage.containers import (
 )
 from airflow_provider_orux.storage.settings import CHUNK
 
+#: Bytes that decoding an image may take (an estimate); a larger one is judged by its structure alone.
 DECODE_MEMORY = 44 * 1024 * 1024
-"""Bytes that decoding an image may take (an estimate); a larger one is judged by its structure alone."""
 
 _TAIL = 64 * 1024
 _META_LIMIT = 4 * 1024 * 1024

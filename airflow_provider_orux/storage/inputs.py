@@ -14,8 +14,8 @@ from airflow_provider_orux.storage.media import inspect
 from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import Spool
 
+#: MiB that one input image may have; as base64 it grows by a third.
 MAX_INPUT_MIB = 32
-"""MiB that one input image may have; as base64 it grows by a third."""
 
 
 def read_images(

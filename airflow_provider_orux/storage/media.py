@@ -11,6 +11,7 @@ from airflow_provider_orux.storage.containers import BrokenError, TruncatedError
 
 _HEAD = 4096
 
+#: Media type by extension: everything that is recognised.
 MEDIA_TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -31,7 +32,6 @@ MEDIA_TYPES = {
     "avi": "video/x-msvideo",
     "ogv": "video/ogg",
 }
-"""Media type by extension: everything that is recognised."""
 
 IMAGES = frozenset({"png", "jpg", "gif", "webp", "avif"})
 

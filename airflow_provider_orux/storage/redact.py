@@ -18,13 +18,13 @@ _URL = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 _DATA_URL = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?P<more>(?:;[\w=.+-]+)*),(?P<text>\S*)", re.IGNORECASE
 )
+#: Base64 without a prefix. Ids and digests are shorter, texts have spaces.
 _BYTES = re.compile(r"[A-Za-z0-9+/]{256,}={0,2}")
-"""Base64 without a prefix. Ids and digests are shorter, texts have spaces."""
+#: Query parameters that act as credentials, besides those of presigned URLs.
 _KEYS = re.compile(
     r"(access|auth|api|id)?[_-]?(token|key)|auth|authorization|secret|sig|signature|sas|hmac|hm|jwt|password|pwd",
     re.IGNORECASE,
 )
-"""Query parameters that act as credentials, besides those of presigned URLs."""
 
 
 def redact_inputs(value: Any, *, keep_urls: bool) -> Any:

@@ -22,6 +22,7 @@ from airflow_provider_orux.models.errors import (
 
 NAME = "opengpu_relay"
 
+#: Generation 2.
 CODES: Mapping[str, type[OruxError]] = {
     "UPSTREAM_INVALID_REQUEST": InvalidRequestError,
     "VALIDATION_ERROR": InvalidRequestError,
@@ -50,8 +51,8 @@ CODES: Mapping[str, type[OruxError]] = {
     "CAPACITY_EXHAUSTED": GatewayUnavailableError,
     "UPSTREAM_TIMEOUT": GatewayUnavailableError,
 }
-"""Generation 2."""
 
+#: Where there is no code: ``code`` may be null, and generation 1's errors are not documented.
 BY_STATUS: Mapping[int, type[OruxError]] = {
     400: InvalidRequestError,
     401: AuthenticationError,
@@ -62,8 +63,8 @@ BY_STATUS: Mapping[int, type[OruxError]] = {
     422: InvalidRequestError,
     429: RateLimitedError,
 }
-"""Where there is no code: ``code`` may be null, and generation 1's errors are not documented."""
 
+#: A job that failed for one of these fails again.
 FINAL = (
     AuthenticationError,
     ContentRejectedError,
@@ -71,7 +72,6 @@ FINAL = (
     InvalidRequestError,
     UnsupportedByGatewayError,
 )
-"""A job that failed for one of these fails again."""
 
 
 def read_error(response: HttpResponse) -> OruxError | None:

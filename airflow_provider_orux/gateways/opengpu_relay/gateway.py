@@ -40,8 +40,8 @@ from airflow_provider_orux.models.requests import CustomRequest, GenerationReque
 HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
 
 DAY = 86_400.0
+#: Seconds after its end for which generation 2 knows a task.
 FORGETS_AFTER = 3600.0
-"""Seconds after its end for which generation 2 knows a task."""
 LONGEST_WAIT = 30.0
 
 
@@ -55,8 +55,8 @@ class OpenGPURelayGateway(Gateway):
     name: ClassVar[str] = "opengpu_relay"
     default_host: ClassVar[str] = HOSTS[2]
     key_pattern: ClassVar[str | None] = r"relay_sk_[A-Za-z0-9_-]+"
+    #: Without a key the account is a guest (generation 2).
     key_required: ClassVar[bool] = False
-    """Without a key the account is a guest (generation 2)."""
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "generation": (2, 1),
         # auto: async on generation 2, where a lost answer is asked for again under its idempotency key; sync on

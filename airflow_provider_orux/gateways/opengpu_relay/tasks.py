@@ -18,8 +18,8 @@ STATUSES = {
 }
 
 TASKS = "/v2/tasks/"
+#: Prefix of the job id of a task with a ``poll_url`` other than ``/v2/tasks/{task_id}``.
 PATH_HANDLE = "path:"
-"""Prefix of the job id of a task with a ``poll_url`` other than ``/v2/tasks/{task_id}``."""
 
 _TASK_ID = re.compile(r"[^\s/?#\\]{1,300}")
 _BASE64_START = re.compile(r"[A-Za-z0-9+/=\r\n]{16,}")

@@ -26,6 +26,7 @@ from airflow_provider_orux.models.errors import (
     redact,
 )
 
+#: Codes in words; the Midjourney shape has them at the beginning of ``description``.
 WORDS: Mapping[str, type[OruxError]] = {
     "invalid_api_key": AuthenticationError,
     "access_denied": AuthenticationError,
@@ -44,8 +45,8 @@ WORDS: Mapping[str, type[OruxError]] = {
     "task_no_found": JobNotFoundError,
     "task_not_exist": JobNotFoundError,
 }
-"""Codes in words; the Midjourney shape has them at the beginning of ``description``."""
 
+#: novicezk/midjourney-proxy; 30 is new-api's own (saturated).
 MIDJOURNEY: Mapping[int, type[OruxError]] = {
     3: JobNotFoundError,
     4: InvalidRequestError,
@@ -54,7 +55,6 @@ MIDJOURNEY: Mapping[int, type[OruxError]] = {
     24: ContentRejectedError,
     30: RateLimitedError,
 }
-"""novicezk/midjourney-proxy; 30 is new-api's own (saturated)."""
 
 STATUSES: Mapping[int, type[OruxError]] = {
     400: InvalidRequestError,
@@ -67,6 +67,8 @@ STATUSES: Mapping[int, type[OruxError]] = {
     429: RateLimitedError,
 }
 
+#: new-api's words for a failure of its own once its upstream was asked: that may have accepted. It sends them as
+#: HTTP 400 to Midjourney's callers.
 ASKED_UPSTREAM = frozenset(
     {
         "do_request_failed",
@@ -79,17 +81,15 @@ ASKED_UPSTREAM = frozenset(
         "copy_response_body_failed",
     }
 )
-"""new-api's words for a failure of its own once its upstream was asked: that may have accepted. It sends them as
-HTTP 400 to Midjourney's callers."""
 
+#: Observed: the key's token groups do not include the model.
 NOT_IN_GROUPS = "not available in any configured auto group"
-"""Observed: the key's token groups do not include the model."""
 
+#: How upstreams say that they refused a prompt or image, where there is no code for it.
 REFUSED_CONTENT = re.compile(
     r"banned|moderat|content.{0,3}polic|sensitive.word|nsfw|safety (?:system|filter)|敏感|违规|违禁|审核",
     re.IGNORECASE,
 )
-"""How upstreams say that they refused a prompt or image, where there is no code for it."""
 
 
 def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:

@@ -32,11 +32,11 @@ class JobFamily(abc.ABC):
     :param gateway: provides the options.
     """
 
+    #: The part of a job id before the colon.
     name: ClassVar[str]
-    """The part of a job id before the colon."""
     statuses: ClassVar[Mapping[str, JobStatus]]
+    #: Numbers in ``code`` that say that nothing was accepted.
     refusals: ClassVar[Container[int]] = ()
-    """Numbers in ``code`` that say that nothing was accepted."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway

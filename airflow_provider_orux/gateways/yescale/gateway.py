@@ -26,8 +26,8 @@ from airflow_provider_orux.models.requests import CustomRequest, GenerationReque
 from airflow_provider_orux.models.yescale import YEScaleRequest
 
 SYNCHRONOUS = ("images", "ideogram", "chat")
+#: Jobs of one batch fetch: a bound of ours, none is documented.
 BATCH = 50
-"""Jobs of one batch fetch: a bound of ours, none is documented."""
 
 
 class YEScaleGateway(Gateway):

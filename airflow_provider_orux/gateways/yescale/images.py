@@ -20,8 +20,8 @@ IDEOGRAM_PAGES: Mapping[str, str] = {
     "ideogram-v3-edit": "edit",
     "ideogram-v3-remix": "remix",
 }
+#: Bytes: "each image ≤ 10 MB", and all style references together.
 LARGEST_UPLOAD = 10 * 1000 * 1000
-"""Bytes: "each image ≤ 10 MB", and all style references together."""
 
 
 def generate_image(request: GenerationRequest) -> HttpRequest:

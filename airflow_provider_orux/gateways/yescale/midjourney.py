@@ -17,8 +17,8 @@ from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.models.yescale import MidjourneyImagine
 
+#: Accepted; exists already (with the id of the existing task); accepted and queued.
 ACCEPTED = (1, 21, 22)
-"""Accepted; exists already (with the id of the existing task); accepted and queued."""
 
 
 class Midjourney(JobFamily):
