@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 RecordPrompt = Literal["full", "hash"]
 OnPartial = Literal["fail", "accept"]
 
+#: Images that came inside an answer exist only in this process: saving them is tried more than once.
 INLINE_SAVE_TRIES = 4
-"""Images that came inside an answer exist only in this process: saving them is tried more than once."""
+#: Seconds between these tries.
 INLINE_SAVE_PAUSE = 3.0
-"""Seconds between these tries."""
 PROMPT_FIELDS = ("prompt", "negative_prompt", "lyrics")
 
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY, Record
 from airflow_provider_orux.models.errors import LedgerError
 
+#: Seconds for which a write that follows a payment is tried again.
 WRITE_PATIENCE = 60.0
-"""Seconds for which a write that follows a payment is tried again."""
 
 
 class RecordStore(Protocol):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_orux.client.sync import GatewayClient
     from airflow_provider_orux.hooks.base import GatewayHook
 
+#: Seconds after the deadline at which Airflow itself ends the deferral, should no triggerer have been alive.
 DEFERRAL_MARGIN = 900.0
-"""Seconds after the deadline at which Airflow itself ends the deferral, should no triggerer have been alive."""
 
 
 def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
