@@ -1,4 +1,4 @@
-"""The errors a DAG author meets: the pure tree, and the two Airflow exceptions that carry it to the scheduler."""
+"""The errors a DAG author meets: the typed tree, and the two Airflow exceptions that carry it."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ class OruxTaskRetryException(AirflowException):
 
 
 def raise_for_airflow(error: OruxError) -> NoReturn:
-    """Translate a typed error at the edge to Airflow: final ones end the task, others use its retries."""
+    """Translate a typed error for Airflow: final errors end the task, others use its retries."""
     raise (OruxTaskFailedException if error.final else OruxTaskRetryException)(error) from error

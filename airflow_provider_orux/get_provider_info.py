@@ -11,69 +11,80 @@ def get_provider_info() -> dict[str, object]:
     common_fields = {
         "allow_private_hosts": field(
             "Allow private hosts",
-            "Whether artifacts may be fetched from private addresses, as the sandbox's are.",
+            "Allow downloads from private addresses. The sandbox needs this.",
             type=["boolean", "null"],
             default=False,
         ),
         "max_artifact_mib": field(
             "Largest artifact (MiB)",
-            "A larger one is refused.",
+            "Larger artifacts are refused.",
             type=["number", "null"],
             default=256,
             minimum=1,
         ),
         "max_inline_mib": field(
             "Largest answer (MiB)",
-            "A longer answer (a finished job with its images inside) is not read to its end.",
+            "Longer answers, such as a finished job with its images inside, are refused.",
             type=["number", "null"],
             default=256,
             minimum=1,
         ),
         "max_pixels": field(
             "Largest image (pixels)",
-            "An image with more pixels is refused before it is decoded.",
+            "Images with more pixels are refused before they are decoded.",
             type=["integer", "null"],
             default=200_000_000,
             minimum=1,
         ),
         "connect_timeout": field(
-            "Connect timeout (s)", "To reach the host.", type=["number", "null"], default=10, minimum=0.1
+            "Connect timeout (s)",
+            "How long to wait for a connection.",
+            type=["number", "null"],
+            default=10,
+            minimum=0.1,
         ),
         "read_timeout": field(
-            "Read timeout (s)", "For polls and submissions.", type=["number", "null"], default=30, minimum=0.1
+            "Read timeout (s)",
+            "How long to wait for an answer to a poll or submission.",
+            type=["number", "null"],
+            default=30,
+            minimum=0.1,
         ),
         "generate_timeout": field(
             "Generation timeout (s)",
-            "For a synchronous generation, which holds its worker until the image is made.",
+            "How long to wait for a synchronous generation, which holds its worker.",
             type=["number", "null"],
             default=300,
             minimum=1,
         ),
         "max_in_flight_polls": field(
             "Polls in flight",
-            "Polls under way at once in one triggerer; a poll may count against the account's concurrency.",
+            "How many polls one triggerer sends at once. A poll may count against the account's concurrency.",
             type=["integer", "null"],
             minimum=1,
             maximum=1000,
         ),
         "auth_grace": field(
             "Grace for a refused key (s)",
-            "A refused key (401, 403) does not end the wait for a paid job for this long.",
+            "How long a refused key (401, 403) is tolerated while waiting for a paid job.",
             type=["number", "null"],
             default=900,
             minimum=0,
             maximum=86400,
         ),
         "definite_refusals": field(
-            "Errors that mean 'not accepted'",
-            "status:code, … of the vendor's own errors that are known to mean that nothing was taken.",
+            "Definite refusals",
+            "The vendor's errors that mean nothing was accepted, as status:code, comma-separated.",
             type=["string", "null"],
         ),
         "proxy": field(
-            "Proxy URL", "For everything that is sent.", type=["string", "null"], format="password"
+            "Proxy URL",
+            "Used for submissions, polls and downloads.",
+            type=["string", "null"],
+            format="password",
         ),
         "ca_path": field(
-            "CA file", "Certificates to trust instead of the system's.", type=["string", "null"]
+            "CA file", "Trusted certificates, instead of the system's.", type=["string", "null"]
         ),
     }
 
@@ -136,21 +147,21 @@ def get_provider_info() -> dict[str, object]:
                     ),
                     "imagine_action": field(
                         "action=imagine",
-                        "Whether imagine is sent with an action (inferred: omit).",
+                        "Send action=imagine with an imagine (inferred: omit).",
                         type=["string", "null"],
                         enum=["omit", "send"],
                         default="omit",
                     ),
                     "reroll_index": field(
                         "Index of a reroll",
-                        "The vendor's prose sends one, its diagram does not.",
+                        "The vendor's text sends an index, its diagram does not.",
                         type=["string", "null"],
                         enum=["omit", "send"],
                         default="omit",
                     ),
                     "follow_up_model": field(
                         "Model in follow-ups",
-                        "Whether upscale, variation and reroll repeat the model (inferred: send).",
+                        "Send the model with upscale, variation and reroll (inferred: send).",
                         type=["string", "null"],
                         enum=["send", "omit"],
                         default="send",
@@ -166,7 +177,7 @@ def get_provider_info() -> dict[str, object]:
                     **common_fields,
                     "route": field(
                         "Route of custom requests",
-                        "Where a CustomRequest goes; every known model has one way only.",
+                        "Where a CustomRequest goes. Every known model has only one route.",
                         type=["string", "null"],
                         enum=["sync", "async"],
                         default="sync",
@@ -179,21 +190,21 @@ def get_provider_info() -> dict[str, object]:
                     ),
                     "reroll_index": field(
                         "Index of a reroll",
-                        "The gateway layer asks for one, the upstream protocol ignores it.",
+                        "The gateway layer requires an index, the upstream protocol ignores it.",
                         type=["string", "null"],
                         enum=["send", "omit"],
                         default="send",
                     ),
                     "batch_fetch": field(
                         "Batch fetch",
-                        "Ask for many Midjourney jobs at once (upstream has it, YEScale does not list it).",
+                        "Poll many Midjourney jobs at once (upstream supports it, YEScale does not list it).",
                         type=["string", "null"],
                         enum=["off", "on"],
                         default="off",
                     ),
                     "media_image": field(
                         "Images of Media",
-                        "How an image is sent to YEScale Media: as a data: URL or bare base64 (inferred).",
+                        "How YEScale Media gets images: as data: URLs or bare base64 (inferred).",
                         type=["string", "null"],
                         enum=["data_url", "base64"],
                         default="data_url",
@@ -210,13 +221,13 @@ def get_provider_info() -> dict[str, object]:
                     "suno_path": field("Suno path", "Inferred.", type=["string", "null"], default="/suno"),
                     "chat_path": field(
                         "Chat path",
-                        "Where Gemini makes images: OpenAI's chat interface (inferred).",
+                        "Where Gemini images are made: OpenAI's chat interface (inferred).",
                         type=["string", "null"],
                         default="/v1/chat/completions",
                     ),
                     "probe_path": field(
                         "Test path",
-                        "What the connection test asks for (inferred).",
+                        "The path that the connection test requests (inferred).",
                         type=["string", "null"],
                         default="/v1/models",
                     ),
@@ -245,21 +256,21 @@ def get_provider_info() -> dict[str, object]:
                     ),
                     "store_output": field(
                         "Keep results",
-                        "How long generation 2 keeps images; auto: a day when they will be saved.",
+                        "How long generation 2 keeps images. auto: a day if they will be saved.",
                         type=["string", "null"],
                         enum=["auto", "provider", "relay1d", "relay7d", "relay30d"],
                         default="auto",
                     ),
                     "key_header": field(
                         "Key header",
-                        "Which header carries the key.",
+                        "The header that carries the key.",
                         type=["string", "null"],
                         enum=["X-API-Key", "Authorization"],
                         default="X-API-Key",
                     ),
                     "send_model": field(
                         "Send the model",
-                        "Whether the model is sent although its route implies it.",
+                        "Send the model even though its route implies it.",
                         type=["string", "null"],
                         enum=["omit", "send"],
                         default="omit",

@@ -1,4 +1,4 @@
-"""Counters in Airflow's metrics. They never raise: a metrics client that fails must not cost a paid job."""
+"""Counters in Airflow's metrics. They never raise: a failing metrics client must not cost a paid job."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ class Part:
     measure: Callable[[Results, str, int], None]
 
 
+#: In the order of their worth: a run may be stopped at any time, and be continued with ``--part``.
 FULL = (
     Part(1, "small", 1, 3, lambda r, part, n: polling.small(r, part=part, repeats=n)),
     Part(1, "light-5000", 1, 3, lambda r, part, n: polling.light(r, part=part, repeats=n)),
@@ -52,7 +53,7 @@ FULL = (
     Part(4, "chain", 1, 4, lambda r, part, n: chain.measure(r, repeats=n)),
     Part(5, "imports", 5, 0.6, lambda r, part, n: imports.measure(r, repeats=n)),
 )  # fmt: skip
-"""In the order of their worth: a run may be stopped at any time, and be continued with ``--part``."""
+#: Under three minutes in all; what it leaves out (2 and 4) starts a whole Airflow.
 QUICK = (
     Part(1, "schedules", 1, 0.3, lambda r, part, n: schedules.measure(r, repeats=n)),
     Part(1, "transports", 1, 0.3, lambda r, part, n: polling.transports(r, repeats=n, polls=800)),
@@ -67,7 +68,6 @@ QUICK = (
     Part(5, "imports", 1, 0.4, lambda r, part, n: imports.measure(r, repeats=n)),
     Part(6, "saving", 1, 0.4, lambda r, part, n: saving.measure(r, sizes=(1, 50), repeats=n)),
 )
-"""Under three minutes in all; what it leaves out (2 and 4) starts a whole Airflow."""
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from benchmarks.progress import say
 from benchmarks.results import Results, median_of
 from benchmarks.triggerer import postgres
 
+#: How long the sandbox takes for a job: 12 s, and a chain of two 24 s.
 SECONDS = {"queue_seconds": 1.0, "run_seconds": 11.0}
-"""How long the sandbox takes for a job: 12 s, and a chain of two 24 s."""
 
 SHORT = """
 import pendulum

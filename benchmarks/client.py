@@ -21,8 +21,8 @@ from typing import Any, TextIO
 from benchmarks.gateway import ends_at, job_id
 from benchmarks.loopwatch import LoopWatch
 
+#: Triggers that are started at a time, with a look at the sockets in between: as many as the triggerer does.
 TAKEN_UP = 50
-"""Triggers that are started at a time, with a look at the sockets in between: as many as the triggerer does."""
 
 
 def durations(spec: dict[str, Any], count: int, seed: int) -> list[float]:

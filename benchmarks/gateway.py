@@ -19,8 +19,8 @@ from typing import Any
 
 ID = re.compile(rb"(\d{13})(\d{7})(\d{5})")
 ENDED = b"https://cdn.example/"
+#: An image inside an answer.
 INLINE = b"A" * (20 * 1024 * 1024)
-"""An image inside an answer."""
 
 
 def job_id(start: float, duration: float, number: int) -> str:

@@ -24,8 +24,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+#: Seconds from which a time is kept by itself.
 LONG = 0.1
-"""Seconds from which a time is kept by itself."""
 
 
 class LoopWatch:

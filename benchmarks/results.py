@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+#: Runs of one row that are kept.
 KEPT = 12
-"""Runs of one row that are kept."""
 
 
 class Results:

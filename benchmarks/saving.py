@@ -23,10 +23,9 @@ from benchmarks.subject import finish, start
 
 MIB = 1024 * 1024
 PEERS = {"file": "curl", "s3": "curl to s3"}
+#: Where ``make bench`` puts moto, s3fs and the Amazon provider (``benchmarks/s3.txt``): not into the environment, whose
+#: Airflow would have another provider then.
 S3_PACKAGES = ROOT / "build" / "bench-s3"
-"""Where ``make bench`` puts moto, s3fs and the Amazon provider (``benchmarks/s3.txt``): not into the environment, whose
-Airflow would have another provider then.
-"""
 
 
 def with_s3(env: Mapping[str, str]) -> dict[str, str]:

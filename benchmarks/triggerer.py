@@ -91,8 +91,8 @@ def _exists(name: str) -> bool:
     return True
 
 
+#: Subject, number of tasks, whether every 50th job ends with 20 MB of base64 inside its answer.
 Run = tuple[str, int, bool]
-"""Subject, number of tasks, whether every 50th job ends with 20 MB of base64 inside its answer."""
 
 
 def measure(results: Results, runs: Sequence[Run], *, repeats: int = 1, part: str = "all") -> None:

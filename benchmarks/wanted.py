@@ -11,10 +11,10 @@ from benchmarks.saving import PEERS
 
 SIZES = (1000, 5000)
 STYLES = {"orux": "Orux", "yescale": "YEScale, groups", "opengpu_relay": "Relay"}
+#: Times less CPU than HttpSensorTrigger.
 LEAST = {"orux": 10.0, "yescale": 15.0}
-"""Times less CPU than HttpSensorTrigger."""
+#: Of the measured connections; one more was opened by the poll before the measuring.
 SLOTS = 64
-"""Of the measured connections; one more was opened by the poll before the measuring."""
 MEMORY_KIB = 16.0
 BLOCKED = 0.2
 CURL = 1.5

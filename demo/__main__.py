@@ -117,7 +117,7 @@ def tell_charges() -> None:
 
 
 def tell_manifest(path: Path) -> Path:
-    """Print where a job's images lie; the first one's path."""
+    """Print where a job's images are; returns the path of the first."""
     manifest = json.loads(path.read_text())
     first = path.parent / manifest["artifacts"][0]["name"]
     for artifact in manifest["artifacts"]:

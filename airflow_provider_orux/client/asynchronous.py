@@ -1,4 +1,4 @@
-"""The asynchronous client: what a trigger uses. One per event loop and connection, never one per job."""
+"""The asynchronous client, for triggers. One per event loop and connection, never one per job."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 
 class AsyncGatewayClient:
-    """Speaks with one gateway on one event loop.
+    """Talks to one gateway on one event loop.
 
-    :param gateway: whose wire is spoken.
+    :param gateway: the gateway's wire.
     :param settings: host, key, timeouts.
-    :param connections: how many connections it may hold open; None: no limit.
+    :param connections: how many connections may be open; None: no limit.
     :param transport: an httpx transport to use instead of the network (tests).
     """
 

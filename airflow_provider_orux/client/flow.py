@@ -1,6 +1,6 @@
-"""Sans-IO exchanges: what is sent, what may be sent again, and what an answer or its absence means.
+"""Sans-IO exchanges: what to send, what to send again, and what an answer, or its absence, means.
 
-A flow is a generator: it yields ``Send`` or ``Pause`` and is given back an :class:`HttpResponse` (or has a
+A flow is a generator: it yields ``Send`` or ``Pause`` and receives an :class:`HttpResponse` (or has a
 :class:`TransportFailure` thrown into it). The sync and the async client only carry these steps out.
 """
 
@@ -53,7 +53,7 @@ class Pause:
 class TransportFailure(Exception):  # noqa: N818  (a fact that a flow is told, not yet an error)
     """No answer came.
 
-    :param sent: False when it is proven that the gateway never saw the request.
+    :param sent: False if the gateway provably never saw the request.
     """
 
     def __init__(self, message: str, *, sent: bool) -> None:
@@ -64,11 +64,11 @@ class TransportFailure(Exception):  # noqa: N818  (a fact that a flow is told, n
 Step = Send | Pause
 Flow = Generator[Step, HttpResponse | None, T]
 
+#: How often, about a second apart, to repeat a submission while the gateway is still processing the first one.
 IN_PROGRESS_ATTEMPTS = 30
-"""How often, about a second apart, a submission is asked for again whose first sending is still being worked on."""
 
+#: Seconds that a flow waits inside the process; a longer ``Retry-After`` is left to the caller.
 LONGEST_PAUSE = 30.0
-"""Seconds that a flow waits inside the process; a longer ``Retry-After`` is left to the caller."""
 
 
 def backoff(attempt: int, settings: ClientSettings, retry_after: float | None = None) -> float:
@@ -81,8 +81,8 @@ def backoff(attempt: int, settings: ClientSettings, retry_after: float | None = 
 class Calls:
     """The verbs of a gateway as flows.
 
-    :param gateway: whose wire is spoken.
-    :param settings: how patient we are.
+    :param gateway: the gateway's wire.
+    :param settings: timeouts and attempts.
     """
 
     def __init__(self, gateway: Gateway, settings: ClientSettings) -> None:
@@ -96,7 +96,7 @@ class Calls:
 
         :param will_save: see :meth:`submit`.
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
-        :raises ArtifactRejectedError: it was made and paid for, and its answer is longer than we read.
+        :raises ArtifactRejectedError: it was made and paid for, but the answer is longer than the client may read.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
 
@@ -127,9 +127,9 @@ class Calls:
     ) -> Flow[Job]:
         """One asynchronous submission, paid once.
 
-        :param idempotency_key: where the gateway honours one, a lost answer is asked for again with the same key.
-        :param will_save: the artifacts will be saved: ask the gateway, where it can, to keep them until then.
-        :param resend: this key was sent before, and its answer was lost.
+        :param idempotency_key: if the gateway honours one, a submission without an answer is resent with the same key.
+        :param will_save: the artifacts will be saved: ask the gateway, if it can, to keep them until then.
+        :param resend: this key was sent before, and the answer was lost.
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
@@ -166,7 +166,7 @@ class Calls:
             raise refusal from None
 
     def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Flow[Job]:
-        """The job as it is now."""
+        """The current state of a job."""
         return self.read(
             self.gateway.poll(job_id, wait=wait),
             lambda response: self.gateway.read_poll(job_id, response),
@@ -182,7 +182,7 @@ class Calls:
         attempts: int | None = None,
         read_timeout: float | None = None,
     ) -> Flow[T]:
-        """A request that costs nothing to repeat: tried again on any failure that may pass."""
+        """Send a free request; retry any failure that may pass."""
         settings = self.settings
         tries = settings.attempts if attempts is None else attempts
         send = Send(request, read_timeout or settings.read_timeout, settings.max_answer_bytes)

@@ -10,18 +10,18 @@ from urllib.parse import urlsplit
 from airflow_provider_orux.models.errors import ConfigurationError
 
 MIB = 1024 * 1024
+#: Bytes that a poll in a trigger reads at most; a larger body is a finished job with its images inside.
 POLL_LIMIT = 256 * 1024
-"""Bytes that a poll in a trigger reads at most; a larger body is a finished job with its images inside."""
 
 
+#: Seconds after a request's timeouts in which its worker may still write what became of it.
 ANSWER_MARGIN = 120.0
-"""Seconds after a request's timeouts in which its worker may still write what became of it."""
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """Where a gateway is and how patient we are.
+    """Where a gateway is, and how long to wait for it.
 
     :param base_url: scheme, host, port and an optional path prefix.
     :param key: the API key; never shown by ``repr``.
@@ -29,12 +29,12 @@ class ClientSettings:
     :param read_timeout: seconds between two bytes of an answer to a poll or a submission.
     :param generate_timeout: the same for a synchronous generation, which answers when the image is made.
     :param total_timeout: seconds for a whole exchange, on top of the read timeout's share.
-    :param proxy: URL of a proxy for everything we send; None: what the environment says.
-    :param ca_path: file of certificates to trust instead of the system's.
-    :param attempts: how often a request is tried that is proven not to have been accepted (Orux advises "up to
-        about 5 times").
+    :param proxy: URL of a proxy for every request; None: the environment decides.
+    :param ca_path: file of trusted certificates, instead of the system's.
+    :param attempts: how often to try a request that was provably not accepted (Orux advises "up to about 5
+        times").
     :param backoff_base: seconds; the n-th pause is ``base * 2**n + random(0, base)`` (Orux's advice, 0.2 s).
-    :param max_answer_bytes: the longest answer that is read.
+    :param max_answer_bytes: longer answers are refused.
     """
 
     base_url: str
@@ -61,17 +61,17 @@ class ClientSettings:
         parts = urlsplit(self.base_url)
         if parts.username or parts.password:
             raise ConfigurationError(
-                "The connection's host holds a user name or password; the key belongs in the password field",
+                "The connection's host contains a user name or password; the key belongs in the password field",
                 charged="no",
             )
         if self.key is not None and not re.fullmatch(r"[!-~]+", self.key):
             raise ConfigurationError(
-                "The API key of the connection holds a space, a line break or a character that no key has",
+                "The API key of the connection contains a space, a line break or a character that no key has",
                 charged="no",
             )
 
     def answer_patience(self, *, synchronous: bool) -> float:
-        """Seconds after which the answer to a paid request, or the note of it, can no longer come.
+        """Seconds after which the answer to a paid request can no longer arrive or be recorded.
 
         :param synchronous: whether the request was a synchronous generation.
         """
@@ -83,7 +83,7 @@ class ClientSettings:
 
     @property
     def account(self) -> str | None:
-        """A salted digest of the key: the ledger tells by it whether a key is still the same. None: no key."""
+        """A salted digest of the key, by which the ledger sees whether the key changed. None: no key."""
         if self.key is None:
             return None
         salted = f"airflow-provider-orux account\n{self.host}\n{self.key}"
@@ -91,13 +91,13 @@ class ClientSettings:
 
     @property
     def host(self) -> str:
-        """Scheme, host and port: what a ledger record is tied to."""
+        """Scheme, host and port; a ledger record is tied to them."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def is_reachable(url: str, *, schemes: tuple[str, ...]) -> bool:
-    """Whether a URL names a host and port that a socket takes: what it does not take fails there, untyped."""
+    """Whether a socket accepts the host and port of a URL; otherwise it would raise an untyped error."""
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The synchronous client: what a worker uses."""
+"""The synchronous client, for workers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 class GatewayClient:
-    """Speaks with one gateway, in the calling thread.
+    """Talks to one gateway, in the calling thread.
 
-    :param gateway: whose wire is spoken.
+    :param gateway: the gateway's wire.
     :param settings: host, key, timeouts.
     :param transport: an httpx transport to use instead of the network (tests).
     """

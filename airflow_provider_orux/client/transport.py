@@ -1,4 +1,4 @@
-"""What both httpx clients share: how they are built, what a failure of theirs proves, how an answer is read."""
+"""Shared by both httpx clients: how they are built, what their failures prove, how answers are read."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ AnyClient = TypeVar("AnyClient", httpx.Client, httpx.AsyncClient)
 
 USER_AGENT = "airflow-provider-orux"
 
+#: httpx drops an idle connection after 5 s by default, which is less than the pause between two polls.
 KEEPALIVE_SECONDS = 60.0
-"""httpx drops an idle connection after 5 s by default, which is less than the pause between two polls."""
 
+#: Failures before the first byte of the request left: the gateway never saw it.
 NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -30,12 +31,11 @@ NEVER_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-"""Failures before the first byte of the request left: the gateway never saw it."""
 
 
+#: What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
+#: operating system or from the reading of an answer, and must not turn a paid request into an untyped error.
 UNANSWERED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
-"""What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
-operating system or from the reading of an answer, and must not turn a paid request into an untyped error."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -76,7 +76,7 @@ def client_arguments(
 def open_client(make: Callable[..., AnyClient], arguments: dict[str, Any]) -> AnyClient:
     """An httpx client.
 
-    :raises ConfigurationError: httpx cannot be set up like this (a proxy of a kind that needs another package, say).
+    :raises ConfigurationError: httpx does not accept the settings (a proxy that needs another package, say).
     """
     if "proxy" not in arguments:
         _check_environment()
@@ -96,7 +96,7 @@ def _check_environment() -> None:
         url = proxy if "://" in proxy else f"http://{proxy}"
         if kind in ("http", "https", "all") and not is_reachable(url, schemes=PROXY_SCHEMES):
             raise ConfigurationError(
-                f"The environment variable {kind.upper()}_PROXY holds no URL of a proxy, like http://host:3128",
+                f"The environment variable {kind.upper()}_PROXY is not the URL of a proxy, like http://host:3128",
                 charged="no",
             )
 
@@ -104,7 +104,7 @@ def _check_environment() -> None:
 def build_request(
     client: httpx.Client | httpx.AsyncClient, gateway: Gateway, settings: ClientSettings, send: Send
 ) -> httpx.Request:
-    """The request as httpx sends it. Apart from the sending, so that a failure here proves that nothing was sent.
+    """Build the httpx request. Separate from sending, so that a failure here proves that nothing was sent.
 
     :raises InvalidRequestError: a value cannot be written as JSON (NaN, half a surrogate pair) or into a URL.
     """
@@ -150,12 +150,12 @@ def request_arguments(gateway: Gateway, settings: ClientSettings, send: Send) ->
 
 
 def failure(error: Exception, settings: ClientSettings) -> TransportFailure:
-    """What a failure of httpx proves, in words without secrets."""
+    """What an httpx failure proves, without secrets."""
     sent = not isinstance(error, NEVER_SENT)
     reasons: dict[type[Exception], str] = {
         httpx.ReadTimeout: "no answer came in time",
         httpx.ConnectTimeout: "it could not be reached in time",
-        httpx.WriteTimeout: "it stopped taking the request",
+        httpx.WriteTimeout: "it stopped reading the request",
         httpx.PoolTimeout: "no connection became free in time",
     }
     words = reasons.get(type(error), "")
@@ -165,9 +165,9 @@ def failure(error: Exception, settings: ClientSettings) -> TransportFailure:
 
 
 class BodyReader:
-    """Collects an answer up to a number of bytes and a moment.
+    """Collects an answer up to a size and a deadline.
 
-    :param key: blanked out of the answer: a gateway or proxy that repeats it must not bring it into a log.
+    :param key: blanked out of the answer: a gateway or proxy that echoes it must not get it into a log.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class BodyReader:
         self.truncated = False
 
     def feed(self, chunk: bytes, *, now: float) -> bool:
-        """Take a chunk; False when no more is wanted.
+        """Add a chunk; False if no more is wanted.
 
         :raises TransportFailure: the whole exchange took too long.
         """

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 from airflow.sdk.bases.decorator import TaskDecorator
 
+#: The request that the function returned, kept for the time of a deferral: the function is called once a try.
 REQUEST_XCOM = "orux_request"
-"""The request that the function returned, kept for the time of a deferral: the function is called once a try."""
 
 
 class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 RecordPrompt = Literal["full", "hash"]
 OnPartial = Literal["fail", "accept"]
 
+#: Images that came inside an answer exist only in this process: saving them is tried more than once.
 INLINE_SAVE_TRIES = 4
-"""Images that came inside an answer exist only in this process: saving them is tried more than once."""
+#: Seconds between these tries.
 INLINE_SAVE_PAUSE = 3.0
-"""Seconds between these tries."""
 PROMPT_FIELDS = ("prompt", "negative_prompt", "lyrics")
 
 
@@ -245,7 +245,7 @@ class Delivery:
                     raise  # a job can be asked again, and its answer holds the images again
                 if tries <= 0:
                     raise JobExpiredError(
-                        f"The images came inside the answer and could not be saved: {e.message}. They are lost",
+                        f"The images were inside the answer and could not be saved: {e.message}. They are lost",
                         gateway=job.gateway,
                         job_id=job.job_id,
                         charged="yes",
@@ -253,7 +253,7 @@ class Delivery:
                         next_step="Fix the storage. With response_format='url' a failed save costs nothing.",
                     ) from e
                 self._log.warning(
-                    "Saving failed (%s); trying again, the images are only in this process", e.message
+                    "Saving failed (%s); trying again, because only this process has the images", e.message
                 )
                 time.sleep(INLINE_SAVE_PAUSE)
 

@@ -117,7 +117,7 @@ class DurableJob:
         record = self._record_after_deferral()
         job_id = record.job_id if record is not None else self.delivery.pushed_job()
         if not job_id:
-            raise LedgerError("The deferral ended without an event and no job id is known")
+            raise LedgerError("The deferral ended without an event, and no job id is known")
         return self._poll_after_deferral(job_id, record)
 
     def _poll_after_deferral(self, job_id: str, record: Record | None) -> Wait | Finished:
@@ -213,7 +213,7 @@ class DurableJob:
         """The paid request brought no job: withdraw the intent where nothing was accepted for sure, else leave it."""
         if error.charged == "no" and resend:
             # This sending was refused; the earlier one may have been accepted all the same. The intent stays.
-            message = f"{error.message.rstrip('.')}; whether an earlier sending was accepted is not known"
+            message = f"{error.message.rstrip('.')}; it is unknown whether an earlier attempt was accepted"
             if not error.final:
                 error.charged, error.message = "unknown", message
                 return error
@@ -246,7 +246,7 @@ class DurableJob:
         self.job_id = record.job_id
         if not is_result(result):
             raise LedgerError(
-                "The result in the ledger is not readable", job_id=record.job_id, remedy=Remedy.DISCARD
+                "The result in the ledger cannot be read", job_id=record.job_id, remedy=Remedy.DISCARD
             )
         self.delivery.hand_over(result)
         if not record.delivered:
@@ -286,11 +286,11 @@ class DurableJob:
                     raise
                 # The gateway forgot the job; its URLs, noted when it ended, may live on.
         elif record.result is None:
-            raise JobExpiredError("its images came inside the answer and went with the process")
+            raise JobExpiredError("its images were inside the answer and died with the process")
         try:
             return Job.from_dict(record.result)
         except ValueError as e:
-            raise LedgerError(f"The job in the ledger is not readable: {e}", job_id=record.job_id) from e
+            raise LedgerError(f"The job in the ledger cannot be read: {e}", job_id=record.job_id) from e
 
     def _is_tolerable(self, record: Record, error: OruxError) -> bool:
         """Whether to keep waiting for the paid job after this poll error.

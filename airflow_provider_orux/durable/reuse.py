@@ -76,7 +76,7 @@ class ResultStore:
             return self._find(content, conn_id)
         except DestinationError as e:
             raise DestinationError(
-                f"Whether there is an earlier result cannot be told: {e.message}",
+                f"Cannot tell whether there is an earlier result: {e.message}",
                 charged="no",
                 next_step="Nothing was sent. A retry looks for the earlier result again. (A store that may be read but "
                 "not listed refuses what is not there, too: reuse='always' needs the right to list.)",
@@ -99,7 +99,7 @@ class ResultStore:
         try:
             entry = json.loads(folder.read(name, _SIZE_LIMIT))
             if entry["v"] != VERSION or entry["content"] != content:
-                raise ValueError("it is about another request")
+                raise ValueError("it belongs to another request")
             result, manifest = dict(entry["result"]), str(entry["manifest"])
             if not is_result(result):
                 raise ValueError("its result is not one of ours")

@@ -69,7 +69,7 @@ def open_job(
     identity = TaskIdentity.of(context)
     if not settings.durable and settings.free_retries and not identity.is_first_try(settings.retries):
         raise LedgerError(
-            "With durable=False nobody knows whether an earlier try of this task paid",
+            "With durable=False nobody knows whether an earlier attempt of this task paid",
             next_step="Set `retries` if a retry may pay again.",
         )
     client, gateway = hook.get_conn(), hook.connection.gateway

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY, Record
 from airflow_provider_orux.models.errors import LedgerError
 
+#: Seconds for which a write that follows a payment is tried again.
 WRITE_PATIENCE = 60.0
-"""Seconds for which a write that follows a payment is tried again."""
 
 
 class RecordStore(Protocol):
@@ -108,7 +108,7 @@ class TaskStateStore:
                 raise _unreachable("written", e) from e
             if self._get(PROBE_KEY) != nonce:
                 raise LedgerError(
-                    "The task state store does not give back what was just written to it", charged="no"
+                    "The task state store does not return what was just written to it", charged="no"
                 )
             value = self._get(RECORD_KEY)
         return None if value is None else Record.from_json(value)

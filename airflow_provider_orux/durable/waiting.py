@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_orux.client.sync import GatewayClient
     from airflow_provider_orux.hooks.base import GatewayHook
 
+#: Seconds after the deadline at which Airflow itself ends the deferral, should no triggerer have been alive.
 DEFERRAL_MARGIN = 900.0
-"""Seconds after the deadline at which Airflow itself ends the deferral, should no triggerer have been alive."""
 
 
 def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
@@ -79,7 +79,7 @@ def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | 
     try:
         told = JobEvent.read(event)
         if job_id is not None and told.job_id != job_id:
-            raise ValueError(f"the event is about job {told.job_id}")
+            raise ValueError(f"the event is for job {told.job_id}")
         if told.kind == "error":
             raise told.to_error()
         if told.kind == "job" and told.job is not None:
@@ -102,7 +102,7 @@ def raise_unless_succeeded(job: Job, *, retry_may_pay: bool) -> None:
         return
     if not job.status.is_terminal:
         raise GatewayUnavailableError(
-            f"The job seemed to have ended, and is {job.status.value} now",
+            f"The job seemed to have ended, but is {job.status.value} now",
             gateway=job.gateway,
             job_id=job.job_id,
         )

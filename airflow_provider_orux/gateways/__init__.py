@@ -1,1 +1,1 @@
-"""The wire, pure: one module a gateway. A request becomes an HTTP request, an HTTP answer becomes a job."""
+"""The wire, without I/O: one module per gateway. A request becomes an HTTP request, an HTTP answer becomes a job."""

@@ -1,4 +1,4 @@
-"""What every gateway module offers: requests in, HTTP values out; HTTP values in, jobs and typed errors out."""
+"""What every gateway offers: requests in, HTTP requests out; HTTP answers in, jobs and typed errors out."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from airflow_provider_orux.models.requests import GenerationRequest
 
 Route = Literal["sync", "async"]
 
+#: HTTP statuses that by their meaning (RFC 9110) say that the request was refused and not carried out.
 NOTHING_ACCEPTED = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 407, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 451}
 )
-"""HTTP statuses that by their meaning (RFC 9110) say that the request was refused and not carried out."""
 
 
 class Gateway(abc.ABC):
@@ -41,26 +41,26 @@ class Gateway(abc.ABC):
 
     name: ClassVar[str]
     default_host: ClassVar[str]
+    #: What a key of this gateway looks like, for a warning in ``test_connection``; None: unknown.
     key_pattern: ClassVar[str | None] = None
-    """What a key of this gateway looks like, for a warning in ``test_connection``; None: unknown."""
     key_required: ClassVar[bool] = True
+    #: True if submissions carry a key, so that sending one again is not charged twice.
     has_idempotency_keys: bool = False
-    """True when a submission carries a key that makes sending it again free of a second charge."""
+    #: How long the gateway remembers a submission by its idempotency key; 0: it has none.
     idempotency_seconds: float = 0.0
-    """How long the gateway remembers a submission by its idempotency key; 0: it has none."""
+    #: Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known.
     forgets_jobs_after: float | None = None
-    """Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known."""
+    #: Seconds after a submission in which "unknown job" may mean "not indexed yet".
     not_found_grace: float = 0.0
-    """Seconds after a submission in which "unknown job" may mean "not indexed yet"."""
+    #: Polls under way at once when the connection does not say: a poll may count against the concurrency.
     default_in_flight_polls: ClassVar[int] = 1
-    """Polls under way at once when the connection does not say: a poll may count against the concurrency."""
+    #: How many jobs one poll can ask for; 0: one at a time.
     batch_size: int = 0
-    """How many jobs one poll can ask for; 0: one at a time."""
+    #: How long the gateway holds a poll open until the job changes; 0: it answers at once.
     long_poll_seconds: float = 0.0
-    """How long the gateway holds a poll open until the job changes; 0: it answers at once."""
 
+    #: The gateway's own settings: name -> allowed values, the default first; a single value means "any of its type".
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
-    """The gateway's own settings: name -> allowed values, the default first; a single value means "any of its type"."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         given = dict(options or {})
@@ -87,24 +87,24 @@ class Gateway(abc.ABC):
 
     @property
     def host(self) -> str:
-        """The vendor's host for these settings: what an empty host of the connection stands for."""
+        """The vendor's host for these settings; the connection's default."""
         return self.default_host
 
     # -- requests ---------------------------------------------------------------------------------------
     @property
     def requests(self) -> Sequence[type[GenerationRequest]]:
-        """The typed requests that this gateway takes with these settings."""
+        """The typed requests this gateway accepts with these settings."""
         return catalogue.requests_of(self.name)
 
     def with_retention(self, request: GenerationRequest) -> GenerationRequest:
-        """The same request, asking the gateway to keep what it makes until it can be saved.
+        """The request, asking the gateway to keep its artifacts until they are saved.
 
-        Where the gateway has no such option, or its author chose already, it is the request itself.
+        Unchanged if the gateway has no such option, or its author already chose.
         """
         return request
 
     def refuses_retention(self, error: OruxError) -> bool:
-        """Whether a refusal is about what :meth:`with_retention` added, and proves that nothing was accepted."""
+        """Whether the gateway refused what :meth:`with_retention` added, and accepted nothing."""
         return False
 
     def key_headers(self, key: str) -> dict[str, str]:
@@ -115,15 +115,15 @@ class Gateway(abc.ABC):
     def route(
         self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
     ) -> Route:
-        """Whether this request goes the synchronous or the asynchronous way.
+        """The route of this request.
 
-        :param wanted: the way that the caller prefers where both exist; None: the connection's ``route``.
-        :param deferrable: whether the caller can wait for a job without holding a worker; ``route="auto"`` goes by it.
-        :raises UnsupportedByGatewayError: the wanted way does not exist for this request.
+        :param wanted: the caller's preference if both exist; None: the connection's ``route``.
+        :param deferrable: whether the caller can wait for a job without holding a worker; decides ``route="auto"``.
+        :raises UnsupportedByGatewayError: the request does not have the wanted route.
         """
 
     def job_id_placeholder(self, request: GenerationRequest) -> str:
-        """What a job id of this request looks like, in a command that a person completes."""
+        """A placeholder for this request's job id, in a command for a person to complete."""
         return "JOB_ID"
 
     @abc.abstractmethod
@@ -132,7 +132,7 @@ class Gateway(abc.ABC):
 
     @abc.abstractmethod
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
-        """The finished job in the answer of a synchronous call, under the id that the ledger gave it."""
+        """The finished job in the answer to a synchronous call, named by its ``submission_id``."""
 
     @abc.abstractmethod
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
@@ -142,15 +142,15 @@ class Gateway(abc.ABC):
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """The job that was accepted.
 
-        :raises OruxError: nothing was accepted (the error says ``charged: no``), or it cannot be told.
+        :raises OruxError: nothing was accepted (``charged: no``), or that is unknown (``charged: unknown``).
         """
 
     @abc.abstractmethod
     def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
         """Ask for one job.
 
-        :param wait: seconds for which the gateway may hold the request open, where it can.
-        :raises InvalidRequestError: the handle is not one of this gateway.
+        :param wait: seconds the gateway may hold the request open, if it can.
+        :raises InvalidRequestError: the id does not belong to this gateway.
         """
 
     @abc.abstractmethod
@@ -161,7 +161,7 @@ class Gateway(abc.ABC):
         """
 
     def can_batch(self, job_id: str) -> bool:
-        """Whether this job can be part of a batch poll; where it cannot, it is polled by itself."""
+        """Whether this job can be part of a batch poll; otherwise it is polled alone."""
         return self.batch_size > 0
 
     def poll_batch(self, job_ids: Sequence[str]) -> HttpRequest:
@@ -169,15 +169,15 @@ class Gateway(abc.ABC):
         raise NotImplementedError(f"{self.title} has no batch poll")
 
     def read_batch(self, job_ids: Sequence[str], response: HttpResponse) -> dict[str, Job]:
-        """The jobs that the batch answer knows; a job that is missing is not known there (yet)."""
+        """The jobs in a batch answer; a missing job is unknown, perhaps only for now."""
         raise NotImplementedError(f"{self.title} has no batch poll")
 
     def probe(self) -> HttpRequest:
-        """A request that costs nothing and shows whether host and key are right."""
+        """A free request that shows whether host and key are right."""
         raise NotImplementedError
 
     def read_json(self, response: HttpResponse) -> Any:
-        """The JSON of an endpoint whose shape is not documented (that of :meth:`probe` among them), as it is.
+        """The JSON of an endpoint with an undocumented shape (such as :meth:`probe`), unchanged.
 
         :raises OruxError: the gateway refused, or something else answered.
         """
@@ -187,13 +187,13 @@ class Gateway(abc.ABC):
     # -- errors -----------------------------------------------------------------------------------------
     @abc.abstractmethod
     def read_error(self, response: HttpResponse) -> OruxError | None:
-        """The typed error of an answer in the vendor's own error shape; None when it is not in that shape."""
+        """The typed error of an answer in the vendor's error shape; None for any other shape."""
 
     def check(self, response: HttpResponse, *, purpose: Purpose) -> None:
-        """Raise the typed error of an answer that is not a success.
+        """Raise the typed error of an unsuccessful answer.
 
-        An answer of a paid request says ``charged: no`` only when it proves that nothing was accepted; what
-        proves nothing says ``charged: unknown`` (the client makes an ``AmbiguousSubmitError`` of it).
+        For a paid request it says ``charged: no`` only if the answer proves that nothing was accepted. Otherwise it
+        says ``charged: unknown``, which the client turns into an ``AmbiguousSubmitError``.
         """
         status = response.status
         if 200 <= status < 300:
@@ -228,7 +228,7 @@ class Gateway(abc.ABC):
         Of the redirects only 307 and 308 say that the request is to be sent elsewhere as it is. (An answer that names a
         job proves nothing, whatever its status: the client looks for that.)
 
-        A gateway whose statuses do not mean what they say looks at its error as well.
+        A gateway with unreliable statuses also checks the error.
         """
         return status in NOTHING_ACCEPTED or status in (307, 308)
 
@@ -237,33 +237,33 @@ class Gateway(abc.ABC):
         if status == 401:
             return AuthenticationError(f"The gateway refused the key: {quoted}")
         if status == 403:
-            return AuthenticationError(f"The gateway, or something before it, forbids the request: {quoted}")
+            return AuthenticationError(
+                f"The gateway, or a proxy in front of it, forbids the request: {quoted}"
+            )
         if status == 429:
-            return RateLimitedError(f"The gateway asks for a pause: {quoted}")
+            return RateLimitedError(f"The gateway asks us to slow down: {quoted}")
         if status >= 500:
-            return GatewayUnavailableError(f"The gateway, or a proxy before it, failed: {quoted}")
+            return GatewayUnavailableError(f"The gateway, or a proxy in front of it, failed: {quoted}")
         if 300 <= status < 400:
             where = redact(response.headers.get("location", "nowhere"))[:120]
             return UnexpectedResponseError(
                 f"The gateway redirects to {where!r}; set the connection's host to it"
             )
-        return UnexpectedResponseError(
-            f"The gateway refused the request in a way that is not documented: {quoted}"
-        )
+        return UnexpectedResponseError(f"The gateway refused the request in an undocumented way: {quoted}")
 
     def unexpected(self, response: HttpResponse, why: str) -> UnexpectedResponseError:
-        """The error for an answer of another shape than the documented one."""
+        """The error for an answer without the documented shape."""
         return UnexpectedResponseError(
-            f"The answer has not the documented shape ({why}): {response.quote()}",
+            f"The answer does not have the documented shape ({why}): {response.quote()}",
             gateway=self.name,
             http_status=response.status,
         )
 
     def check_length(self, response: HttpResponse, *, job_id: str | None = None) -> None:
-        """Whether a result was read to its end; its images may be inside it.
+        """Check that a result was read completely; its images may be inside it.
 
-        :param job_id: the job that can be asked for again; None for a synchronous generation, whose answer comes once.
-        :raises ArtifactRejectedError: a success, longer than the client was told to read.
+        :param job_id: a job to poll again; None for a synchronous generation, which answers once.
+        :raises ArtifactRejectedError: a success that is longer than the client may read.
         """
         if not (response.truncated and 200 <= response.status < 300 and response.body.lstrip()[:1] == b"{"):
             return
@@ -299,7 +299,7 @@ class Gateway(abc.ABC):
 def parse_definite_refusals(value: Any, *, gateway: str) -> frozenset[tuple[int, str]]:
     """The connection's ``definite_refusals`` setting: ``"503:channel_down, 500:no_route"`` or a list of such texts.
 
-    These are answers of the vendor's own error shape that are known to mean "nothing was taken".
+    These are errors in the vendor's own shape that are known to mean "nothing was accepted".
     """
     if not value:
         return frozenset()
@@ -320,9 +320,9 @@ def parse_definite_refusals(value: Any, *, gateway: str) -> frozenset[tuple[int,
 
 
 def require_id(job_id: str, *, gateway: str, pattern: str = r"[^\s/?#\\]{1,300}") -> str:
-    """A job id that can stand in a path.
+    """A job id that is safe in a path.
 
-    :raises InvalidRequestError: it is empty or holds characters that no id of the gateway has.
+    :raises InvalidRequestError: it is empty, or contains characters that the gateway's ids never have.
     """
     if not isinstance(job_id, str) or not re.fullmatch(pattern, job_id) or job_id in (".", "..", "None"):
         raise InvalidRequestError(

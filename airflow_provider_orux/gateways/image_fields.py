@@ -1,4 +1,4 @@
-"""The fields of a request as the wire takes them: images in the form that the gateway wants, never a path."""
+"""The fields of a request for the wire, with images in the gateway's form."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from airflow_provider_orux.models.requests import GenerationRequest
 
 
 def wire_fields(request: GenerationRequest, *, form: Literal["data_url", "base64"]) -> dict[str, Any]:
-    """The fields that were given, their images as URLs (where the gateway follows them) or in this form.
+    """The given fields, with images as URLs (if the gateway fetches them) or in this form.
 
-    :raises InvalidRequestError: an image is still a path or a URL that the gateway does not follow.
+    :raises InvalidRequestError: an image is still a path, or a URL the gateway does not fetch.
     """
     fields = request.fields()
     for name, marker in image_fields(type(request)).items():
@@ -65,7 +65,7 @@ def _unread(request: GenerationRequest, name: str, value: str, why: ValueError) 
         reason = (
             f"`{name}` of {request.label()} is {where} that was not read; the gateway takes only its bytes"
         )
-        step = "Give the image as a data: URL or base64, or use an operator that reads it."
+        step = "Pass the image as a data: URL or base64, or use an operator that reads it."
     else:
         reason, step = f"`{name}` of {request.label()} {why}", "Correct the image."
     return InvalidRequestError(

@@ -1,7 +1,7 @@
 """Orux AI: the Images and Tasks endpoints.
 
-Sources: the vendor's pages Images, Tasks, Errors, Authentication and Rate limits. What they leave open (the path
-and body of a Midjourney submission among it) is a setting; the defaults are our best reading.
+Sources: the vendor's pages Images, Tasks, Errors, Authentication and Rate limits. Where they are
+silent (on the path and body of a Midjourney submission, for one) there is a setting; its default is our best reading.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
+#: Page Tasks. Read in either case, since the pages disagree (``queued`` / ``QUEUED``).
 STATUSES = {
     "QUEUED": JobStatus.QUEUED,
     "RUNNING": JobStatus.RUNNING,
@@ -38,8 +39,8 @@ STATUSES = {
     "FAILED": JobStatus.FAILED,
     "EXPIRED": JobStatus.EXPIRED,
 }
-"""Page Tasks. Read in either case, since the pages disagree (``queued`` / ``QUEUED``)."""
 
+#: Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure.
 CODES: Mapping[str, type[OruxError]] = {
     "invalid_api_key": AuthenticationError,
     "sk_disabled": AuthenticationError,
@@ -53,20 +54,19 @@ CODES: Mapping[str, type[OruxError]] = {
     "channel_queue_full": RateLimitedError,
     "invalid_param": InvalidRequestError,
 }
-"""Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure."""
 
+#: Codes with which gateways of this kind refuse a prompt. Not in Orux's table, which "goes on": an assumption.
 MODERATION_CODES = frozenset(
     {"content_policy_violation", "content_rejected", "moderation_blocked", "banned_prompt"}
 )
-"""Codes with which gateways of this kind refuse a prompt. Not in Orux's table, which "goes on": an assumption."""
 
+#: Page Errors: the four types; they decide where a code is not in the table.
 TYPES: Mapping[str, type[OruxError]] = {
     "auth_error": AuthenticationError,
     "rate_limit_error": RateLimitedError,
     "invalid_request_error": InvalidRequestError,
     "api_error": GatewayUnavailableError,
 }
-"""Page Errors: the four types; they decide where a code is not in the table."""
 
 
 class OruxGateway(Gateway):
@@ -111,7 +111,7 @@ class OruxGateway(Gateway):
         if request.kind != "image" or request.verb != "generate":
             if wanted == "sync":
                 raise UnsupportedByGatewayError(
-                    f"{self.title} has no synchronous way for {request.label()}",
+                    f"{self.title} has no synchronous route for {request.label()}",
                     gateway=self.name,
                     charged="no",
                     next_step="Use an operator that submits a job (OruxImagineOperator, OruxSubmitJobOperator).",
@@ -216,7 +216,7 @@ class OruxGateway(Gateway):
         return HttpRequest("GET", f"/api/v1/tasks/{quote(task_id, safe='')}", Purpose.READ)
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
-        """The task object (page Tasks); fields that are absent until the end may be absent."""
+        """The task object (page Tasks); fields may be absent until the job ends."""
         self._check_read(job_id, response)
         value = self.json_object(response)
         if not isinstance(value.get("status"), str):
@@ -276,7 +276,7 @@ class OruxGateway(Gateway):
             return None
         message = str(error.get("message") or "The gateway gave no message")
         if cls is AuthenticationError and response.status == 403 and code not in CODES:
-            message = f"The key may not do this: {message}"
+            message = f"The key is not allowed to do this: {message}"
         channel = error.get("channel")
         if isinstance(channel, str) and channel:
             message = f"{message.rstrip('.')} (channel {channel})"
@@ -293,7 +293,7 @@ class OruxGateway(Gateway):
     def _check_read(self, job_id: str, response: HttpResponse) -> None:
         if response.status == 404 and self.read_error(response) is not None:
             raise JobNotFoundError(
-                "The gateway does not know this job for this key",
+                "The gateway does not know this job under this key",
                 gateway=self.name,
                 code=getattr(self.read_error(response), "code", None),
                 job_id=job_id,
@@ -313,7 +313,7 @@ class OruxGateway(Gateway):
             holds_password = False
         if holds_password:
             raise InvalidRequestError(
-                "`webhook_url` holds a password", gateway=self.name, param="webhook_url", charged="no"
+                "`webhook_url` contains a password", gateway=self.name, param="webhook_url", charged="no"
             )
         return body
 

@@ -1,4 +1,4 @@
-"""The wire of a gateway, by the name of its connection's type."""
+"""Finds the wire of a gateway by its connection type."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from airflow_provider_orux.models.registry import GATEWAYS
 def gateway_for(name: str, options: Mapping[str, Any] | None = None) -> Gateway:
     """The gateway of that name with these settings.
 
-    :raises ConfigurationError: no gateway of that name, or a setting with a value that it does not allow.
+    :raises ConfigurationError: unknown gateway, or a setting with an invalid value.
     """
     return gateway_class(name)(options)
 
 
 def gateway_class(name: str) -> type[Gateway]:
-    """The class of a gateway; its module is imported.
+    """The class of a gateway; imports its module.
 
     :raises ConfigurationError: no gateway of that name.
     """
@@ -28,7 +28,7 @@ def gateway_class(name: str) -> type[Gateway]:
         module, _, attribute = GATEWAYS[name].gateway_class.partition(":")
     except KeyError:
         raise ConfigurationError(
-            f"{name!r} is no gateway; known: {', '.join(GATEWAYS)}", charged="no"
+            f"{name!r} is not a gateway; known: {', '.join(GATEWAYS)}", charged="no"
         ) from None
     found: type[Gateway] = getattr(importlib.import_module(module), attribute)
     return found

@@ -1,4 +1,4 @@
-"""Plain HTTP values (``HttpRequest``, ``HttpResponse``): what the gateways speak of and the client carries."""
+"""Plain HTTP values (``HttpRequest``, ``HttpResponse``), which gateways build and read and clients send."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
 
 
 class Purpose(enum.Enum):
-    """What a request is for; it decides what may be tried again."""
+    """What a request is for; decides whether it may be retried."""
 
+    #: It may be charged: sent once, never again unless it is proven that nothing was accepted.
     PAY = "pay"
-    """It may be charged: sent once, never again unless it is proven that nothing was accepted."""
+    #: It costs nothing to repeat.
     READ = "read"
-    """It costs nothing to repeat."""
 
 
+#: One part of a multipart form: file name, bytes, media type.
 Part = tuple[str, bytes, str]
-"""One part of a multipart form: file name, bytes, media type."""
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as a plain value. The key is not part of it: the client adds it when it sends.
+    """A request as a plain value. Without the key: the client adds it when sending.
 
     :param path: below the connection's host, already percent-encoded.
     :param body: sent as JSON unless ``files`` is given; never shown by ``repr``.
     :param files: multipart parts: name -> (file name, bytes, media type), or a list of them under one name. A part
-        without a file name (``""``) is a plain field: with one, a form without any file is still multipart.
+        without a file name (``""``) is a plain field, so that a form without files is still multipart.
     :param with_key: whether the gateway wants the key with it.
     """
 
@@ -51,7 +51,7 @@ class HttpResponse:
     """An answer as a plain value.
 
     :param headers: names in lower case.
-    :param truncated: the body was longer than the client was told to read; ``body`` holds the first part.
+    :param truncated: the body was longer than the client may read; ``body`` holds the first part.
     """
 
     status: int
@@ -60,7 +60,7 @@ class HttpResponse:
     truncated: bool = False
 
     def without(self, secret: str | None) -> HttpResponse:
-        """The same answer, this secret blanked out of it: a gateway or proxy may repeat the key that it was sent."""
+        """The answer with this secret blanked out: a gateway or proxy may echo the key."""
         if not secret or len(secret) < 4:
             return self
         raw = secret.encode()
@@ -70,7 +70,7 @@ class HttpResponse:
         return replace(self, headers=headers, body=self.body.replace(raw, b"***"))
 
     def quote(self, limit: int = 200) -> str:
-        """The first part of the body on one line, without anything that looks like a key."""
+        """The start of the body on one line, without anything like a key."""
         text = " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())
         text = redact(text)
         return repr(text[:limit] + ("…" if len(text) > limit else ""))
@@ -82,7 +82,7 @@ class HttpResponse:
         """
         if self.truncated:
             raise UnexpectedResponseError(
-                f"The answer is longer than the {len(self.body)} bytes that are read (max_inline_mib)",
+                f"The answer is longer than the {len(self.body)} bytes that we read (max_inline_mib)",
                 gateway=gateway,
                 http_status=self.status,
             )

@@ -1,4 +1,4 @@
-"""``GatewayHook``: the hook of all gateways. The connection's type chooses the wire."""
+"""``GatewayHook``: the hook for all gateways. The connection's type chooses the gateway."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class GatewayHook(BaseHook):
-    """A client of the gateway that an Airflow connection names.
+    """A client for the gateway of an Airflow connection.
 
     The key is the connection's password; host, timeouts and the gateway's own settings are described in the page
     "Connection" of the documentation.
 
     :param conn_id: the Airflow connection. Its type (``orux``, ``yescale``, ``opengpu_relay``) chooses the gateway.
-    :raises ConfigurationError: the connection is of another type, or a setting of it is not usable.
+    :raises ConfigurationError: the connection has another type, or an invalid setting.
     """
 
     conn_name_attr: ClassVar[str] = "conn_id"
@@ -51,7 +51,7 @@ class GatewayHook(BaseHook):
         """The hook of the connection's type.
 
         :param argument: the argument that named the connection, for the error.
-        :raises ConfigurationError: the connection is of a type that is no gateway.
+        :raises ConfigurationError: the connection's type is not a gateway.
         """
         connection = read_airflow_connection(_found(conn_id, argument=argument), conn_id, argument=argument)
         module, _, name = GATEWAYS[connection.gateway.name].hook_class.partition(":")
@@ -89,7 +89,7 @@ class GatewayHook(BaseHook):
         return self._client
 
     async def get_async_conn(self) -> AsyncGatewayClient:
-        """A new asynchronous client. Use it as a context manager, and one for many jobs."""
+        """A new asynchronous client. Use it as a context manager, and share it between jobs."""
         from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
 
         connection = await aread_airflow_connection(self.conn_id)
@@ -123,7 +123,7 @@ class GatewayHook(BaseHook):
     ) -> GenerationRequest:
         """A validated request for a model of this connection's gateway.
 
-        :raises InvalidRequestError: a field is wrong; it names the field, what is allowed and the nearest name.
+        :raises InvalidRequestError: a field is wrong; the error names it, the allowed values and the nearest name.
         """
         return catalogue.build(
             model=model,
@@ -134,7 +134,7 @@ class GatewayHook(BaseHook):
         )
 
     def submit(self, request: GenerationRequest) -> Job:
-        """Submit a job. **It is charged each time it is called**: the operators add the ledger that prevents that.
+        """Submit a job. **Every call is charged**: only the operators have the ledger that prevents that.
 
         :raises AmbiguousSubmitError: the request was sent and no answer came.
         :raises OruxError: it was refused; nothing was charged.
@@ -142,21 +142,21 @@ class GatewayHook(BaseHook):
         return self.get_conn().submit(request)
 
     def generate(self, request: GenerationRequest, *, submission_id: str = "generation") -> Job:
-        """A synchronous generation. **It is charged each time it is called.**
+        """A synchronous generation. **Every call is charged.**
 
-        :param submission_id: the id of the returned job: the gateway has none for it.
+        :param submission_id: the id for the returned job, since the gateway gives none.
         """
         return self.get_conn().generate(request, submission_id=submission_id)
 
     def get_job(self, job_id: str) -> Job:
-        """The job as it is now; free of charge.
+        """The current state of a job; free of charge.
 
-        :raises JobNotFoundError: the gateway does not know it for this key.
+        :raises JobNotFoundError: the gateway does not know it under this key.
         """
         return self.get_conn().poll(job_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the gateway something that costs nothing, with the connection's key."""
+        """Send the gateway a free request with the connection's key."""
         try:
             connection = self.connection
             gateway, key = connection.gateway, connection.client.key
@@ -198,7 +198,7 @@ def read_airflow_connection(
 ) -> GatewayConnection:
     """Check an Airflow connection. See :func:`read_connection`."""
     extra = conn.extra_dejson or {}
-    # Airflow makes {} of what is no JSON: the connection would go on without its proxy, its limits, its route.
+    # Airflow turns invalid JSON into {}: the connection would silently lose its proxy, limits and route.
     lost = not extra and "".join((conn.extra or "").split()) not in ("", "{}", "null")
     if lost or not isinstance(extra, dict):
         raise ConfigurationError(

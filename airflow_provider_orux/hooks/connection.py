@@ -1,4 +1,4 @@
-"""An Airflow connection, read and checked: what each of its fields and extras means."""
+"""Reads and checks an Airflow connection: the meaning of its fields and extras."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from airflow_provider_orux.models.requests import nearest
 
 
 class Extra(BaseModel):
-    """The extras that every gateway's connection has. Empty texts, as the form sends them, mean "not given".
+    """The extras that all gateways share. Empty text, as the form sends it, means "not given".
 
-    :param allow_private_hosts: whether artifacts may be fetched from private addresses (the sandbox's are).
-    :param max_artifact_mib: MiB; a larger artifact is refused.
-    :param max_inline_mib: MiB; a longer answer (a finished job with its images inside) is not read to its end.
-    :param max_pixels: an image with more pixels is refused before it is decoded.
+    :param allow_private_hosts: allow downloads from private addresses; the sandbox needs this.
+    :param max_artifact_mib: MiB; larger artifacts are refused.
+    :param max_inline_mib: MiB; longer answers, such as a finished job with its images inside, are refused.
+    :param max_pixels: images with more pixels are refused before they are decoded.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
-    :param generate_timeout: the same for a synchronous generation; it holds the worker for as long.
-    :param proxy: URL of a proxy for all we send.
-    :param ca_path: file of certificates to trust instead of the system's.
-    :param max_in_flight_polls: polls under way at once in one triggerer (a poll may count against the account's
+    :param generate_timeout: the same for a synchronous generation, which holds its worker.
+    :param proxy: URL of a proxy for submissions, polls and downloads.
+    :param ca_path: file of trusted certificates, instead of the system's.
+    :param max_in_flight_polls: how many polls one triggerer sends at once (a poll may count against the account's
         concurrency).
-    :param auth_grace: seconds for which a refused key (401, 403) does not end the wait for a paid job.
-    :param definite_refusals: ``status:code, …`` of the vendor's own errors known to mean "nothing was taken".
+    :param auth_grace: seconds a refused key (401, 403) is tolerated while waiting for a paid job.
+    :param definite_refusals: the vendor's errors that mean nothing was accepted, as ``status:code, …``.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
@@ -54,13 +54,13 @@ class Extra(BaseModel):
 
 @dataclass(frozen=True)
 class GatewayConnection:
-    """A connection that was read and checked.
+    """A checked connection.
 
     :param conn_id: the connection's id.
     :param gateway: the wire of its type, with its options.
     :param client: where and how to reach it.
     :param extra: the extras that all gateways share.
-    :param unknown: names of extras that nothing reads.
+    :param unknown: names of unknown extras.
     """
 
     conn_id: str
@@ -71,7 +71,7 @@ class GatewayConnection:
 
     @property
     def max_in_flight_polls(self) -> int:
-        """Polls under way at once: the connection's, else the gateway's default."""
+        """How many polls may be in flight: the connection's setting, else the gateway's default."""
         return self.extra.max_in_flight_polls or self.gateway.default_in_flight_polls
 
 
@@ -89,7 +89,7 @@ def read_connection(
     """Check the parts of an Airflow connection.
 
     :param argument: the operator's argument that named the connection, for the error.
-    :raises ConfigurationError: the connection's type is no gateway, or a setting is not usable.
+    :raises ConfigurationError: the connection's type is not a gateway, or a setting is invalid.
     """
     name = (conn_type or "").replace("-", "_")
     if name not in GATEWAYS:
@@ -149,7 +149,7 @@ def base_url(host: str, *, port: int | None = None, schema: str | None = None) -
 
 
 def unknown_extras(connection: GatewayConnection) -> str | None:
-    """A sentence about extras that nothing reads, with the nearest right names; None when there are none."""
+    """A sentence about unknown extras, with the nearest right names; None if there are none."""
     if not connection.unknown:
         return None
     names = [*Extra.model_fields, *connection.gateway.OPTIONS]

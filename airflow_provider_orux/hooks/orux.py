@@ -18,11 +18,11 @@ class OruxHook(GatewayHook):
     hook_name: ClassVar[str] = "Orux AI"
 
     def list_models(self) -> Any:
-        """GET /api/v1/models, as it is: the vendor does not document its shape."""
+        """GET /api/v1/models, unchanged: its shape is not documented."""
         return self._read_json("models")
 
     def usage(self, *, period: str = "7d") -> Any:
-        """GET /api/user/v1/usage, as it is: concurrency, spend and Credits balance; the JSON is not documented.
+        """GET /api/user/v1/usage, unchanged: concurrency, spend and Credits balance; the shape is not documented.
 
         :param period: like ``7d``.
         """

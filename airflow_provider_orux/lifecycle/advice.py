@@ -201,7 +201,7 @@ def _paid_for(job_id: str, record: Record | None, remote: RemoteState | None) ->
     if record is not None and record.synchronous:
         return f"Submission {job_id} was answered and is charged"
     if remote is None:
-        return f"Job {job_id} goes on at the gateway and will be charged"
+        return f"Job {job_id} continues at the gateway and will be charged"
     return (
         f"Job {job_id} is paid for"
         if remote is RemoteState.ALIVE

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+#: Fields that do not change what is made.
 NEVER_PART = frozenset({"webhook_url"})
-"""Fields that do not change what is made."""
 
+#: A URL with a query, also in the middle of a text: prompts begin with the URLs of their reference images.
 _URL = re.compile(r"https?://[^\s?]+\?\S+")
-"""A URL with a query, also in the middle of a text: prompts begin with the URLs of their reference images."""
 
+#: The query parameter that shows that a URL is presigned -> what presigning adds, which changes each time. Without
+#: the first the others are somebody's own parameters (``?st=3``) and count.
 _SIGNED_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("x-amz-signature", re.compile(r"x-amz-.*")),
     ("x-goog-signature", re.compile(r"x-goog-.*")),
@@ -29,8 +31,6 @@ _SIGNED_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Azure SAS
     ("sig", re.compile(r"sig|se|sp|sv|sr|st|spr|sip|skoid|sktid|skt|ske|sks|skv")),
 )
-"""The query parameter that shows that a URL is presigned -> what presigning adds, which changes each time. Without
-the first the others are somebody's own parameters (``?st=3``) and count."""
 
 
 def canonical(value: Any) -> Any:

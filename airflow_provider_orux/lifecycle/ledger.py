@@ -122,15 +122,15 @@ class Policy:
 class RemoteState(enum.Enum):
     """What the gateway says of the recorded job."""
 
+    #: It is running, or it succeeded.
     ALIVE = enum.auto()
-    """It is running, or it succeeded."""
+    #: It failed, and the same request may succeed another time.
     FAILED = enum.auto()
-    """It failed, and the same request may succeed another time."""
+    #: It failed, and the same request would fail again.
     FAILED_FINALLY = enum.auto()
-    """It failed, and the same request would fail again."""
     EXPIRED = enum.auto()
+    #: The gateway does not know it, or its answer cannot be read.
     UNKNOWN = enum.auto()
-    """The gateway does not know it, or its answer cannot be read."""
 
     @classmethod
     def of(cls, job: Job) -> RemoteState:

@@ -132,7 +132,7 @@ class PollTracker:
         if isinstance(error, AuthenticationError):
             self.refused_since = now if self.refused_since is None else self.refused_since
             if now - self.refused_since >= self.auth_grace:
-                return GiveUp(self._left_alone(error, "the key was refused all the while"))
+                return GiveUp(self._left_alone(error, "the key was refused throughout"))
             warn = (
                 f"Job {self.job_id} is paid for; the key is refused: {error.message}"
                 if self.failures == 1
@@ -174,11 +174,11 @@ def timed_out(
     """
     title = title_of(gateway) or "the gateway"
     if last_error is None:
-        what = f"The job did not end before its timeout. It goes on at {title} and may be charged"
+        what = f"The job did not end before its timeout. It continues at {title} and may be charged"
     else:
         polls = "the last poll" if polls_failed == 1 else f"the last {polls_failed} polls"
         what = (
-            f"The job was not seen to end before its timeout, and {polls} failed: {last_error.message.rstrip('.')}. "
+            f"The job did not visibly end before its timeout, and {polls} failed: {last_error.message.rstrip('.')}. "
             f"It may have ended at {title}, and be charged"
         )
     return JobTimeoutError(

@@ -24,14 +24,14 @@ LARGEST_RESULT = 4 * 2**20
 class State(str, enum.Enum):
     """How far the submission of one task instance is."""
 
+    #: A paid request may have been sent; no answer is known.
     INTENT = "intent"
-    """A paid request may have been sent; no answer is known."""
+    #: The gateway accepted it.
     SUBMITTED = "submitted"
-    """The gateway accepted it."""
+    #: We hold the result. Whether Airflow recorded the task as successful is another matter: ``delivered``.
     FINISHED = "finished"
-    """We hold the result. Whether Airflow recorded the task as successful is another matter: ``delivered``."""
+    #: A person said which job the ambiguous submission became.
     SETTLED = "settled"
-    """A person said which job the ambiguous submission became."""
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:

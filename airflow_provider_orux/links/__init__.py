@@ -1,1 +1,1 @@
-"""Links from the Airflow UI to what a task made."""
+"""Links in the Airflow UI to what a task made."""

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class OruxArtifactLink(BaseOperatorLink):
-    """Opens the first artifact: the gateway's link, else where it was saved."""
+    """Opens the first artifact: at the gateway's URL, else where it was saved."""
 
     name = "Artifact"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The link; empty while there is nothing to show.
+        """The link; empty if there is nothing to show.
 
         Airflow asks on the worker, after each run of the task (a deferral included), and keeps the answer as an XCom.
         The operator notes the link itself: reading it back from an XCom that is not there yet would log an error.

@@ -48,9 +48,9 @@ def build(
     """The validated request for a model and verb: the first typed request that takes the fields.
 
     :param among: the requests of the connection's gateway at run time; None at DAG parse time, when the
-        connection is not known yet: then the fields must please at least one gateway that has the model.
+        connection is not known yet: then at least one gateway with the model must accept the fields.
     :raises InvalidRequestError: the fields are refused, or no gateway knows the model.
-    :raises UnsupportedByGatewayError: another gateway than the one asked has the model or the verb.
+    :raises UnsupportedByGatewayError: only another gateway has the model or the verb.
     """
     offered = all_requests() if among is None else list(among)
     classes = find(model=model, verb=verb, among=offered)
@@ -74,7 +74,7 @@ def check_known(
     extra_body: Mapping[str, Any] | None = None,
     custom: bool = False,
 ) -> None:
-    """Check what is known of a request while a DAG file is parsed: it must please at least one gateway.
+    """Check at parse time what is known of a request: at least one gateway must accept it.
 
     :param pending: names of fields whose values are templates or other tasks' outputs.
     :raises InvalidRequestError: no gateway takes it.
@@ -104,7 +104,7 @@ def check_known(
 def rebuild(
     value: Mapping[str, Any], *, among: Iterable[type[GenerationRequest]] | None = None
 ) -> GenerationRequest:
-    """Build a request again from the dict that :func:`describe` made of it (and a template engine rendered)."""
+    """Rebuild a request from the dict of :func:`describe`, after its templates were rendered."""
     unknown = set(value) - {"model", "verb", "fields", "extra_body", "custom"}
     if unknown or not isinstance(value.get("fields"), Mapping):
         raise InvalidRequestError(
@@ -139,7 +139,7 @@ def _make(
 
 
 def describe(request: GenerationRequest) -> dict[str, Any]:
-    """A plain dict of a request: it can be templated, serialised, and built again by :func:`rebuild`."""
+    """A request as a plain dict, which can be templated, serialised and rebuilt by :func:`rebuild`."""
     value: dict[str, Any] = {"model": request.model_id, "verb": request.verb, "fields": request.fields()}
     if request.extra_body:
         value["extra_body"] = dict(request.extra_body)

@@ -16,6 +16,7 @@ from airflow_provider_orux.models.registry import GATEWAYS, title_of
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Ratio
 
 _NAMES = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object"}
+#: What the metadata of a field calls a limit -> what a description calls it.
 _LIMITS = {
     "ge": "minimum",
     "gt": "more_than",
@@ -26,28 +27,27 @@ _LIMITS = {
     "max_length": "max_length",
     "pattern": "pattern",
 }
-"""What the metadata of a field calls a limit -> what a description calls it."""
 
 
 def _validator(annotated: Any) -> Any:
     return next(m.func for m in get_args(annotated) if isinstance(m, AfterValidator))
 
 
+#: Validators that make a text something narrower.
 _KINDS = {
     _validator(HttpsUrl): "https URL",
     _validator(Ratio): "ratio",
     _validator(PixelSize): "width x height",
 }
-"""Validators that make a text something narrower."""
 
 
 def describe_models(
     *, gateway: str | None = None, model: str | None = None, verb: str | None = None
 ) -> list[dict[str, Any]]:
-    """Every model that fits, in the order of the gateways' own lists. See :func:`describe_model`.
+    """Every matching model, in the order of the gateways' lists. See :func:`describe_model`.
 
     :param gateway: ``orux``, ``yescale`` or ``opengpu_relay``; None: all.
-    :param model: the model's id, in any case of letters; None: all.
+    :param model: the model's id, case-insensitive; None: all.
     :param verb: like ``generate`` or ``upscale``; None: all.
     """
     gateways = tuple(GATEWAYS) if gateway is None else (gateway,)
@@ -85,7 +85,7 @@ def describe_field(cls: type[GenerationRequest], name: str) -> dict[str, Any]:
 
     :returns: ``name``, ``type`` (a word: text, integer, number, boolean, object, https URL, ratio, image,
         ``width x height``, ``list of …``), ``required``, ``default`` (the gateway's own; null: not documented or none),
-        ``description``; and where there are such: ``allowed`` (a list), ``minimum``, ``maximum``, ``more_than``,
+        ``description``; and if present: ``allowed`` (a list), ``minimum``, ``maximum``, ``more_than``,
         ``less_than``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``, for a list ``min_items``,
         ``max_items``, for an image ``takes_urls``.
     """
@@ -111,7 +111,7 @@ def describe_field(cls: type[GenerationRequest], name: str) -> dict[str, Any]:
 
 
 def limits_text(field: dict[str, Any]) -> str:
-    """What a described field allows, for a table: ``0 to 1000``, ``url, b64_json``, ``at most 4000 characters``."""
+    """The limits of a described field, for a table: ``0 to 1000``, ``url, b64_json``, ``at most 4000 characters``."""
     if "allowed" in field:
         return ", ".join(str(v) for v in field["allowed"])
     parts = []
@@ -146,7 +146,7 @@ def limits_text(field: dict[str, Any]) -> str:
 
 
 def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
-    """An annotation without ``Annotated`` and ``| None``, and the metadata that was found on the way."""
+    """An annotation without ``Annotated`` and ``| None``, and their metadata."""
     metadata: list[Any] = []
     while True:
         origin = get_origin(annotation)

@@ -27,8 +27,8 @@ def redact(text: str, *secrets: str | None) -> str:
 class Remedy(enum.Enum):
     """What a person may do about a recorded submission that stands in the way. ``lifecycle/advice.py`` says it."""
 
+    #: Give it up: ``ledger discard``.
     DISCARD = enum.auto()
-    """Give it up: ``ledger discard``."""
 
 
 class OruxError(Exception):
@@ -37,18 +37,18 @@ class OruxError(Exception):
     :param message: what happened, one sentence.
     :param gateway: which gateway (``orux`` | ``yescale`` | ``opengpu_relay``).
     :param code: the gateway's own stable code, if it gave one.
-    :param job_id: the job that it is about, if there is one.
+    :param job_id: the job concerned, if there is one.
     :param charged: whether the submission was charged: ``yes``, ``no`` or ``unknown``.
     :param http_status: the HTTP status of the answer, if there was one.
-    :param param: the field of the request that the gateway or we object to.
+    :param param: the offending field of the request.
     :param retry_after: seconds the gateway asked us to wait.
-    :param next_step: what to do about this very error; None: nothing more than ``default_next_step`` of the class.
+    :param next_step: what to do about this error; None: the class's ``default_next_step``.
         What a retry and a clear will do is not said here: ``lifecycle/advice.py`` asks the decision table.
     :param remedy: what may be done about the recorded submission.
     """
 
+    #: True when trying the same thing again cannot help: the task fails without using its retries.
     final: bool = True
-    """True when trying the same thing again cannot help: the task fails without using its retries."""
     default_next_step: ClassVar[str] = ""
 
     def __init__(
@@ -94,7 +94,7 @@ class OruxError(Exception):
 
     @property
     def advice(self) -> str:
-        """What to do about it; empty where there is nothing to do."""
+        """What to do about it; empty if there is nothing to do."""
         return self.default_next_step if self.next_step is None else self.next_step
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -110,13 +110,13 @@ def _rebuild(cls: type[OruxError], message: str, state: dict[str, Any]) -> OruxE
 
 
 class ConfigurationError(OruxError):
-    """The connection, an argument or the installation is not usable as it is."""
+    """The connection, an argument or the installation is unusable."""
 
     default_next_step = "Correct the connection or the argument."
 
 
 class InvalidRequestError(OruxError):
-    """A request is refused: by us before it is sent, or by the gateway (``invalid_param``)."""
+    """A request was refused: by the provider before sending, or by the gateway (``invalid_param``)."""
 
     default_next_step = "Correct the request."
 
@@ -134,7 +134,7 @@ class ContentRejectedError(OruxError):
 
 
 class InsufficientCreditsError(OruxError):
-    """The account's balance or budget does not cover the request. Waiting does not cure it."""
+    """The account's balance or budget does not cover the request. Waiting does not help."""
 
     default_next_step = "Top up the account or raise its budget."
 
@@ -152,13 +152,13 @@ class RateLimitedError(OruxError):
 
 
 class GatewayUnavailableError(OruxError):
-    """The gateway cannot be reached, or failed in a way that proves that nothing was accepted."""
+    """The gateway cannot be reached, or failed without accepting anything."""
 
     final = False
 
 
 class UnexpectedResponseError(OruxError):
-    """An answer that is not what the gateway documents: not JSON, another shape, a proxy's page."""
+    """The answer is not what the gateway documents: not JSON, another shape, a proxy's page."""
 
     default_next_step = (
         "Check the host of the connection, and whether a proxy answers in the gateway's place."
@@ -178,11 +178,11 @@ class JobFailedError(OruxError):
 
 
 class JobExpiredError(JobFailedError):
-    """The job, or its result, is older than the gateway keeps it."""
+    """The gateway no longer keeps the job or its result."""
 
 
 class JobTimeoutError(OruxError):
-    """The job had not ended when its deadline passed. It may still end, and be charged."""
+    """The job did not end before its deadline. It may still end, and be charged."""
 
 
 class JobNotFoundError(OruxError):
@@ -217,7 +217,7 @@ class ArtifactError(OruxError):
 
 
 class ArtifactRejectedError(ArtifactError):
-    """Another try cannot help: it is too large, not an image, at a private address, or a file is in the way."""
+    """Another attempt cannot help: it is too large, not media, at a private address, or a file is in the way."""
 
     final = True
 
@@ -225,6 +225,6 @@ class ArtifactRejectedError(ArtifactError):
 
 
 class ArtifactURLExpiredError(ArtifactRejectedError):
-    """The URL of an artifact is dead: gateways keep them for hours only. A new poll of the job gives a fresh one."""
+    """The URL of an artifact has expired: gateways keep URLs for hours. Polling the job again gives a fresh one."""
 
     default_next_step = ""

@@ -1,4 +1,4 @@
-"""How an image is given to a request: a URL, a file that is still to be read, or its bytes as base64."""
+"""The forms of an input image: a URL, a file to be read, or bytes as base64."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", 
 
 
 def form_of(value: str) -> Form | None:
-    """In which form an image is given; None when it is in none.
+    """The form of an image; None if it has none of them.
 
-    Base64 is looked for before a path: a JPEG in base64 begins with ``/9j/``.
+    Checks for base64 before a path: a JPEG in base64 begins with ``/9j/``.
     """
     if _URL.fullmatch(value):
         return "url"
@@ -49,18 +49,18 @@ def _image(value: str) -> str:
 class ImageInput:
     """Marks a field that takes images.
 
-    :param takes_urls: whether the gateway fetches https URLs itself. Where it does not, and for files everywhere,
-        the bytes have to be read and given as a data URL before the request is sent.
+    :param takes_urls: whether the gateway fetches https URLs itself. If not, and for files in any case, the bytes are
+        read and passed as a data URL before the request is sent.
     """
 
     takes_urls: bool
 
 
+#: An image that may be sent as an https URL or as its bytes.
 UrlImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=True)]
-"""An image that may be sent as an https URL or as its bytes."""
 
+#: An image that is sent as its bytes.
 InlineImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=False)]
-"""An image that is sent as its bytes."""
 
 
 def _pixels(value: str) -> str:
@@ -69,12 +69,12 @@ def _pixels(value: str) -> str:
     return value
 
 
+#: A free size in pixels.
 PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x height in pixels.")]
-"""A free size in pixels."""
 
 
 class WithImages(GenerationRequest):
-    """A request whose ``repr`` leaves out the images: one can be megabytes of base64."""
+    """A request without images in its ``repr``: one can be megabytes of base64."""
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         hidden = image_fields(type(self))
@@ -98,7 +98,7 @@ def _marker(annotation: Any) -> ImageInput | None:
 
 
 def read_inline(value: str) -> tuple[bytes, str]:
-    """The bytes of an image that is given inline, and its media type.
+    """The bytes and media type of an inline image.
 
     :raises ValueError: it is a URL or a file, or the base64 is broken.
     """
@@ -115,7 +115,7 @@ def read_inline(value: str) -> tuple[bytes, str]:
 
 
 def to_base64(value: str) -> str:
-    """An image that is given inline, as base64 without a ``data:`` prefix.
+    """An inline image as base64 without a ``data:`` prefix.
 
     :raises ValueError: it is a URL or a file, or the base64 is broken.
     """
@@ -123,7 +123,7 @@ def to_base64(value: str) -> str:
 
 
 def to_data_url(value: str) -> str:
-    """An image that is given inline, as a data URL.
+    """An inline image as a data URL.
 
     :raises ValueError: it is a URL or a file, or the base64 is broken.
     """

@@ -1,4 +1,4 @@
-"""What a gateway runs for us (``Job``), how far it is (``JobStatus``) and what it made (``Artifact``)."""
+"""What a gateway runs (``Job``), its progress (``JobStatus``) and its results (``Artifact``)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from airflow_provider_orux.models.errors import Charged
 
+#: What a usable job id looks like, when one is accepted and when one is polled; a gateway's own pattern is narrower.
 JOB_ID_PATTERN = r"\A[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,500}\Z"
-"""What a usable job id looks like, when one is accepted and when one is polled; a gateway's own pattern is narrower."""
 
 
 class JobStatus(str, enum.Enum):
-    """How far a job is. A status that a gateway invents tomorrow reads as ``RUNNING``: it has not ended."""
+    """The status of a job. An unknown status is read as ``RUNNING``: the job has not ended."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,18 +25,18 @@ class JobStatus(str, enum.Enum):
 
     @property
     def is_terminal(self) -> bool:
-        """True when the job has ended, well or badly."""
+        """True if the job has ended, successfully or not."""
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.EXPIRED)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One image, clip or song as the gateway delivers it: behind a URL, or inline as base64.
+    """One image, clip or song as the gateway delivers it: at a URL, or inline as base64.
 
-    :param url: where it can be fetched, for a while; None when it came inline.
-    :param inline: the base64 text of it, with or without a ``data:`` prefix; None when it is behind a URL.
+    :param url: where to fetch it, for a while; None if it is inline.
+    :param inline: its base64 text, with or without a ``data:`` prefix; None if it has a URL.
         Never shown by ``repr`` and never written to an XCom.
-    :param revised_prompt: the prompt as the model rewrote it, where the gateway says so.
+    :param revised_prompt: the prompt as rewritten by the model, if the gateway reports it.
     """
 
     url: str | None = None
@@ -51,23 +51,23 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Job:
-    """One job as one answer of a gateway describes it.
+    """One job, as described by one answer of a gateway.
 
-    :param job_id: the opaque handle of the job (only ``gateways/`` can read it). A synchronous generation has
-        no job at the gateway; it carries the id that the ledger gave it.
+    :param job_id: the opaque id of the job (only ``gateways/`` can read it). A synchronous generation has no job
+        at the gateway; its id is the ``submission_id``.
     :param status: see :class:`JobStatus`.
     :param gateway: ``orux``, ``yescale`` or ``opengpu_relay``.
-    :param model: the model id as the gateway repeats it, if it does.
+    :param model: the model id in the answer, if any.
     :param artifacts: what it made; empty until it succeeded.
     :param text: the result of a job that makes text (describe).
-    :param error_code: the gateway's code of a failed job.
-    :param error_message: the gateway's words of a failed job.
-    :param submitted_at: epoch seconds, when the gateway says so.
-    :param finished_at: epoch seconds, when the gateway says so.
-    :param charged: whether the gateway says that it was charged: ``yes``, ``no`` or ``unknown``.
-    :param price: what was charged, in ``currency``, when the gateway says so.
+    :param error_code: the gateway's error code of a failed job.
+    :param error_message: the gateway's error message of a failed job.
+    :param submitted_at: epoch seconds, if the gateway reports it.
+    :param finished_at: epoch seconds, if the gateway reports it.
+    :param charged: whether it was charged, according to the gateway: ``yes``, ``no`` or ``unknown``.
+    :param price: what was charged, in ``currency``, if the gateway reports it.
     :param currency: ``credits`` or ``USD``.
-    :param retry_helps: for a failed job, whether its error says that the same request may succeed later.
+    :param retry_helps: for a failed job, whether the same request may succeed later.
     """
 
     job_id: str
@@ -87,12 +87,12 @@ class Job:
 
     @property
     def urls(self) -> list[str]:
-        """The URLs of the artifacts that are behind URLs, in the gateway's order."""
+        """The URLs of the artifacts that have one, in the gateway's order."""
         return [a.url for a in self.artifacts if a.url is not None]
 
     @property
     def has_inline(self) -> bool:
-        """True when at least one artifact came as base64 inside the answer."""
+        """True if at least one artifact is base64 inside the answer."""
         return any(a.inline is not None for a in self.artifacts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Job:
     def from_dict(cls, value: Mapping[str, Any]) -> Job:
         """Read what :meth:`to_dict` wrote.
 
-        :raises ValueError: the value is not such a dict, or its images were inline (their bytes are not in it).
+        :raises ValueError: the value is not such a dict, or the artifacts were inline (it lacks their bytes).
         """
         try:
             artifacts = []

@@ -32,10 +32,10 @@ LimitedSide = Annotated[int, Field(ge=64, le=2048, multiple_of=32, description="
 Safety = Annotated[int, Field(ge=0, le=6, description="0 is the strictest, 6 the least strict.")]
 UpToFour = Annotated[int, Field(ge=1, le=4, description="How many images.")]
 GeminiRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
-Reference = Annotated[InlineImage, Field(description="An image to go by.")]
-Source = Annotated[UrlImage, Field(description="The image to go by.")]
+Reference = Annotated[InlineImage, Field(description="A reference image.")]
+Source = Annotated[UrlImage, Field(description="The reference image.")]
 InlineSource = Annotated[InlineImage, Field(description="The image to edit.")]
-Sources = Annotated[list[UrlImage], Field(min_length=1, max_length=14, description="The images to go by.")]
+Sources = Annotated[list[UrlImage], Field(min_length=1, max_length=14, description="The reference images.")]
 Compression = Annotated[int | None, Field(ge=0, le=100, description="Percent, for jpeg and webp.")]
 TieredSize = Annotated[
     str, AfterValidator(_tiered_size), Field(description="1K, 2K, or width x height in pixels.")
@@ -47,22 +47,22 @@ class RelayRequest(WithImages):
     """A request for a model of OpenGPU Relay."""
 
     gateway: ClassVar[str] = "opengpu_relay"
+    #: Which generation of the vendor's interface has it.
     generation: ClassVar[int]
-    """Which generation of the vendor's interface has it."""
+    #: The route of the model.
     path: ClassVar[str]
-    """The route of the model."""
+    #: True if the answer is documented to be base64; the reader checks the value anyway.
     inline: ClassVar[bool] = False
-    """True where the answer is documented to hold base64; the reader looks at the value all the same."""
 
     @property
     def makes_inline(self) -> bool:
-        """True where the answer is documented to hold base64."""
+        """True if the answer is documented to be base64."""
         return self.inline
 
 
 # -- Generation 1 ------------------------------------------------------------------------------------------------
 class Generation1(RelayRequest):
-    """A request of generation 1. A field that its page has not is refused."""
+    """A request of generation 1. Fields missing from its page are refused."""
 
     generation: ClassVar[int] = 1
     availability: ClassVar[str] = "generation 1 only"
@@ -101,7 +101,7 @@ class StableDiffusion15(StableDiffusion):
 
 
 class Gen1Flux2Pro(Generation1):
-    """FLUX.2 pro, with up to four images to go by."""
+    """FLUX.2 pro, with up to four reference images."""
 
     model: ClassVar[str] = "black-forest-labs/FLUX-2-pro"
     path: ClassVar[str] = "/v2/image/flux/generate"
@@ -183,7 +183,8 @@ class Generation2(RelayRequest):
     source: ClassVar[str] = "OpenGPU Relay documentation (generation 2)"
     mode: Annotated[Literal["auto", "direct"], Field(description="How the work is placed.")] = "auto"
     webhook_url: Annotated[
-        HttpsUrl | None, Field(description="Gets one signed POST at the end. Not used by us: we poll.")
+        HttpsUrl | None,
+        Field(description="Gets one signed POST at the end. The provider does not need it: it polls."),
     ] = None
     store_output: Annotated[
         Literal["provider", "relay1d", "relay7d", "relay30d"] | None,
@@ -192,7 +193,7 @@ class Generation2(RelayRequest):
 
 
 class Flux2Pro(Generation2):
-    """FLUX.2 pro, with up to four images to go by."""
+    """FLUX.2 pro, with up to four reference images."""
 
     model: ClassVar[str] = "black-forest-labs/FLUX-2-pro"
     path: ClassVar[str] = "/v2/image/flux/generate"
@@ -210,7 +211,7 @@ class Flux2Pro(Generation2):
 
 
 class Gemini3ProImage(Generation2):
-    """Gemini 3 Pro Image, with one image or up to fourteen to go by."""
+    """Gemini 3 Pro Image, with up to fourteen reference images."""
 
     model: ClassVar[str] = "google/gemini-3-pro-image"
     path: ClassVar[str] = "/v2/image/gemini-3/generate"
@@ -322,10 +323,10 @@ class Wan27ImagePro(Generation2):
         return self
 
 
+#: Every typed request of this gateway, generation 2 first; a gateway takes those of its generation.
 REQUESTS: tuple[type[GenerationRequest], ...] = (
     Flux2Pro, Gemini3ProImage, GptImage15, GptImage15Edit, QwenImage, QwenImageEdit, GptImage2, Seedream5Pro,
     Wan27ImagePro,
     RealisticVision, IllustriousRealism, StableDiffusion15, Gen1Flux2Pro, Gen1Gemini3Pro, Gen1GptImage15,
     Gen1GptImage15Edit, Gen1QwenImage, Gen1QwenImageEdit,
 )  # fmt: skip
-"""Every typed request of this gateway, generation 2 first; a gateway takes those of its generation."""

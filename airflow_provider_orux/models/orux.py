@@ -12,13 +12,15 @@ from pydantic import Field
 
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Kind, NonBlank, Ratio, Verb
 
+#: Characters. "Up to 4000 chars on most models" (page "Images"); a longer prompt is refused before it is sent.
 MAX_PROMPT = 4000
-"""Characters. "Up to 4000 chars on most models" (page "Images"); a longer prompt is refused before it is sent."""
 
 Prompt = Annotated[NonBlank, Field(max_length=MAX_PROMPT, description="What to make.")]
 Webhook = Annotated[
     HttpsUrl,
-    Field(description="HTTPS address that gets one signed POST when the job ends. Not used by us: we poll."),
+    Field(
+        description="HTTPS URL that gets one signed POST when the job ends. The provider does not need it: it polls."
+    ),
 ]
 Seed = Annotated[
     int, Field(description="Best effort: the same seed, prompt and model usually give the same image.")
@@ -132,7 +134,7 @@ class Seedream4(OruxRequest):
     prompt: Prompt
     size: Annotated[Literal["1K", "2K", "4K"], Field(description="Resolution tier.")] = "2K"
     aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4"] = Field(default="1:1", description=SHAPE)
-    watermark: Annotated[bool, Field(description="Whether the upstream stamps a watermark.")] = False
+    watermark: Annotated[bool, Field(description="Whether the upstream adds a watermark.")] = False
     webhook_url: Webhook | None = None
 
 
@@ -222,15 +224,15 @@ class ElevenLabsMusic(OruxAudio):
     model: ClassVar[str] = "elevenlabs-music"
 
 
+#: Named on the page "Videos"; their own tables are not known, so they are used through ``CustomRequest``.
 VIDEO_MODELS = (
     "veo-3.1-quality", "veo-3.1-fast", "sora2", "runway-gen3-alpha-turbo", "runway-gen4", "runway-aleph",
     "kling-v21-master-i2v", "kling-v21-master-t2v", "kling-v25-i2v-pro",
 )  # fmt: skip
-"""Named on the page "Videos"; their own tables are not known, so they are used through ``CustomRequest``."""
 
+#: Every typed request of this gateway.
 REQUESTS: tuple[type[GenerationRequest], ...] = (
     GptImage2, Gemini3ProImage, FluxKontextPro, FluxKontextMax, RunwayGen4Image, MidjourneyV7, Seedream4,
     QwenImageEdit, RecraftV3, MidjourneyUpscale, MidjourneyVariation, MidjourneyReroll,
     SunoV5, SunoExtend, ElevenLabsV3, ElevenLabsMusic,
 )  # fmt: skip
-"""Every typed request of this gateway."""

@@ -1,4 +1,4 @@
-"""The base of all typed requests: what a model takes, checked before it is paid for, in words a person can use."""
+"""The base of all typed requests: a model's fields, validated before paying, with helpful messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _https_url(value: str) -> str:
     try:
         urlsplit(value)
     except ValueError:  # half an IPv6 address, say
-        raise ValueError("is not a URL that can be read") from None
+        raise ValueError("is not a valid URL") from None
     return value
 
 
@@ -37,7 +37,7 @@ def _ratio(value: str) -> str:
 
 def _without_model(value: dict[str, Any]) -> dict[str, Any]:
     if "model" in value:
-        raise ValueError("must not hold `model`: the name is it")
+        raise ValueError("must not contain `model`: that is the name")
     return value
 
 
@@ -47,41 +47,41 @@ def _not_blank(value: str) -> str:
     return value
 
 
+#: A URL that starts with ``https://``.
 HttpsUrl = Annotated[str, AfterValidator(_https_url)]
-"""A URL that starts with ``https://``."""
 
+#: A free ``width:height`` ratio in whole numbers.
 Ratio = Annotated[str, AfterValidator(_ratio)]
-"""A free ``width:height`` ratio in whole numbers."""
 
+#: A text with at least one visible character.
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
-"""A text with at least one visible character."""
 
 
 class GenerationRequest(BaseModel):
     """A validated request for one model of one gateway.
 
-    Fields that were not given are not sent: the gateway's own defaults hold. ``None`` means "not given".
-    Numbers and booleans may be given as strings, as rendered templates are.
+    Fields that were not given are not sent: the gateway's defaults apply. ``None`` means "not given".
+    Numbers and booleans may be strings, as rendered templates are.
 
-    :param extra_body: fields that the vendor added after this version was made; sent as they are. A name that
-        the model already has is refused.
-    :raises InvalidRequestError: a field that the model has not, a value out of range, a missing field.
+    :param extra_body: fields the vendor added after this version; sent unchanged. A name the model already has is
+        refused.
+    :raises InvalidRequestError: an unknown field, a value out of range, a missing field.
     """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, defer_build=True, protected_namespaces=(), hide_input_in_errors=True
     )
 
+    #: The gateway that documents this model.
     gateway: ClassVar[str] = ""
-    """The gateway that documents this model."""
+    #: The model's id at the gateway.
     model: ClassVar[str] = ""
-    """The model's id at the gateway."""
     kind: ClassVar[Kind] = "image"
     verb: ClassVar[Verb] = "generate"
+    #: The document that the fields are taken from.
     source: ClassVar[str] = ""
-    """The document that the fields are taken from."""
+    #: Where the gateway offers it only in part, a word on that ("generation 1 only"); empty: everywhere.
     availability: ClassVar[str] = ""
-    """Where the gateway offers it only in part, a word on that ("generation 1 only"); empty: everywhere."""
 
     extra_body: dict[str, JsonValue] = Field(default_factory=dict, exclude=True, repr=False)
 
@@ -106,7 +106,7 @@ class GenerationRequest(BaseModel):
 
     @classmethod
     def label(cls) -> str:
-        """How messages call this request: the model, and the verb when it is not a plain generation."""
+        """The name of this request in messages: the model, and the verb unless it is a plain generation."""
         return cls.model if cls.verb in ("generate", "imagine") else f"{cls.model} {cls.verb}"
 
     @classmethod
@@ -120,7 +120,7 @@ class GenerationRequest(BaseModel):
 
     @classmethod
     def check_known(cls, fields: Mapping[str, Any], *, pending: Iterable[str]) -> None:
-        """Check the fields that are known already, while others (templates) are not.
+        """Check the fields that are already known, while others (templates) are not.
 
         :param fields: the known ones.
         :param pending: names of fields whose values come later.
@@ -145,7 +145,7 @@ class GenerationRequest(BaseModel):
                 raise invalid_request(cls, e, skip_missing=waiting) from None
 
     def warnings(self) -> list[str]:
-        """Sentences about what will be sent otherwise than it was written; empty for most models."""
+        """Warnings about fields that will be sent differently; empty for most models."""
         return []
 
     @property
@@ -155,18 +155,18 @@ class GenerationRequest(BaseModel):
 
     @property
     def makes_inline(self) -> bool:
-        """True when the answer will hold the images as base64 instead of URLs."""
+        """True if the answer will contain base64 images instead of URLs."""
         return getattr(self, "response_format", None) == "b64_json"
 
     @property
     def count(self) -> int | None:
-        """How many artifacts were asked for; None when the request does not say."""
+        """How many artifacts were requested; None if the request does not say."""
         n = getattr(self, "n", None)
         return n if isinstance(n, int) else None
 
 
 class CustomRequest(GenerationRequest):
-    """A request for a model that this version does not know: its name and a free dict, sent unchecked.
+    """A request for a model unknown to this version: a name and a dict, sent unchecked.
 
     :param name: the model's id, as the gateway calls it.
     :param body: all fields of the request but ``model``.
@@ -178,7 +178,7 @@ class CustomRequest(GenerationRequest):
 
     @classmethod
     def label(cls) -> str:
-        """Messages name no model here: it is the instance that has one."""
+        """Without a model: only an instance has one."""
         return "a CustomRequest"
 
     @property
@@ -203,7 +203,7 @@ class CustomRequest(GenerationRequest):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like the given one, if one is like it at all."""
+    """The known name most similar to the given one, if any is similar."""
     lowered = {k.lower(): k for k in known}
     hits = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return lowered[hits[0]] if hits else None
@@ -222,7 +222,7 @@ def allowed_values(annotation: Any) -> str | None:
 def invalid_request(
     cls: type[GenerationRequest], e: ValidationError, *, skip_missing: Iterable[str] = ()
 ) -> InvalidRequestError:
-    """Say in a person's words what is wrong with the fields that were given for a model."""
+    """Explain what is wrong with the fields given for a model."""
     names = cls.field_names()
     parts: list[str] = []
     first: str | None = None

@@ -24,8 +24,8 @@ from airflow_provider_orux.models.requests import (
     Verb,
 )
 
+#: A group of models with one address and one shape of answers; the part before the colon of a job id.
 Family = Literal["images", "chat", "ideogram", "mj", "media", "kling-image", "kling-tryon", "suno"]
-"""A group of models with one address and one shape of answers; the part before the colon of a job id."""
 
 
 class YEScaleRequest(WithImages):
@@ -64,7 +64,7 @@ class DallE3(OpenAIImage):
 
     model: ClassVar[str] = "dall-e-3"
     prompt: Annotated[NonBlank, Field(max_length=4000, description="What to make.")]
-    n: Annotated[int, Field(ge=1, le=1, description="DALL·E 3 makes one image a request.")] = 1
+    n: Annotated[int, Field(ge=1, le=1, description="DALL·E 3 makes one image per request.")] = 1
     size: Literal["1024x1024", "1792x1024", "1024x1792"] = "1024x1024"
     quality: Literal["standard", "hd"] = "standard"
     style: Literal["vivid", "natural"] = "vivid"
@@ -113,11 +113,12 @@ class GeminiFlashImage(YEScaleRequest):
 
     @property
     def makes_inline(self) -> bool:
-        """new-api puts Gemini's images into the answer as base64 (inferred)."""
+        """new-api returns Gemini's images as base64 (inferred)."""
         return True
 
 
 # -- Midjourney ------------------------------------------------------------------------------------------------
+#: Field, the flag it becomes, and the names under which Midjourney knows the flag.
 FLAGS = (
     ("aspect_ratio", "--ar", ("ar", "aspect")),
     ("stylize", "--stylize", ("stylize", "s")),
@@ -125,7 +126,6 @@ FLAGS = (
     ("chaos", "--chaos", ("chaos", "c")),
     ("tile", "--tile", ("tile",)),
 )
-"""Field, the flag it becomes, and the names under which Midjourney knows the flag."""
 
 MidjourneyRatio = Annotated[Ratio, Field(description='Any width:height, like "16:9". Becomes --ar.')]
 PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which image of the grid: 1 to 4, row by row.")]
@@ -139,7 +139,7 @@ class Midjourney(YEScaleRequest):
 
     @classmethod
     def label(cls) -> str:
-        """``mj_upscale`` says the verb already."""
+        """``mj_upscale`` already contains the verb."""
         return cls.model
 
 
@@ -158,15 +158,16 @@ class MidjourneyImagine(Midjourney):
     chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four images.")] = 0
     tile: Annotated[bool, Field(description="A seamless image, for textures.")] = False
     images: Annotated[
-        list[InlineImage] | None, Field(min_length=1, description="Images to go by (base64Array).")
+        list[InlineImage] | None, Field(min_length=1, description="Reference images (base64Array).")
     ] = None
     webhook_url: Annotated[
-        HttpsUrl | None, Field(description="Sent as notifyHook; mostly stripped. Not used by us: we poll.")
+        HttpsUrl | None,
+        Field(description="Sent as notifyHook; mostly stripped. The provider does not need it: it polls."),
     ] = None
-    state: Annotated[str | None, Field(description="A text of yours that comes back with the task.")] = None
+    state: Annotated[str | None, Field(description="Your own text, returned with the task.")] = None
 
     def flags(self) -> Iterator[tuple[str, str, str | None]]:
-        """For each option that was given: field, its flag, and the flag that the prompt holds already."""
+        """For each given option: field, its flag, and the flag already in the prompt."""
         for name, flag, names in FLAGS:
             value = getattr(self, name)
             if name not in self.model_fields_set or value is None:
@@ -182,11 +183,11 @@ class MidjourneyImagine(Midjourney):
                 yield name, f"no {flag}", held[0]
 
     def full_prompt(self) -> str:
-        """The prompt with the options as flags behind it."""
+        """The prompt, followed by the options as flags."""
         return " ".join([self.prompt.rstrip(), *(flag for _, flag, held in self.flags() if held is None)])
 
     def warnings(self) -> list[str]:
-        """The options that the prompt's own flags overrule."""
+        """The options overruled by flags in the prompt."""
         return [
             f"`{name}` of {self.label()} is not sent ({flag}): the prompt says {held} already, and that holds"
             for name, flag, held in self.flags()
@@ -201,7 +202,7 @@ class MidjourneyFollowUp(Midjourney):
 
 
 class MidjourneyUpscale(MidjourneyFollowUp):
-    """One image of the grid by itself."""
+    """One image of the grid."""
 
     model: ClassVar[str] = "mj_upscale"
     verb: ClassVar[Verb] = "upscale"
@@ -247,7 +248,7 @@ class MidjourneyDescribe(Midjourney):
 
 
 # -- YEScale Media ---------------------------------------------------------------------------------------------
-MediaImages = Annotated[list[UrlImage], Field(description="Images to go by.")]
+MediaImages = Annotated[list[UrlImage], Field(description="Reference images.")]
 
 
 class MediaRequest(YEScaleRequest):
@@ -259,7 +260,7 @@ class MediaRequest(YEScaleRequest):
 
 
 class FluxKontextMax(MediaRequest):
-    """Flux Kontext Max, as YEScale Media's own example has it."""
+    """Flux Kontext Max, as in YEScale Media's own example."""
 
     model: ClassVar[str] = "flux-kontext[max]"
     source: ClassVar[str] = "YEScale documentation, YEScale Media"
@@ -316,7 +317,7 @@ IdeogramRatio = Annotated[str, AfterValidator(_ideogram_ratio), Field(descriptio
 
 
 class Ideogram(YEScaleRequest):
-    """What the three Ideogram 3.0 requests share. An image may have at most 10 MB, as may all style references."""
+    """Shared by the three Ideogram 3.0 requests. An image may have 10 MB at most, as may all style references."""
 
     family: ClassVar[Family] = "ideogram"
     source: ClassVar[str] = "YEScale documentation, page Ideogram 3.0 (in part); Ideogram's own API"
@@ -331,7 +332,7 @@ class Ideogram(YEScaleRequest):
     style_codes: Annotated[list[str] | None, Field(description="Hexadecimal codes of styles.")] = None
     style_type: Literal["AUTO", "GENERAL", "REALISTIC", "DESIGN", "FICTION"] | None = None
     style_reference_images: Annotated[
-        list[InlineImage] | None, Field(description="Images with the style to go by.")
+        list[InlineImage] | None, Field(description="Style reference images.")
     ] = None
 
     @property
@@ -341,7 +342,7 @@ class Ideogram(YEScaleRequest):
 
 
 class IdeogramSized(Ideogram):
-    """A request whose size is given as a resolution or as an aspect ratio, not both."""
+    """A request with a resolution or an aspect ratio, not both."""
 
     resolution: PixelSize | None = None
     aspect_ratio: IdeogramRatio | None = None
@@ -360,18 +361,18 @@ class IdeogramGenerate(IdeogramSized):
 
 
 class IdeogramEdit(Ideogram):
-    """Edit with Ideogram 3.0: the black part of the mask is made anew."""
+    """Edit with Ideogram 3.0: the black part of the mask is regenerated."""
 
     model: ClassVar[str] = "ideogram-v3-edit"
     image: Annotated[InlineImage, Field(description="The image to edit.")]
-    mask: Annotated[InlineImage, Field(description="What to change, of the image's size.")]
+    mask: Annotated[InlineImage, Field(description="The part to change, in the image's size.")]
 
 
 class IdeogramRemix(IdeogramSized):
     """Remix with Ideogram 3.0."""
 
     model: ClassVar[str] = "ideogram-v3-remix"
-    image: Annotated[InlineImage, Field(description="The image to go by.")]
+    image: Annotated[InlineImage, Field(description="The reference image.")]
     image_weight: Annotated[int | None, Field(ge=1, le=100, description="How much of the image to keep.")] = (
         None
     )
@@ -387,7 +388,7 @@ class KlingImage(YEScaleRequest):
     model_name: Annotated[str | None, Field(description='Kling\'s own model, like "kling-v1".')] = None
     prompt: Annotated[NonBlank, Field(description="What to make.")]
     negative_prompt: Annotated[str | None, Field(description="What to avoid.")] = None
-    image: Annotated[UrlImage | None, Field(description="An image to go by.")] = None
+    image: Annotated[UrlImage | None, Field(description="A reference image.")] = None
     n: Annotated[int, Field(ge=1, le=9, description="How many images.")] = 1
     aspect_ratio: Ratio | None = None
 
@@ -405,7 +406,7 @@ class KolorsTryOn(YEScaleRequest):
 
 # -- Suno --------------------------------------------------------------------------------------------------------
 class SunoMusic(YEScaleRequest):
-    """Songs by Suno: from a description (inspiration), from lyrics (customization), or going on (continuation)."""
+    """Songs by Suno: from a description (inspiration), from lyrics (customization), or as a continuation."""
 
     model: ClassVar[str] = "suno_music"
     family: ClassVar[Family] = "suno"
@@ -418,7 +419,9 @@ class SunoMusic(YEScaleRequest):
     tags: Annotated[str | None, Field(description="Style, in words.")] = None
     make_instrumental: Annotated[bool, Field(description="No singing.")] = False
     continue_clip_id: Annotated[str | None, Field(description="The clip to continue.")] = None
-    continue_at: Annotated[float | None, Field(ge=0, description="Second of the clip to go on from.")] = None
+    continue_at: Annotated[float | None, Field(ge=0, description="Second of the clip to continue from.")] = (
+        None
+    )
     task_id: Annotated[str | None, Field(description="The raw task that made the clip.")] = None
 
     @model_validator(mode="after")
@@ -440,6 +443,7 @@ class SunoLyrics(YEScaleRequest):
     prompt: Annotated[NonBlank, Field(description="What the song is about.")]
 
 
+#: Every typed request of this gateway. Video (Kling, Runway, Luma, Pika) goes through ``CustomRequest`` to Media.
 REQUESTS: tuple[type[GenerationRequest], ...] = (
     FluxPro, DallE3, GptImage1, QwenImage, GeminiFlashImage,
     MidjourneyImagine, MidjourneyUpscale, MidjourneyVariation, MidjourneyReroll, MidjourneyBlend, MidjourneyDescribe,
@@ -448,4 +452,3 @@ REQUESTS: tuple[type[GenerationRequest], ...] = (
     KlingImage, KolorsTryOn,
     SunoMusic, SunoLyrics,
 )  # fmt: skip
-"""Every typed request of this gateway. Video (Kling, Runway, Luma, Pika) goes through ``CustomRequest`` to Media."""

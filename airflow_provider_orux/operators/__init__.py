@@ -1,1 +1,1 @@
-"""What a DAG author writes."""
+"""The operators that DAG authors use."""

@@ -1,4 +1,4 @@
-"""The operators' arguments: which are known when a DAG file is parsed, and what request they make."""
+"""The operators' arguments: which ones are known at parse time, and the request they make."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST = 10 * 366 * 86_400.0
 
 
 def is_pending(value: Any) -> bool:
-    """True when a value is a template, another task's output, or set during execution: not known yet."""
+    """Whether a value is not known yet: a template, another task's output, or set during execution."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value or "{#" in value
     if isinstance(value, Mapping):
@@ -33,7 +33,7 @@ def is_pending(value: Any) -> bool:
 
 
 def is_mapped(operator: Any) -> bool:
-    """True when the operator is one instance of a mapped task, made while it runs: its errors belong to ``execute``."""
+    """Whether the operator is an instance of a mapped task, made at run time: its errors belong to ``execute``."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
 
 
@@ -53,7 +53,7 @@ def seconds(name: str, value: float | timedelta) -> float:
 
 
 def one_of(name: str, value: Any, *allowed: str) -> Any:
-    """One of the allowed words.
+    """Check that a value is one of the allowed words.
 
     :raises InvalidRequestError: it is another one.
     """
@@ -63,7 +63,7 @@ def one_of(name: str, value: Any, *allowed: str) -> Any:
 
 
 def text(name: str, value: Any) -> Any:
-    """A text that is not empty, or one that is not known yet.
+    """Check that a text is not empty, unless it is not known yet.
 
     :raises InvalidRequestError: it is something else.
     """
@@ -101,7 +101,7 @@ def model_spec(
 ) -> dict[str, Any]:
     """The description of a request for a model, or of a typed one.
 
-    :raises InvalidRequestError: both ways of saying it were used, or neither.
+    :raises InvalidRequestError: both ways were used, or neither.
     """
     if request is not None:
         if model is not None or prompt is not None or options:
@@ -131,7 +131,7 @@ def model_spec(
 
 
 def check_spec(spec: Mapping[str, Any]) -> None:
-    """Check what is known of a request while the DAG file is parsed.
+    """Check at parse time what is known of a request.
 
     :raises InvalidRequestError: no gateway takes it.
     """

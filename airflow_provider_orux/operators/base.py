@@ -1,4 +1,4 @@
-"""``OruxOperator``: what is Airflow's of a task that pays: arguments, deferral, reschedule, errors."""
+"""``OruxOperator``: the Airflow side of a paying task: arguments, deferral, rescheduling, errors."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fa
 
 
 class OruxOperator(BaseOperator):
-    """The base of the operators that submit something that costs money.
+    """The base of all operators that pay.
 
-    One task instance submits at most once each time a person asks for it to run, whatever dies in between. What happens
-    when it runs again is decided from a durable record (the ledger), see the page "Errors and retries".
+    A task instance pays once per requested run, whatever dies in between. A durable record (the ledger) decides what
+    happens when it runs again; see the page "Errors and retries".
 
     :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``; its type chooses
         the gateway.
     :param wait_for_completion: True (default): the task ends when the job has ended. False: it ends with the job id.
     :param deferrable: wait in the triggerer instead of the worker. Default: ``[orux] deferrable``, True as shipped.
-    :param timeout: seconds (or a timedelta) from acceptance until the job is no longer waited for. Default 1 hour.
+    :param timeout: seconds (or a timedelta) to wait for the job, from its acceptance. Default 1 hour.
     :param poll_interval: seconds between polls. None (default): the schedule decides.
     :param save_to: folder for the artifacts, as an ObjectStoragePath URI (templated). None (default): not saved;
-        the URLs of a gateway die within hours.
-    :param storage_conn_id: the Airflow connection of the storage, where it needs one.
-    :param extra_body: fields that the vendor added after this version was made; sent as they are (templated).
+        a gateway's URLs expire within hours.
+    :param storage_conn_id: the Airflow connection of the storage, if it needs one.
+    :param extra_body: fields the vendor added after this version; sent unchanged (templated).
     :param durable: keep the ledger (default True). False: a retry pays again, if the author set ``retries``.
     :param on_ambiguous_submit: what to do when an earlier submission has no known answer: ``fail`` (default), or
         ``resubmit``: send it again, once, which may pay twice.
@@ -66,7 +66,7 @@ class OruxOperator(BaseOperator):
         undelivered result. ``resubmit``: pay for a new one even if the old one runs. ``reattach``: never replace it.
     :param on_request_changed: what a retry, or a clear of an undelivered result, does when it renders another request
         than the one that was submitted: ``fail`` (default), ``resubmit`` or ``reattach``.
-    :param fingerprint_exclude: names of fields that do not count as a change.
+    :param fingerprint_exclude: names of fields to ignore in that comparison.
     :param reuse: ``never`` (default), or ``always``: an earlier saved result of the same request, found by its content
         at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
     :param on_partial: when some artifacts cannot be saved: ``fail`` (default; a retry fetches the missing ones) or
@@ -173,7 +173,7 @@ class OruxOperator(BaseOperator):
         raise NotImplementedError
 
     def check_arguments(self) -> None:
-        """Check what is known while the DAG file is parsed. Called at the end of each ``__init__``.
+        """Check at parse time what is known. Called at the end of each ``__init__``.
 
         :raises InvalidRequestError: a value that is known already is wrong.
         """
@@ -185,7 +185,7 @@ class OruxOperator(BaseOperator):
         return catalogue.rebuild(self.request_spec(), among=hook.connection.gateway.requests)
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
-        """The route that this operator prefers where a gateway has a synchronous and an asynchronous one.
+        """The route this operator prefers if a gateway has both.
 
         None: the connection's ``route``.
         """
@@ -202,7 +202,7 @@ class OruxOperator(BaseOperator):
             return self._follow(job.resume(event), job, hook)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Also after the trigger crashed or the deferral timed out: look at the job before giving it up."""
+        """Resume even if the trigger crashed or the deferral timed out: check the job before giving up."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as e:
@@ -236,7 +236,7 @@ class OruxOperator(BaseOperator):
 
     @contextmanager
     def _durable_job(self, context: Context) -> Iterator[tuple[DurableJob, GatewayHook]]:
-        """The job of this task instance. An error that leaves it is completed and translated for Airflow."""
+        """The job of this task instance; completes its errors and translates them for Airflow."""
         # Late: a DAG file is parsed all day, and none of this is needed for it.
         from airflow_provider_orux.durable.settings import Settings, complete_unread, open_job
         from airflow_provider_orux.hooks.base import GatewayHook
@@ -280,7 +280,7 @@ class OruxOperator(BaseOperator):
             raise_for_airflow(e)
 
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
-        """A full gateway: give the worker back, come again, and use no retry."""
+        """Reschedule the task because the gateway is full, without using a retry."""
         from airflow_provider_orux.lifecycle.schedule import capacity_pause
 
         times = int(context.get("task_reschedule_count") or 0)

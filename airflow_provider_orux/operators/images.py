@@ -17,8 +17,8 @@ class OruxModelOperator(OruxOperator):
 
     :param model: the model's id, like ``gpt-image-2`` (templated).
     :param prompt: what to make (templated).
-    :param options: the model's other fields, like ``{"size": "1536x1024", "n": 2}`` (templated). They are checked
-        when the DAG file is parsed, as far as they are known then.
+    :param options: the model's other fields, like ``{"size": "1536x1024", "n": 2}`` (templated). Values known
+        at parse time are checked then.
     :param request: instead of model, prompt and options: one typed request, like
         ``GptImage2(prompt="…", size="auto")``, or ``CustomRequest(name=…, body={…})`` for a model whose fields this
         version does not know (all of Orux AI's video models).
@@ -61,12 +61,12 @@ class OruxModelOperator(OruxOperator):
 class OruxGenerateImageOperator(OruxModelOperator):
     """Generate images with any image model of the connection's gateway.
 
-    Where the gateway has an asynchronous route it is taken when ``deferrable``, and no worker waits; ``route`` of the
-    connection chooses otherwise. A synchronous call holds the worker until the image is made, for at most the
-    connection's ``generate_timeout``.
+    If ``deferrable``, the task uses the gateway's asynchronous route, if there is one, and no worker waits; the
+    connection's ``route`` overrides that. A synchronous call holds the worker until the image is made, for at most
+    the connection's ``generate_timeout``.
 
     Its arguments are those of :class:`OruxModelOperator` and of
     :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
-    :raises InvalidRequestError: a field is wrong; the message names it, what is allowed and the nearest right name.
+    :raises InvalidRequestError: a field is wrong; the message names it, the allowed values and the nearest right name.
     """

@@ -27,11 +27,11 @@ class OruxSubmitJobOperator(OruxModelOperator):
     :class:`~airflow_provider_orux.operators.base.OruxOperator`; with ``wait_for_completion=False`` the task returns at
     once with the job id, for a sensor.
 
-    :raises InvalidRequestError: a field is wrong; the message names it, what is allowed and the nearest right name.
+    :raises InvalidRequestError: a field is wrong; the message names it, the allowed values and the nearest right name.
     """
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
-        """Always the asynchronous way: this operator submits a job."""
+        """Always asynchronous: this operator submits a job."""
         return "async"
 
 
@@ -41,7 +41,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
     :param job_id: the job: ``submit.output["job_id"]`` (templated). It must have ended: put a sensor before it.
     :param save_to: folder for the artifacts, as an ObjectStoragePath URI (templated).
     :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``.
-    :param storage_conn_id: the Airflow connection of the storage, where it needs one.
+    :param storage_conn_id: the Airflow connection of the storage, if it needs one.
     :param on_partial: ``fail`` (default; a retry fetches the missing ones) or ``accept``.
     :param push_urls: False keeps the gateway's URLs out of XCom. Default True.
     """

@@ -1,4 +1,4 @@
-"""Midjourney: imagine makes a grid of four; upscale, variation and reroll go on from it."""
+"""Midjourney: imagine makes a grid of four; upscale, variation and reroll continue from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_orux.operators.base import OruxOperator
 class OruxImagineOperator(OruxOperator):
     """Make a grid of four images from a prompt.
 
-    Runs on each gateway that offers Midjourney. Its XComs ``job_id`` and ``conn_id`` are what a follow-up takes:
+    Works with every gateway that offers Midjourney. Follow-ups take its XComs ``job_id`` and ``conn_id``:
     ``parent_job_id=imagine.output["job_id"]``.
 
     :param prompt: what to make (templated).
@@ -21,7 +21,7 @@ class OruxImagineOperator(OruxOperator):
     :param weird: 0 to 3000, unconventional composition. The gateway's default is 0.
     :param chaos: 0 to 100, variance between the four images. The gateway's default is 0.
     :param tile: a seamless image, for textures. The gateway's default is False.
-    :param webhook_url: an https address that the gateway calls when the job ends; not needed: we poll.
+    :param webhook_url: an https URL the gateway calls when the job ends; not needed, since the provider polls.
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
@@ -73,7 +73,7 @@ class OruxImagineOperator(OruxOperator):
 
 
 class _FollowUpOperator(OruxOperator):
-    """What upscale and variation share: a parent and the index of an image in its grid."""
+    """The parts upscale and variation share: a parent and the index of an image in its grid."""
 
     template_fields: Sequence[str] = ("parent_job_id", "index", *OruxOperator.template_fields)
 

@@ -1,4 +1,4 @@
-"""``OruxRetryPolicy``: chooses the delay before a retry. Whether there is one is decided by the exception."""
+"""``OruxRetryPolicy``: the delay before a retry. The exception decides whether there is a retry."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
 
 class OruxRetryPolicy(RetryPolicy):
-    """Delays that fit the error: short after a failed save, growing while the gateway (before paying: a store) is away.
+    """Delays that fit the error: short after a failed save, growing while a gateway (before paying, a store) is down.
 
-    The operators use it when the author chose no delays: no ``retry_policy``, ``retry_delay``,
-    ``retry_exponential_backoff`` or ``max_retry_delay``. It cannot make a final error retry, nor give more retries than
-    ``retries``.
+    The operators use it if the author chose no delays: no ``retry_policy``, ``retry_delay``,
+    ``retry_exponential_backoff`` or ``max_retry_delay``. It cannot retry a final error, or exceed ``retries``.
 
     :param save_delay: seconds before fetching artifacts again. Default 15.
-    :param first_delay: seconds before the first retry while it is away; doubled each time. Default 30.
+    :param first_delay: seconds before the first retry while it is down; doubled each time. Default 30.
     :param longest_delay: seconds. Default 600.
     """
 
@@ -41,7 +40,7 @@ class OruxRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """The delay for the typed error behind an exception; Airflow's own where there is none."""
+        """The delay for the typed error behind an exception; Airflow's default without one."""
         error = getattr(exception, "error", exception)
         if isinstance(error, ArtifactError) and error.charged != "no":
             return self._retry(self.save_delay, "the artifacts are fetched again; nothing is paid")

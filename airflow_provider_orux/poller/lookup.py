@@ -121,7 +121,7 @@ class ConnectionLookup:
         except Exception as e:
             # The metadata database or the secrets backend is away for a moment: that ends no paid job.
             self._result = self._failed(
-                GatewayUnavailableError(f"The connection cannot be looked up: {type(e).__name__}")
+                GatewayUnavailableError(f"The connection lookup failed: {type(e).__name__}")
             )
         else:
             self._known, self._found_at = True, time.monotonic()

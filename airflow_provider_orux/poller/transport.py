@@ -243,7 +243,7 @@ def _lines(headers: Mapping[str, str]) -> str:
     lines = []
     for name, value in headers.items():
         if not (_PRINTABLE.fullmatch(name) and _HEADER.fullmatch(value)):
-            raise TransportFailure(f"the header {name!r} holds what no header may", sent=False)
+            raise TransportFailure(f"the header {name!r} contains a forbidden character", sent=False)
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines)
 

@@ -1,1 +1,1 @@
-"""What waits for a job that another task submitted."""
+"""The sensor for jobs that another task submitted."""

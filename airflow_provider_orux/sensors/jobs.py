@@ -1,4 +1,4 @@
-"""``OruxJobSensor``: waits until a job ended."""
+"""``OruxJobSensor``: waits until a job has ended."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class OruxJobSensor(BaseSensorOperator):
             text("job_id", job_id)
 
     def execute(self, context: Context) -> Any:
-        """Look once; then wait in the triggerer, or poke as any sensor does."""
+        """Check once; then wait in the triggerer, or poke like any sensor."""
         context["ti"].xcom_push("job_id", self.job_id)
         context["ti"].xcom_push("conn_id", self.conn_id)
         if not self.deferrable:
@@ -96,7 +96,7 @@ class OruxJobSensor(BaseSensorOperator):
         )
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """One look at the job. A poll that fails is not a job that failed."""
+        """Check the job once. A failed poll is not a failed job."""
         from airflow_provider_orux.hooks.base import GatewayHook
 
         self._first_look = self._first_look or time.monotonic()
@@ -140,7 +140,7 @@ class OruxJobSensor(BaseSensorOperator):
     def on_kill(self) -> None:
         """Log that the job continues and will be charged."""
         self.log.warning(
-            "The sensor was killed. Job %s goes on at the gateway and will be charged.", self.job_id
+            "The sensor was killed. Job %s continues at the gateway and will be charged.", self.job_id
         )
 
     def _ended(self, context: Context, job: Job, hook: GatewayHook) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a job made, kept: fetched, checked to be what it claims, written to an ObjectStoragePath, a manifest last."""
+"""Keeps what a job made: fetch it, check it, write it to an ObjectStoragePath, and the manifest last."""
 
 from __future__ import annotations
 

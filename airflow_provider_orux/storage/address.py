@@ -1,4 +1,4 @@
-"""Which addresses an artifact may be fetched from: a URL of a gateway must not reach into the private network."""
+"""Which addresses artifacts may come from: a gateway's URL must not reach into the private network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import httpx
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 
+#: The addresses of a host name, as texts. ``OSError`` when there are none.
 Resolve = Callable[[str, int], Iterable[str]]
-"""The addresses of a host name, as texts. ``OSError`` when there are none."""
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -26,14 +26,14 @@ _REFUSED = tuple(
 )
 
 
+#: A name that people give to files. A longer one may be a token.
 _FILE_NAME = re.compile(r"[\w%.-]{1,24}\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
-"""A name that people give to files. A longer one may be a token, which lets anyone in."""
 
 
 def redacted_url(url: httpx.URL | str) -> str:
-    """A URL as a message may show it: enough to know it again, never enough to follow it.
+    """A URL for messages: enough to recognise it, never enough to open it.
 
-    Query, fragment and user are left out, and of the path all but a file's name: each of them may be what lets one in.
+    Leaves out user, query and fragment, and all of the path but a file name: any of them may act as a credential.
     """
     try:
         parts = urlsplit(str(url))
@@ -47,17 +47,17 @@ def redacted_url(url: httpx.URL | str) -> str:
 
 
 def has_file_name(path: str) -> bool:
-    """Whether a path ends with what looks like a file's name, not with a token."""
+    """Whether a path ends with something like a file name, and not with a token."""
     return _FILE_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def digest_of(path: str) -> str:
-    """A few digits by which a path is known again."""
+    """A few hexadecimal digits that identify a path."""
     return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, also when it is wrapped into an IPv6 address."""
+    """Whether an IP address is on the open internet, also if it is wrapped in an IPv6 address."""
     try:
         ip: _IPAddress = ipaddress.ip_address(address)
     except ValueError:
@@ -93,7 +93,7 @@ def _wrapped(ip: _IPAddress) -> ipaddress.IPv4Address | None:
 
 
 def parse_url(url: httpx.URL | str) -> httpx.URL:
-    """A URL that may be followed as far as its form goes.
+    """Parse a URL and check its form.
 
     :raises ArtifactRejectedError: it is not http(s), has no host, or carries a user name or password.
     """
@@ -111,10 +111,10 @@ def parse_url(url: httpx.URL | str) -> httpx.URL:
 
 
 def judged_addresses(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> list[str]:
-    """The addresses of a host, when it may be connected to.
+    """The addresses of a host, if we may connect to it.
 
     :raises ArtifactRejectedError: one of them is not public.
-    :raises ArtifactError: the name is not known (at the moment).
+    :raises ArtifactError: the name cannot be resolved at the moment.
     """
     try:
         addresses = list(resolve(host, port))
@@ -129,11 +129,11 @@ def judged_addresses(host: str, port: int, *, resolve: Resolve, allow_private: b
 
 
 def check_unconnected(url: httpx.URL, *, resolve: Resolve | None) -> None:
-    """Judge the host of a URL where somebody else opens the connection: a proxy.
+    """Check the host of a URL when a proxy opens the connection.
 
-    It may know names that are unknown here; those are left to it.
+    The proxy may know names that we cannot resolve; those pass.
 
-    :param resolve: None: names are not looked up, only addresses are judged.
+    :param resolve: None: check addresses only, resolve no names.
     :raises ArtifactRejectedError: one of its addresses is not public.
     """
     if _is_address(url.host):
@@ -148,7 +148,7 @@ def check_unconnected(url: httpx.URL, *, resolve: Resolve | None) -> None:
 
 
 def port_of(url: httpx.URL) -> int:
-    """The port that a URL leads to."""
+    """The port of a URL, explicit or by its scheme."""
     return url.port if url.port is not None else (443 if url.scheme == "https" else 80)
 
 

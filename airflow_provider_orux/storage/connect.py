@@ -1,4 +1,4 @@
-"""Connections of our own: to addresses that were judged just before, and read in large pieces."""
+"""Connections to addresses that were checked just before, read in large pieces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import httpx
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.storage.settings import CHUNK
 
+#: Bytes of a TLS record: the most that one read of TLS gives.
 RECORD = 16 * 1024
-"""Bytes of a TLS record: the most that one read of TLS gives."""
+#: What a connection may fail with, as httpx says it and as the layer below does.
 FAILURES: tuple[type[Exception], ...] = (
     httpx.TransportError,
     httpcore.TimeoutException,
@@ -22,17 +23,16 @@ FAILURES: tuple[type[Exception], ...] = (
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
 )
-"""What a connection may fail with, as httpx says it and as the layer below does."""
 
+#: The addresses that a host may be reached at; raises for a host that may not be.
 Addresses = Callable[[str, int], Iterable[str]]
-"""The addresses that a host may be reached at; raises for a host that may not be."""
 
 
 class DirectTransport(httpx.BaseTransport):
-    """A transport of httpx that connects to nothing but what it is told.
+    """An httpx transport that connects only to the addresses it is given.
 
-    :param addresses: asked at each new connection; what it answers is connected to, so that a name cannot lead
-        elsewhere between the judgement and the connection (DNS rebinding).
+    :param addresses: called for each new connection, which goes to one of its results: so a name cannot lead
+        elsewhere between the check and the connection (DNS rebinding).
     """
 
     def __init__(self, addresses: Addresses, *, context: ssl.SSLContext) -> None:
@@ -41,7 +41,7 @@ class DirectTransport(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the answer's body is read as it is iterated over."""
+        """Send a request; the body is read while it is iterated over."""
         url = request.url
         answer = self._pool.handle_request(
             httpcore.Request(
@@ -101,10 +101,10 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _WideStream(httpcore.NetworkStream):
-    """A stream that reads more at a time than it is asked for.
+    """A stream that reads more at once than it is asked for.
 
-    httpcore asks for 64 KiB, and TLS gives no more than a record of 16 KiB at a time: with the work around each piece a
-    long clip takes three times as long as with curl. So what has arrived already is taken along, without waiting.
+    httpcore asks for 64 KiB, but TLS returns one record of 16 KiB at a time. The overhead of each piece makes a long
+    clip take three times as long as with curl. So this also takes what has already arrived, without waiting.
     """
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
@@ -124,7 +124,7 @@ class _WideStream(httpcore.NetworkStream):
         return self._with_arrived(first, tls) if first else first
 
     def _with_arrived(self, first: bytes, tls: ssl.SSLSocket) -> bytes:
-        """A piece, and the records that are there already."""
+        """A piece, plus the records that have already arrived."""
         if self._room is None:
             self._room = memoryview(bytearray(CHUNK))
         room, size = self._room, len(first)

@@ -1,4 +1,4 @@
-"""Two container families that say how long they are: ISO boxes (mp4, mov, avif) and RIFF (webp, wav, avi)."""
+"""Two container families that declare their length: ISO boxes (mp4, mov, avif) and RIFF (webp, wav, avi)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import IO
 
 
 class TruncatedError(Exception):
-    """The file ends before it says that it does."""
+    """The file is shorter than it declares."""
 
 
 class BrokenError(Exception):
@@ -16,7 +16,7 @@ class BrokenError(Exception):
 
 
 def exactly(file: IO[bytes], count: int) -> bytes:
-    """So many bytes of a file.
+    """Read exactly this many bytes.
 
     :raises TruncatedError: there are fewer.
     """
@@ -29,8 +29,8 @@ def exactly(file: IO[bytes], count: int) -> bytes:
 def boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """The ISO boxes between two offsets: type, offset of the content, offset of the end.
 
-    :raises TruncatedError: a box is longer than there is room for.
-    :raises BrokenError: a box is shorter than its own head.
+    :raises TruncatedError: a box is longer than its parent.
+    :raises BrokenError: a box is shorter than its own header.
     """
     at = start
     while end - at >= 8:
@@ -43,7 +43,7 @@ def boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[bytes, int, i
         elif size == 0:  # to the end
             size = end - at
         if size < content - at:
-            raise BrokenError("a box is shorter than its head")
+            raise BrokenError("a box is shorter than its header")
         if at + size > end:
             raise TruncatedError
         yield kind, content, at + size
@@ -61,7 +61,7 @@ def check_boxes(file: IO[bytes], size: int) -> None:
 
 
 def check_riff(file: IO[bytes], size: int) -> None:
-    """Compare the length that a RIFF file declares with what is there.
+    """Compare the declared length of a RIFF file with its size.
 
     :raises TruncatedError: there is less.
     """

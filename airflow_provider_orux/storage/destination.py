@@ -1,4 +1,4 @@
-"""Where artifacts go: an ObjectStoragePath, checked before money is spent, and never seen with half a file in it."""
+"""Where artifacts go: an ObjectStoragePath, checked before paying, that never shows half a file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Bytes of one part of an upload, and of one read ahead. s3fs takes 50 MiB unless told, several times over.
 BLOCK = 8 * MIB
-"""Bytes of one part of an upload, and of one read ahead. s3fs takes 50 MiB unless told, several times over."""
 
+#: Age at which a temporary file is a leftover of a process that was killed.
 LEFTOVER_SECONDS = 24 * 3600.0
-"""Age at which a temporary file is a leftover of a process that was killed."""
 
 _PROBE = "probe"
 _PACKAGES = {
@@ -42,9 +42,9 @@ _PACKAGES = {
 }
 _S3 = ("s3", "s3a")
 _READ_ONLY = frozenset({"http", "https", "github", "git", "data", "zip", "tar", "libarchive", "reference"})
+#: Schemes where a file is there as a whole or not at all, so that what is found there is complete. Their folders need
+#: no making: making one may create a bucket.
 _WHOLE_PUTS = frozenset({"file", "memory", "oci", "oss", "obs", "r2", "tos", *_PACKAGES})
-"""Schemes where a file is there as a whole or not at all, so that what is found there is complete. Their folders need
-no making: making one may create a bucket."""
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -52,15 +52,15 @@ _LONGEST_ID = 120
 
 
 def check_destination(save_to: str, *, conn_id: str | None = None) -> None:
-    """Say what is wrong with a destination before anything is paid for.
+    """Find problems with a destination before anything is paid for.
 
-    A local folder is made, and a file is written into it and removed. A store is asked what lies at the path; that
-    shows wrong credentials and a missing package, and leaves nothing behind.
+    Creates a local folder, and writes and removes a file in it. Asks an object store what is at the path, which reveals
+    wrong credentials and missing packages and leaves nothing behind.
 
     :param save_to: URI or absolute path of a folder, rendered.
     :param conn_id: the Airflow connection of the store; None: the one in the URI (``s3://conn_id@bucket/…``), if any.
-    :raises ConfigurationError: it cannot be used as it is.
-    :raises DestinationError: the store could not be asked; it may answer another time.
+    :raises ConfigurationError: the destination is unusable.
+    :raises DestinationError: the store did not answer; it may answer later.
     """
     folder = Folder.at(save_to, conn_id=conn_id)
     if folder.is_local:
@@ -120,7 +120,7 @@ class Folder:
 
     @property
     def keeps_only_whole_files(self) -> bool:
-        """Whether a file that is there was written to its end."""
+        """Whether every file that exists is complete."""
         return self.is_local or _scheme(self.uri) in _WHOLE_PUTS
 
     def uri_of(self, name: str) -> str:
@@ -145,9 +145,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except PermissionError as e:
-            log.warning(
-                "%s may not be listed (%s): what is already saved there is not found again", self.uri, e
-            )
+            log.warning("%s cannot be listed (%s): files already saved there will not be found", self.uri, e)
             return []
         except Exception as e:
             raise self._failed("listed", e) from e
@@ -230,7 +228,7 @@ class Folder:
 
     @contextlib.contextmanager
     def spool(self, label: str, *, max_bytes: int) -> Iterator[Spool]:
-        """A place to collect a file in: beside its final name if that is local, else in the temporary folder.
+        """A place to collect a file: next to its final name if local, else in the temporary folder.
 
         :raises DestinationError: there is no such place.
         """
@@ -258,10 +256,10 @@ class Folder:
                 part.unlink()  # it is there only if it was not published
 
     def publish(self, spool: Spool, name: str) -> bool:
-        """Give a spool its final name. The same content under that name already is left as it is.
+        """Give a spool its final name. If the file already has this content, leave it alone.
 
         :returns: whether it was written.
-        :raises DestinationError: the destination does not take it; then there is nothing under that name.
+        :raises DestinationError: writing failed; then no file has that name.
         """
         spool.finish()
         if self._digest_if_readable(name) == (spool.sha256, spool.size):
@@ -309,7 +307,7 @@ class Folder:
             raise
 
     def _discard(self, file: Any, target: str) -> None:
-        """Throw away what was written so far. Closing it would publish it, and so would its collection as garbage."""
+        """Discard what was written so far. Closing the file would publish it, and so would garbage collection."""
         from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
 
         try:
@@ -351,9 +349,9 @@ def _checked_text(text: str) -> str:
     if not text:
         raise _unusable("it is empty")
     if _TEMPLATE.search(text):
-        raise _unusable(f"{text!r} holds a template that was not rendered")
+        raise _unusable(f"{text!r} contains a template that was not rendered")
     if "\0" in text or "\n" in text:
-        raise _unusable(f"{text!r} holds a line break or a null character")
+        raise _unusable(f"{text!r} contains a line break or a null character")
     scheme, marks, rest = text.partition("://")
     if not marks:
         if not text.startswith("/"):
@@ -439,7 +437,7 @@ def _ask_store(folder: Folder) -> None:
         raise _unusable(f"the bucket of {folder.uri} does not exist") from e
     except PermissionError as e:
         # The right to write does not include the right to look: this proves nothing.
-        log.warning("%s may not be looked at (%s); whether it can be written shows when it is", folder.uri, e)
+        log.warning("%s cannot be checked (%s); a problem will show only when it is written", folder.uri, e)
         return
     except Exception as e:
         words = f"{type(e).__name__}: {redact(str(e))}"

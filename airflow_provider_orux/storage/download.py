@@ -1,4 +1,4 @@
-"""One artifact from its URL into a spool: no key, no cookies, every hop judged, tried again where that can help."""
+"""Downloads one artifact into a spool: no key, no cookies, every hop checked, retried where that can help."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _DEAD = (401, 403, 404, 410)
 class Downloader:
     """Fetches URLs; one connection pool for all artifacts of a job. Use it in a ``with`` block.
 
-    :param transport: a transport of httpx in place of the network. It decides where names lead to, so they are not
-        looked up, and it may have no peer to look at.
-    :param resolve: how names are looked up.
+    :param transport: an httpx transport instead of the network. It resolves names itself, and it may have no peer
+        address to check.
+    :param resolve: how names are resolved.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class Downloader:
         self._clients.clear()
 
     def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T]) -> T:
-        """Fetch a URL into a spool, several times if need be.
+        """Fetch a URL into a spool, with retries.
 
-        :param accept: judges the complete content. An ``ArtifactError`` of it that is not final counts as a failed
-            try: what was cut on its way may be whole the next time.
+        :param accept: checks the complete content. If it raises a non-final ``ArtifactError``, the attempt failed:
+            a truncated file may be complete the next time.
         :raises ArtifactRejectedError: another try cannot help.
         :raises ArtifactError: all tries failed.
         :raises DestinationError: the spool does not take it.
@@ -101,7 +101,7 @@ class Downloader:
                 pause = self._pause(attempt, e.retry_after)
                 log.info("%s; trying again in %.1f s", e.message, pause)
                 time.sleep(pause)
-        raise ArtifactError(f"The URL {redacted_url(url)} was never tried: the setting attempts is below 1")
+        raise ArtifactError(f"The URL {redacted_url(url)} was not tried: the setting attempts is below 1")
 
     def _pause(self, attempt: int, asked: float | None) -> float:
         base: float = self._settings.backoff_base * 2 ** (attempt - 1)
@@ -133,7 +133,7 @@ class Downloader:
     def _client(self, proxy: str | None) -> httpx.Client:
         if proxy not in self._clients:
             settings = self._settings
-            # A jar that takes nothing and gives nothing: no cookie of one host reaches another.
+            # A jar that stays empty: no host's cookie reaches another.
             nothing = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
             try:
                 self._clients[proxy] = httpx.Client(
@@ -179,7 +179,7 @@ class Downloader:
         return proxy if "://" in proxy else f"http://{proxy}"
 
     def _check_peer(self, response: httpx.Response, url: httpx.URL, *, proxied: bool) -> None:
-        # Once more where it really leads, whoever opened the connection, before anything of the body is read.
+        # Check the real peer again, whoever opened the connection, before reading the body.
         if self._settings.allow_private_hosts or proxied:
             return
         stream = response.extensions.get("network_stream")
@@ -190,22 +190,22 @@ class Downloader:
         if not address:
             if self._transport is not None:
                 return
-            raise ArtifactError(f"It cannot be seen where the connection to {redacted_url(url)} leads")
+            raise ArtifactError(f"Cannot tell where the connection to {redacted_url(url)} leads")
         refuse_private(str(address[0]), url.host)
 
     def _redirected(self, response: httpx.Response, url: httpx.URL) -> httpx.URL:
         location = response.headers.get("location")
         if not location:
             raise ArtifactError(
-                f"{redacted_url(url)} is redirected to nowhere", http_status=response.status_code
+                f"{redacted_url(url)} redirects without a target", http_status=response.status_code
             )
         try:
             target = parse_url(url.join(location))
         except httpx.InvalidURL as e:
-            raise ArtifactRejectedError(f"{redacted_url(url)} is redirected to what is not a URL") from e
+            raise ArtifactRejectedError(f"{redacted_url(url)} redirects to an invalid URL") from e
         if url.scheme == "https" and target.scheme == "http" and not self._settings.allow_private_hosts:
             raise ArtifactRejectedError(
-                f"{redacted_url(url)} is redirected from https to http ({redacted_url(target)}); that is not followed",
+                f"{redacted_url(url)} redirects from https to http ({redacted_url(target)}), which is not followed",
                 next_step="The job is paid for. Ask the gateway's support.",
             )
         return target
@@ -231,7 +231,7 @@ class Downloader:
         if encoding not in ("", "identity"):
             # Unpacking is a way to make a small answer large, and no image or clip needs it.
             raise ArtifactRejectedError(
-                f"{redacted_url(url)} is packed as {encoding}, which we said we do not take",
+                f"{redacted_url(url)} is encoded as {encoding}, which we did not ask for",
                 next_step="The job is paid for. Ask the gateway's support.",
             )
         text = response.headers.get("content-length", "")

@@ -1,4 +1,4 @@
-"""How large an image is and whether it is whole, read from its structure; decoded only where that costs little."""
+"""The size and completeness of an image, read from its structure; decoded only if that is cheap."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from airflow_provider_orux.storage.containers import (
 )
 from airflow_provider_orux.storage.settings import CHUNK
 
+#: Bytes that decoding an image may take (an estimate); a larger one is judged by its structure alone.
 DECODE_MEMORY = 44 * 1024 * 1024
-"""Bytes that decoding an image may take (an estimate); a larger one is judged by its structure alone."""
 
 _TAIL = 64 * 1024
 _META_LIMIT = 4 * 1024 * 1024
@@ -26,7 +26,7 @@ _PILLOW = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "A
 
 
 class TooManyPixelsError(Exception):
-    """The image has more pixels than are allowed."""
+    """The image has too many pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(f"{width} x {height}")
@@ -35,9 +35,9 @@ class TooManyPixelsError(Exception):
 
 
 def measure(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> tuple[int, int]:
-    """Width and height of an image that is whole.
+    """Width and height of a complete image.
 
-    The dimensions are read from the head and judged first; nothing is decoded that is larger than
+    Reads the dimensions from the header and checks them first. Decodes nothing larger than
     ``DECODE_MEMORY`` or ``max_pixels``.
 
     :param size: bytes in the file.
@@ -116,7 +116,7 @@ def _jpeg_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
             continue
         (length,) = struct.unpack(">H", exactly(file, 2))
         if length < 2:
-            raise BrokenError("a segment is shorter than its head")
+            raise BrokenError("a segment is shorter than its header")
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", exactly(file, 5)[1:])
             # All coefficients of a progressive image are kept until its last scan.
@@ -186,7 +186,7 @@ def _png_whole(file: IO[bytes], size: int) -> None:
         if at + 12 + length > size:
             raise TruncatedError
         if kind not in (b"IDAT", b"fdAT") and length > _PNG_EXTRA_LIMIT:
-            raise BrokenError("a chunk beside the image is too long")
+            raise BrokenError("a metadata chunk is too long")
         crc, left = zlib.crc32(kind), length
         while left:
             piece = exactly(file, min(left, CHUNK))

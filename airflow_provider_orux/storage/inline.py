@@ -1,4 +1,4 @@
-"""Artifacts that come inside the answer: base64 text, decoded piece by piece."""
+"""Artifacts inside an answer: base64 text, decoded piece by piece."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def decode(text: str, spool: Spool) -> None:
         comma = text.find(",", 0, _PREFIX_LIMIT)
         if comma < 0 or not unquote(text[:comma]).lower().endswith(";base64"):
             raise ArtifactRejectedError(
-                "The inline artifact has a data: prefix that does not announce base64"
+                "The inline artifact has an invalid data: prefix; only base64 is supported"
             )
         start = comma + 1
     carry, padded = "", False

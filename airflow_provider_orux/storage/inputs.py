@@ -1,4 +1,4 @@
-"""Images that go into a request: a path, a URI or a URL becomes a data URL right before the request is sent."""
+"""Input images: paths, URIs and URLs become data URLs right before the request is sent."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from airflow_provider_orux.storage.media import inspect
 from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import Spool
 
+#: MiB that one input image may have; as base64 it grows by a third.
 MAX_INPUT_MIB = 32
-"""MiB that one input image may have; as base64 it grows by a third."""
 
 
 def read_images(
     request: GenerationRequest, *, settings: StorageSettings, conn_id: str | None = None
 ) -> GenerationRequest:
-    """The same request with the bytes of its images in place of paths, and of URLs that the gateway does not follow.
+    """The same request with image bytes instead of paths, and instead of URLs if the gateway does not fetch them.
 
     :param conn_id: the Airflow connection of the storage that paths and URIs name.
-    :raises InvalidRequestError: an image cannot be read, or is none; nothing was sent.
+    :raises InvalidRequestError: an input cannot be read or is not an image; nothing was sent.
     """
     changes: dict[str, Any] = {}
     for name, marker in image_fields(type(request)).items():

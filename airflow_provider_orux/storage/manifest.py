@@ -1,4 +1,4 @@
-"""The JSON file beside saved artifacts: what made them, and what they must look like."""
+"""The JSON file beside saved artifacts: what made them, and their size and digest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SavedArtifact:
     """One artifact where it was saved.
 
     :param uri: where it is, spelled as ``save_to`` was (a local path as ``file://…``).
-    :param url: the gateway's URL that it came from, which dies within hours; None when it came inline.
+    :param url: the gateway's URL, which expires within hours; None if the artifact was inline.
     :param media_type: told from its bytes.
     :param width: pixels, of an image.
     :param height: pixels, of an image.
@@ -130,14 +130,14 @@ def read_manifest(uri: str, conn_id: str | None = None) -> dict[str, Any]:
 def verify_manifest(
     uri: str, conn_id: str | None = None, *, unreadable: Literal["tell", "raise"] = "tell"
 ) -> list[str]:
-    """Compare the saved artifacts with their manifest; the files lie beside it, wherever the folder was moved to.
+    """Compare saved artifacts with their manifest. The files are next to it, even if the folder was moved.
 
     :param uri: of the manifest, or of the folder it lies in.
     :param conn_id: the Airflow connection of the store.
-    :param unreadable: what becomes of a file that cannot be read at the moment: ``tell`` counts it as a problem,
-        ``raise`` is for a caller who needs to know that the files are gone or changed.
-    :returns: one sentence a problem; empty when all is well. Artifacts that the manifest itself calls missing are
-        no problem.
+    :param unreadable: what to do about a file that cannot be read at the moment: ``tell`` reports a problem, ``raise``
+        raises, for a caller that must know whether files are gone or changed.
+    :returns: one sentence per problem; empty if all is well. Artifacts that the manifest lists as missing are
+        not a problem.
     :raises ConfigurationError: the URI cannot be used.
     :raises DestinationError: with ``unreadable="raise"``: a file cannot be read at the moment.
     """
@@ -178,7 +178,7 @@ def problems(
         elif digest[1] != entry.get("bytes"):
             found.append(f"{name} has {digest[1]} bytes, the manifest says {entry.get('bytes')}")
         elif digest[0] != entry.get("sha256"):
-            found.append(f"{name} has another content than the manifest says (sha256 {digest[0]})")
+            found.append(f"{name} differs from the manifest (sha256 {digest[0]})")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a file is, told from its bytes alone: an image, a clip or a song that is whole, or something else."""
+"""What a file is, judged by its bytes alone: a complete image, clip or song, or something else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from airflow_provider_orux.storage.containers import BrokenError, TruncatedError
 
 _HEAD = 4096
 
+#: Media type by extension: everything that is recognised.
 MEDIA_TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -31,7 +32,6 @@ MEDIA_TYPES = {
     "avi": "video/x-msvideo",
     "ogv": "video/ogg",
 }
-"""Media type by extension: everything that is recognised."""
 
 IMAGES = frozenset({"png", "jpg", "gif", "webp", "avif"})
 
@@ -58,12 +58,12 @@ class Media:
 
 
 def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
-    """Recognise a file and check that it is whole, as far as its format lets one see that.
+    """Recognise a file and check that it is complete, as far as its format shows.
 
     :param file: can be read and sought.
     :param size: bytes in it.
     :raises ArtifactRejectedError: it is something else, or an image with more than ``max_pixels``.
-    :raises ArtifactError: it is empty, cut or damaged; another try may bring it whole.
+    :raises ArtifactError: it is empty, truncated or damaged; another attempt may help.
     """
     if size == 0:
         raise ArtifactError("The artifact is empty")

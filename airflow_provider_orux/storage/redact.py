@@ -1,4 +1,4 @@
-"""How a manifest records the inputs of a request: what they were, never what lets one in, and never their bytes."""
+"""How a manifest records inputs: enough to recognise them, without credentials and without their bytes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 from airflow_provider_orux.lifecycle.fingerprint import is_presigned
 from airflow_provider_orux.storage.address import digest_of, has_file_name
 
-# Inputs also stand in the middle of texts: prompts begin with the URLs of their reference images.
+# Inputs also occur inside text: prompts begin with the URLs of their reference images.
 _URL = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 _DATA_URL = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?P<more>(?:;[\w=.+-]+)*),(?P<text>\S*)", re.IGNORECASE
 )
+#: Base64 without a prefix. Ids and digests are shorter, texts have spaces.
 _BYTES = re.compile(r"[A-Za-z0-9+/]{256,}={0,2}")
-"""Base64 without a prefix. Ids and digests are shorter, texts have spaces."""
+#: Query parameters that act as credentials, besides those of presigned URLs.
 _KEYS = re.compile(
     r"(access|auth|api|id)?[_-]?(token|key)|auth|authorization|secret|sig|signature|sas|hmac|hm|jwt|password|pwd",
     re.IGNORECASE,
 )
-"""Query parameters that let one in, beside those of presigned URLs."""
 
 
 def redact_inputs(value: Any, *, keep_urls: bool) -> Any:
-    """A JSON value as a manifest records it.
+    """Prepare a JSON value for the manifest.
 
-    Bytes (``data:`` URLs, base64) become their SHA-256, media type and size. A URL loses its user info always, and its
-    query when that is what lets one in.
+    Bytes (``data:`` URLs, base64) become their SHA-256, media type and size. A URL always loses its user info, and its
+    query if that acts as a credential.
 
-    :param keep_urls: False: every URL loses its query, and its path where that may
-        be a token.
+    :param keep_urls: False: every URL loses its query, and its path if that may be a token.
     """
     if isinstance(value, str):
         if _BYTES.fullmatch(value):

@@ -1,4 +1,4 @@
-"""Saving a job: keep what is there already, fetch what is missing, write the manifest last."""
+"""Saves a job: keep what is already there, fetch what is missing, write the manifest last."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def save_job(
 ) -> SavedJob:
     """Save the artifacts of a job as ``{save_to}/{job id}/{n}.{ext}`` and, last, a ``manifest.json`` beside them.
 
-    Doing it again costs nothing that was done before: with a manifest whose files are as it says, nothing is fetched;
-    without one, files that are there and whole are kept, and the missing ones are fetched.
+    Safe to repeat: if the files match their manifest, nothing is fetched. Without a manifest, complete files are kept
+    and missing ones are fetched.
 
     :param job: a job that succeeded, with fresh URLs or inline artifacts.
     :param save_to: URI or absolute path of a folder; many jobs may share it, also at the same time.
     :param settings: where artifacts may come from and how large they may be.
-    :param provenance: what the manifest says of the job beside its artifacts. Without the key ``prompt`` (the author
-        wants no prompts kept) the prompts that a model rewrote are left out too.
+    :param provenance: what else the manifest says about the job. Without the key ``prompt`` (the author wants no
+        prompts kept), prompts rewritten by the model are left out too.
     :param conn_id: the Airflow connection of the store.
     :param on_partial: what happens when some artifacts cannot be saved: ``fail`` keeps the others and raises,
         ``accept`` writes a manifest that names the missing ones.
-    :param transport: a transport of httpx in place of the network.
-    :param record_urls: whether the manifest holds the gateway's URLs, which may let anyone in while they live.
+    :param transport: an httpx transport instead of the network.
+    :param record_urls: whether the manifest holds the gateway's URLs, which may work for anyone until they expire.
     :raises ConfigurationError: the destination or an argument cannot be used.
     :raises DestinationError: the destination does not take what is written to it.
     :raises ArtifactRejectedError: artifacts are missing and another try cannot help, or the result of another job is
@@ -103,7 +103,7 @@ class _Saving:
                 return complete
         if not self.job.artifacts:
             raise ArtifactRejectedError(
-                "The job succeeded without any artifact, so there is nothing to save",
+                "The job succeeded but made no artifact; there is nothing to save",
                 next_step="Look at the job at the gateway; a job that makes text has its result in the task's value.",
             )
         saved, errors = self._collect(_digests(earlier))
@@ -142,9 +142,9 @@ class _Saving:
             return None
         wrong = manifest.problems(self.folder, earlier)
         if wrong:
-            log.warning("%s: %s; fetching again what is wrong", self.folder.uri, "; ".join(wrong))
+            log.warning("%s: %s; fetching the damaged files again", self.folder.uri, "; ".join(wrong))
             return None
-        log.info("%s is complete already, nothing is fetched", self.folder.uri)
+        log.info("%s is already complete; nothing to fetch", self.folder.uri)
         artifacts = []
         try:
             for entry in entries:
@@ -200,11 +200,11 @@ class _Saving:
                 log.warning("%s is not kept: %s", self.folder.uri_of(name), getattr(e, "message", e))
                 continue
             if media.extension != name.rpartition(".")[2] or (expected is not None and sha256 != expected):
-                log.warning("%s is not kept: it is not what was saved there", self.folder.uri_of(name))
+                log.warning("%s is replaced: it is not the file that was saved", self.folder.uri_of(name))
                 continue
             if media.extension not in IMAGES and expected is None and not self.folder.keeps_only_whole_files:
                 continue  # where a write may have stopped half-way, a clip does not show it
-            log.info("%s is there already and is kept", self.folder.uri_of(name))
+            log.info("%s is already saved", self.folder.uri_of(name))
             return self._saved(name, url, media, sha256=sha256, size=size)
         return None
 
@@ -227,7 +227,7 @@ class _Saving:
             elif artifact.url:
                 media = downloader.fetch(artifact.url, spool, self._inspect)
             else:
-                raise ArtifactRejectedError("The artifact has neither a URL nor a content")
+                raise ArtifactRejectedError("The artifact has neither a URL nor content")
             name = f"{number}.{media.extension}"
             if self.folder.publish(spool, name):
                 # Counted where it is written: what a retry finds there was counted before, also if that try failed.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
+#: Bytes that are in memory at once of an artifact of any size.
 CHUNK = MIB
-"""Bytes that are in memory at once of an artifact of any size."""
 
 
 @dataclass(frozen=True)

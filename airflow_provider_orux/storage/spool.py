@@ -1,4 +1,4 @@
-"""The file an artifact is collected in before anybody may see it, hashed and measured as it grows."""
+"""Collects an artifact in a file before anybody sees it, and hashes and measures it as it grows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_orux.storage.settings import CHUNK, MIB
 
 
 class DestinationError(ArtifactError):
-    """The folder, the object store or the disk does not take what is written: it is full, gone, or closed to us."""
+    """The folder, object store or disk cannot be written to: it is full, gone, or access is denied."""
 
     default_next_step = (
         "The job is paid for. A retry fetches what is missing; mend the destination "
@@ -23,8 +23,8 @@ class DestinationError(ArtifactError):
 class Spool:
     """Bytes on their way to a destination.
 
-    They are hashed and written by a second thread, one batch at a time, while the first receives the next batch: both
-    let other threads run meanwhile, and one after the other they would take twice as long as the network.
+    A second thread hashes and writes one batch while the first receives the next. Both release the GIL; in sequence
+    they would take twice as long as the network.
 
     :param file: an empty binary file that can be read, written and sought.
     :param max_bytes: how much it takes.
@@ -71,7 +71,7 @@ class Spool:
         self.file.truncate()
 
     def finish(self) -> None:
-        """Bring all of it to the disk. Needed before the file is read, and before the digest is.
+        """Flush everything to disk. Needed before reading the file or its digest.
 
         :raises DestinationError: the disk does not take it.
         """
@@ -84,7 +84,7 @@ class Spool:
             raise DestinationError(f"The file cannot be written: {e.strerror or e}") from e
 
     def close(self) -> None:
-        """Let the second thread go, and the file."""
+        """Stop the second thread and close the file."""
         if self._writer is not None:
             self._writer.shutdown()
             self._writer = None

@@ -1,1 +1,1 @@
-"""What waits in the triggerer."""
+"""The trigger that waits for a job."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OruxJobTrigger(BaseTrigger):
-    """Fires once: when the job has ended, or when polling it makes no more sense.
+    """Fires once: when the job has ended, or when polling it is pointless.
 
     Its arguments are stored in the metadata database as plain text: ids and numbers only, no key and no prompt. The
     event is an :class:`airflow_provider_orux.lifecycle.event.JobEvent`.
@@ -87,7 +87,7 @@ class OruxJobTrigger(BaseTrigger):
         Airflow also calls this when it moves the trigger to another triggerer, so nothing else may be done here.
         """
         self.log.warning(
-            "This trigger no longer waits for job %s. The job goes on at the gateway and will be charged; "
+            "This trigger no longer waits for job %s. The job continues at the gateway and will be charged; "
             "`airflow orux ledger show` tells what a clear of the task does with it.",
             self.job_id,
         )

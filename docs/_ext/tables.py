@@ -539,6 +539,7 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+#: What the directive ``orux-table`` knows.
 TABLES = {
     "arguments": arguments,
     "codes": codes_table,
@@ -555,4 +556,3 @@ TABLES = {
     "sandbox-prices": sandbox_prices,
     "sandbox-settings": sandbox_settings,
 }
-"""What the directive ``orux-table`` knows."""

@@ -188,7 +188,7 @@ def test_bytes_that_went_with_the_process_are_not_paid_for_again_by_a_retry(
     assert len(sandbox.charges()) == 1
     out = "".join(capfd.readouterr())
     assert "JobExpiredError" in out
-    assert "its images came inside the answer and went with the process" in out
+    assert "its images were inside the answer and died with the process" in out
 
 
 def test_no_money_is_final_and_costs_nothing(sandbox, load_dag, run, capfd):

@@ -76,7 +76,7 @@ def test_verify_finds_what_changed(orux, saved, tmp_path):
     (tmp_path / "out/day/task_A" / saved[0].artifacts[1].name).unlink()
     broken = orux("results", "verify", "--path", root)
     assert broken.status == 1
-    assert "has another content" in broken.out
+    assert "differs from the manifest" in broken.out
     assert "is missing" in broken.out
     assert "1 whole, 1 with problems" in broken.out
     (tmp_path / "out/day/task_B/manifest.json").write_text(

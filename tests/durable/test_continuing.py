@@ -396,13 +396,13 @@ def test_images_that_went_with_the_process_are_expired():
     world = unsaved(answer({"data": [{"b64_json": "aGVsbG8="}]}))
     error = failed(world, JobExpiredError)
     assert error.charged == "yes"
-    assert "went with the process" in error.message
+    assert "died with the process" in error.message
 
 
 def test_a_job_in_the_record_that_cannot_be_read_is_an_error():
     world = unsaved()
     world.write(result={"job_id": 7})
-    assert "not readable" in failed(world, LedgerError).message
+    assert "cannot be read" in failed(world, LedgerError).message
     assert world.charges == 1
 
 

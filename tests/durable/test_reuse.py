@@ -162,7 +162,7 @@ def test_a_note_that_is_not_ours_is_not_used(tmp_path, verified, change):
 def test_a_storage_that_does_not_answer_proves_nothing(tmp_path, verified):
     store = stored(tmp_path)
     verified.append(DestinationError("away"))
-    with pytest.raises(DestinationError, match="cannot be told") as caught:
+    with pytest.raises(DestinationError, match="Cannot tell") as caught:
         store.find(CONTENT)
     assert caught.value.charged == "no"
 

@@ -61,7 +61,7 @@ def test_without_a_ledger_the_first_try_pays():
 
 
 def test_without_a_ledger_a_free_retry_refuses_to_pay_again():
-    with pytest.raises(LedgerError, match="nobody knows whether an earlier try"):
+    with pytest.raises(LedgerError, match="nobody knows whether an earlier attempt"):
         opened(durable=False, try_number=2)
 
 

@@ -42,7 +42,7 @@ def test_a_record_that_reads_hide_is_found_or_is_an_error(hidden, found):
     if found:
         assert world.store().read() == world.record
     else:
-        with pytest.raises(LedgerError, match="does not give back"):
+        with pytest.raises(LedgerError, match="does not return"):
             world.store().read()
 
 

@@ -426,7 +426,7 @@ def test_a_refused_resend_leaves_the_intent_and_is_ambiguous():
     error = failed(world, AmbiguousSubmitError)
     assert world.state is State.INTENT
     assert (error.charged, error.http_status) == ("unknown", 402)
-    assert "whether an earlier sending was accepted is not known" in error.message
+    assert "it is unknown whether an earlier attempt was accepted" in error.message
 
 
 def test_a_resend_refused_for_a_while_stays_what_it_is_and_is_not_called_free():
@@ -436,7 +436,7 @@ def test_a_resend_refused_for_a_while_stays_what_it_is_and_is_not_called_free():
     world.client.answers = [relay_refusal(429, "RATE_LIMITED")] * 5
     error = failed(world, RateLimitedError)
     assert (error.charged, error.final, world.state) == ("unknown", False, State.INTENT)
-    assert "not known" in error.message
+    assert "it is unknown whether" in error.message
 
 
 def test_a_key_that_meets_another_request_asks_a_person():

@@ -107,7 +107,7 @@ def test_a_task_killed_while_it_waits_says_what_a_clear_does():
     world = World()
     world.start()
     said = world.job.on_kill()
-    assert "Job task_1 goes on at the gateway and will be charged" in said
+    assert "Job task_1 continues at the gateway and will be charged" in said
     assert FREE in said
 
 

@@ -301,7 +301,7 @@ def test_the_status_decides_where_code_and_type_are_unknown(status, cls):
 def test_a_403_of_another_kind_keeps_the_gateways_words():
     with pytest.raises(errors.AuthenticationError) as caught:
         submitted(envelope("model_not_allowed", "auth_error", "This key may not use sora2"), 403)
-    assert "The key may not do this: This key may not use sora2" in caught.value.message
+    assert "The key is not allowed to do this: This key may not use sora2" in caught.value.message
 
 
 @pytest.mark.parametrize("status", sorted(NOTHING_ACCEPTED))

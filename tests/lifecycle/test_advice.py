@@ -371,9 +371,9 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
          "never gets there, run `airflow orux ledger settle --job-id task_1`, then clear the task: it continues with "
          "that job and pays nothing."),
         (situation(),
-         f"The task was killed. Job task_1 goes on at the gateway and will be charged. A clear of the task: {FREE}."),
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {FREE}."),
         (situation(policy=Policy(on_clear="resubmit")),
-         f"The task was killed. Job task_1 goes on at the gateway and will be charged. A clear of the task: {PAYS}."),
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {PAYS}."),
         (situation(remote=ASKED.ALIVE), f"The task was killed. Job task_1 is paid for. A clear of the task: {FREE}."),
         (situation(remote=ASKED.FAILED),
          f"The task was killed. Job task_1 had ended at the gateway. A clear of the task: {PAYS}."),
@@ -382,7 +382,7 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
         (situation(SYNCHRONOUS),
          f"The task was killed. Submission task_1 was answered and is charged. A clear of the task: {FREE}."),
         (situation(durable=False),
-         f"The task was killed. Job task_1 goes on at the gateway and will be charged. A clear of the task: {PAYS}."),
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {PAYS}."),
     ],
 )  # fmt: skip
 def test_a_killed_task_tells_the_truth(where, said):

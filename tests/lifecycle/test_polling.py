@@ -92,12 +92,12 @@ def test_the_last_look_is_at_the_deadline():
     assert isinstance(step.error, errors.JobTimeoutError)
     assert step.error.job_id == "task_1"
     assert step.error.final
-    assert "goes on at Orux AI and may be charged" in step.error.message
+    assert "continues at Orux AI and may be charged" in step.error.message
     assert t.saw(job(), now=T0 + 3599.99) == Continue(0.05), "never a busy loop"
 
 
 def test_timed_out_of_an_unknown_gateway():
-    assert "goes on at x and" in timed_out("j", "x").message
+    assert "continues at x and" in timed_out("j", "x").message
 
 
 # -- failing ------------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_the_grace_ends():
     step = t.failed(errors.AuthenticationError("key refused."), now=T0 + 50 + AUTH_GRACE)
     assert isinstance(step, GiveUp)
     assert isinstance(step.error, errors.AuthenticationError)
-    assert "key refused; the key was refused all the while" in step.error.message
+    assert "key refused; the key was refused throughout" in step.error.message
     assert step.error.job_id == "task_1"
 
 

@@ -76,4 +76,4 @@ def test_on_kill_tells_the_truth(capfd):
     with structlog.testing.capture_logs() as seen:
         asyncio.run(trigger.on_kill())
     said = str(seen) + "".join(capfd.readouterr())
-    assert "goes on at the gateway and will be charged" in said
+    assert "continues at the gateway and will be charged" in said

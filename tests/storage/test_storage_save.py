@@ -244,7 +244,7 @@ def test_nothing_at_all_is_never_accepted(web: Web, settings: StorageSettings, t
     with pytest.raises(ArtifactURLExpiredError, match="2 of 2"):
         save(job, str(tmp_path), settings, on_partial="accept")
     assert files(tmp_path) == {}
-    with pytest.raises(ArtifactRejectedError, match="without any artifact"):
+    with pytest.raises(ArtifactRejectedError, match="made no artifact"):
         save(job_of(), str(tmp_path), settings, on_partial="accept")
 
 
@@ -423,8 +423,8 @@ def test_inline_artifacts(settings: StorageSettings, save_to: str) -> None:
         ("!!!!", "not valid base64", True),
         ("AAAAA", "not valid base64", True),
         ("AA==AAAA", "not valid base64", True),
-        ("data:image/png,AAAA", "does not announce base64", True),
-        ("data:image/png;base64", "does not announce base64", True),
+        ("data:image/png,AAAA", "invalid data: prefix", True),
+        ("data:image/png;base64", "invalid data: prefix", True),
         ("", "empty", False),
         ("data:image/png;base64,", "empty", False),
         (base64.b64encode(b"<html>").decode(), "HTML", True),
@@ -450,7 +450,7 @@ def test_inline_text_that_is_no_artifact(
 
 
 def test_an_artifact_without_anything(settings: StorageSettings, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactRejectedError, match="neither a URL nor a content"):
+    with pytest.raises(ArtifactRejectedError, match="neither a URL nor content"):
         save(replace(job_of(), artifacts=(Artifact(),)), str(tmp_path), settings)
 
 
@@ -571,7 +571,7 @@ def test_one_job_saved_twice_at_once(web: Web, settings: StorageSettings, tmp_pa
         (lambda folder: (folder / "1.png").write_bytes(b"x"), "1.png has 1 bytes"),
         (
             lambda folder: (folder / "2.jpg").write_bytes(bytes(len((folder / "2.jpg").read_bytes()))),
-            "another content",
+            "differs from the manifest",
         ),
         (lambda folder: (folder / "manifest.json").unlink(), "There is no manifest"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "is not a manifest"),

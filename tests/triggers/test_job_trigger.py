@@ -469,7 +469,7 @@ def test_on_kill_says_the_truth(capfd):
     asyncio.run(OruxJobTrigger("c", "task_77", 1.0).on_kill())
     said = "".join(capfd.readouterr())
     assert "job task_77" in said
-    assert "goes on at the gateway and will be charged" in said
+    assert "continues at the gateway and will be charged" in said
 
 
 @pytest.mark.parametrize("key", [SANDBOX_KEY, "Odd!key-of%no.known+shape"])

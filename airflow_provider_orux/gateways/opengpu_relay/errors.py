@@ -1,4 +1,4 @@
-"""Relay's errors: the codes of generation 2, and HTTP statuses where there is none (generation 1, undocumented)."""
+"""Relay's errors: the codes of generation 2, else HTTP statuses (generation 1, undocumented)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from airflow_provider_orux.models.errors import (
 
 NAME = "opengpu_relay"
 
+#: Generation 2.
 CODES: Mapping[str, type[OruxError]] = {
     "UPSTREAM_INVALID_REQUEST": InvalidRequestError,
     "VALIDATION_ERROR": InvalidRequestError,
@@ -50,8 +51,8 @@ CODES: Mapping[str, type[OruxError]] = {
     "CAPACITY_EXHAUSTED": GatewayUnavailableError,
     "UPSTREAM_TIMEOUT": GatewayUnavailableError,
 }
-"""Generation 2."""
 
+#: Where there is no code: ``code`` may be null, and generation 1's errors are not documented.
 BY_STATUS: Mapping[int, type[OruxError]] = {
     400: InvalidRequestError,
     401: AuthenticationError,
@@ -62,8 +63,8 @@ BY_STATUS: Mapping[int, type[OruxError]] = {
     422: InvalidRequestError,
     429: RateLimitedError,
 }
-"""Where there is no code: ``code`` may be null, and generation 1's errors are not documented."""
 
+#: A job that failed for one of these fails again.
 FINAL = (
     AuthenticationError,
     ContentRejectedError,
@@ -71,7 +72,6 @@ FINAL = (
     InvalidRequestError,
     UnsupportedByGatewayError,
 )
-"""A job that failed for one of these fails again."""
 
 
 def read_error(response: HttpResponse) -> OruxError | None:
@@ -105,7 +105,7 @@ def read_error(response: HttpResponse) -> OruxError | None:
     )
     if code == "TIER_FEATURE_UNAVAILABLE":
         result.next_step = (
-            "The account's tier has not what was asked for. If it was asked to keep the images, set the "
+            "The account's tier does not include this feature. If it was retention, set the "
             "connection's store_output to 'provider'."
         )
     elif cls is UnsupportedByGatewayError:
@@ -116,7 +116,7 @@ def read_error(response: HttpResponse) -> OruxError | None:
 
 
 def fails_again(code: Any) -> bool:
-    """Whether a job that failed with this code fails again when it is asked for again."""
+    """Whether a job that failed with this code would fail again."""
     return issubclass(CODES.get(str(code), OruxError), FINAL)
 
 

@@ -1,7 +1,7 @@
 """OpenGPU Relay in its two generations: the routes under ``/v2``, tasks, errors and prices.
 
-Generation 1 is the vendor's page "Image Generation"; generation 2 its current documentation and recorded traffic. What
-generation 1 leaves open (the body of a 202, errors) is read as generation 2 has it; HTTP statuses decide there.
+Generation 1 is the vendor's page "Image Generation"; generation 2 its current documentation and recorded traffic. Where
+generation 1 is silent (the body of a 202, errors) it is read like generation 2; HTTP statuses decide.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ from airflow_provider_orux.models.requests import CustomRequest, GenerationReque
 HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
 
 DAY = 86_400.0
+#: Seconds after its end for which generation 2 knows a task.
 FORGETS_AFTER = 3600.0
-"""Seconds after its end for which generation 2 knows a task."""
 LONGEST_WAIT = 30.0
 
 
 class OpenGPURelayGateway(Gateway):
     """The wire of OpenGPU Relay.
 
-    A ``CustomRequest`` names a model that is known (its route is taken), or the route itself:
+    A ``CustomRequest`` names a known model (and uses its path), or the path itself:
     ``CustomRequest(name="/v2/image/new-model/generate", body={…})``.
     """
 
     name: ClassVar[str] = "opengpu_relay"
     default_host: ClassVar[str] = HOSTS[2]
     key_pattern: ClassVar[str | None] = r"relay_sk_[A-Za-z0-9_-]+"
+    #: Without a key the account is a guest (generation 2).
     key_required: ClassVar[bool] = False
-    """Without a key one is a guest (generation 2)."""
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "generation": (2, 1),
         # auto: async on generation 2, where a lost answer is asked for again under its idempotency key; sync on
@@ -98,7 +98,7 @@ class OpenGPURelayGateway(Gateway):
         ]
 
     def with_retention(self, request: GenerationRequest) -> GenerationRequest:
-        """Generation 2: kept for a day, unless the request or the connection says how long (else it is an hour)."""
+        """Generation 2: keep artifacts for a day, not an hour, unless the request or the connection says how long."""
         if (
             isinstance(request, Generation2)
             and request.store_output is None
@@ -120,9 +120,9 @@ class OpenGPURelayGateway(Gateway):
     def route(
         self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
     ) -> Route:
-        """Every route has both ways.
+        """Every path supports both routes.
 
-        :raises UnsupportedByGatewayError: the request is one of the other generation.
+        :raises UnsupportedByGatewayError: the request belongs to the other generation.
         """
         self._path(request)
         if wanted is not None:
@@ -137,7 +137,7 @@ class OpenGPURelayGateway(Gateway):
         body = self._body(request)
         if "webhook_url" in body:
             raise InvalidRequestError(
-                f"`webhook_url` of {request.label()} is taken by asynchronous jobs only",
+                f"`webhook_url` of {request.label()} works with asynchronous jobs only",
                 gateway=self.name,
                 param="webhook_url",
                 charged="no",
@@ -196,7 +196,7 @@ class OpenGPURelayGateway(Gateway):
         return HttpRequest("GET", path, Purpose.READ, query=query, with_key=False)
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
-        """The task; a failed one is HTTP 200 with ``status: failed``. It is forgotten an hour after its end."""
+        """The task; a failed one is HTTP 200 with ``status: failed``. It is deleted an hour after its end."""
         self._check_read(job_id, response)
         self.check_length(response, job_id=job_id)
         value = self.json_object(response)
@@ -243,7 +243,7 @@ class OpenGPURelayGateway(Gateway):
 
     # -- errors -----------------------------------------------------------------------------------------
     def check(self, response: HttpResponse, *, purpose: Purpose) -> None:
-        """As everywhere; and a key that was used for another body says that an earlier submission exists."""
+        """As in the base class; a key that was used for another body also proves an earlier submission."""
         try:
             super().check(response, purpose=purpose)
         except OruxError as e:
@@ -291,7 +291,7 @@ class OpenGPURelayGateway(Gateway):
             return self._custom_path(request)
         if not isinstance(request, RelayRequest):
             raise UnsupportedByGatewayError(
-                f"{request.label()} is a request of another gateway than {self.title}",
+                f"{request.label()} is a request for another gateway, not {self.title}",
                 gateway=self.name,
                 charged="no",
                 next_step="Build the request from airflow_provider_orux.models.opengpu_relay, or use another "
@@ -323,7 +323,7 @@ class OpenGPURelayGateway(Gateway):
             gateway=self.name,
             param="name",
             charged="no",
-            next_step='Give the route as the name: CustomRequest(name="/v2/image/…/generate", body={…}).',
+            next_step='Pass the route as the name: CustomRequest(name="/v2/image/…/generate", body={…}).',
         )
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:

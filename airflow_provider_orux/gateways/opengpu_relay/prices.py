@@ -9,10 +9,10 @@ UNIT = "USD/image"
 
 
 def read_prices(rows: list[Any], *, known: Collection[str]) -> dict[str, tuple[float, str]]:
-    """What an image costs, out of ``[{"mode", "model": "source.model", "billing_type", "per_image", …}]``.
+    """The price of an image, from ``[{"mode", "model": "source.model", "billing_type", "per_image", …}]``.
 
-    A model whose price depends on the resolution has a line for each (``model@4K``) and, under its own name, the
-    highest; so has one with several modes.
+    A model priced by resolution has an entry for each (``model@4K``) and, under its own name, the highest; the same
+    goes for one with several modes.
 
     :param known: ids of models that have a dot of their own.
     """

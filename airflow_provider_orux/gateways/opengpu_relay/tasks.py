@@ -1,4 +1,4 @@
-"""Relay's tasks: job ids that can be followed, and what a task made."""
+"""Relay's tasks: job ids to poll, and what a task made."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ STATUSES = {
 }
 
 TASKS = "/v2/tasks/"
+#: Prefix of the job id of a task with a ``poll_url`` other than ``/v2/tasks/{task_id}``.
 PATH_HANDLE = "path:"
-"""Begins the job id of a task whose ``poll_url`` is another than ``/v2/tasks/{task_id}``."""
 
 _TASK_ID = re.compile(r"[^\s/?#\\]{1,300}")
 _BASE64_START = re.compile(r"[A-Za-z0-9+/=\r\n]{16,}")
@@ -28,11 +28,10 @@ _BASE64_START = re.compile(r"[A-Za-z0-9+/=\r\n]{16,}")
 def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = False) -> str | None:
     """The job id of a submission: the task id, or the path of another ``poll_url`` on the same origin.
 
-    A ``poll_url`` of another origin is never followed; the task id says all that is needed. None when there is
-    neither.
+    A ``poll_url`` on another origin is never followed; the task id is enough. None if there is neither.
 
     :param host: the vendor's own host, for a ``poll_url`` with one.
-    :param address_first: whether a task is asked for by its ``task_address`` (generation 1) where it has both.
+    :param address_first: whether to prefer the ``task_address`` (generation 1) if there are both.
     """
     names = ("task_address", "task_id") if address_first else ("task_id", "task_address")
     named = tuple(value.get(name) for name in names)
@@ -54,7 +53,7 @@ def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = Fals
 
 
 def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
-    """Path and query with which a job is asked for.
+    """Path and query for polling a job.
 
     :raises InvalidRequestError: it is not a job id of this gateway.
     """
@@ -69,7 +68,7 @@ def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
 
 
 def own_path(path: str) -> str | None:
-    """A path that stays on the host and means what it says; None otherwise."""
+    """A plain path on the same host; None otherwise."""
     plain = unquote(path)
     if not re.fullmatch(r"/(?!/)[^\s\\?#]{1,500}", plain) or ".." in plain.split("/"):
         return None
@@ -77,9 +76,9 @@ def own_path(path: str) -> str | None:
 
 
 def artifacts_of(value: Mapping[str, Any]) -> tuple[Artifact, ...]:
-    """URLs and base64 told apart by looking at them: routes and generations differ.
+    """Tells URLs and base64 apart by their content, since routes and generations differ.
 
-    An entry that is neither is an image that is missing; the others are paid for, and taken.
+    An entry that is neither is a missing image; the others are paid for, so they are kept.
 
     :raises ValueError: there is no image.
     """
@@ -112,7 +111,7 @@ def _artifact(item: Any) -> Artifact | None:
 
 
 def words(value: Any) -> str:
-    """An error as a text: it is one in generation 2."""
+    """An error as text, as in generation 2."""
     if isinstance(value, Mapping):
         return str(value.get("message") or value.get("code") or value)
     return str(value)

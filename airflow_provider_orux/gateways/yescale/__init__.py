@@ -1,1 +1,1 @@
-"""The wire of YEScale: one module a family of jobs, since each has its own addresses and answers."""
+"""The wire of YEScale: one module per family of jobs, each with its own paths and answers."""

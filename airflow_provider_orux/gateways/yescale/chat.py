@@ -1,7 +1,7 @@
-"""Images out of a chat interface: ``/v1/chat/completions`` (inferred).
+"""Images from a chat interface: ``/v1/chat/completions`` (inferred).
 
-YEScale has a page "Gemini Image creation interface" among its chat models, whose body we have not seen. The request is
-OpenAI's; the answer is read in each way in which new-api and its siblings put an image into one.
+YEScale lists a page "Gemini Image creation interface" among its chat models; we have not seen its body. The request is
+OpenAI's; the answer is read in every form that new-api and its siblings use for images.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def generate_chat(request: GenerationRequest, *, path: str) -> HttpRequest:
 def read_chat(
     gateway: Gateway, request: GenerationRequest, response: HttpResponse, *, submission_id: str
 ) -> Job:
-    """``choices[].message``: its images. Words beside them are no artifact.
+    """``choices[].message``: its images. Text beside them is not an artifact.
 
-    A model that answers with words alone was paid for them: a job that failed, and that a retry would pay for again.
+    A model that answers with text alone was paid for it: the job failed, and a retry would pay again.
     """
     value = gateway.json_object(response)
     choices = value.get("choices")
@@ -79,7 +79,7 @@ def _images(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _texts(content: Any) -> Iterator[str]:
-    """The words of a message's content: a text, or those of its parts."""
+    """The texts in a message's content: itself, or those of its parts."""
     for part in content if isinstance(content, list) else [content]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if isinstance(text, str):

@@ -3,7 +3,7 @@
 ``{"error": {"message", "type", "param", "code"}}``, ``{"description", "type", "code"}`` (Midjourney),
 ``{"code": "<string>", "message", "data"}`` (Media, Suno; Kling has a number), and HTTP 200 with a Midjourney code.
 The codes are those of the open-source gateway that YEScale appears to be built on (new-api) and of the upstream
-projects: inferred, so that HTTP statuses decide where a code is not known.
+projects: inferred, so HTTP statuses decide if a code is unknown.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from airflow_provider_orux.models.errors import (
     redact,
 )
 
+#: Codes in words; the Midjourney shape has them at the beginning of ``description``.
 WORDS: Mapping[str, type[OruxError]] = {
     "invalid_api_key": AuthenticationError,
     "access_denied": AuthenticationError,
@@ -44,8 +45,8 @@ WORDS: Mapping[str, type[OruxError]] = {
     "task_no_found": JobNotFoundError,
     "task_not_exist": JobNotFoundError,
 }
-"""Codes in words; the Midjourney shape has them at the beginning of ``description``."""
 
+#: novicezk/midjourney-proxy; 30 is new-api's own (saturated).
 MIDJOURNEY: Mapping[int, type[OruxError]] = {
     3: JobNotFoundError,
     4: InvalidRequestError,
@@ -54,7 +55,6 @@ MIDJOURNEY: Mapping[int, type[OruxError]] = {
     24: ContentRejectedError,
     30: RateLimitedError,
 }
-"""novicezk/midjourney-proxy; 30 is new-api's own (saturated)."""
 
 STATUSES: Mapping[int, type[OruxError]] = {
     400: InvalidRequestError,
@@ -67,6 +67,8 @@ STATUSES: Mapping[int, type[OruxError]] = {
     429: RateLimitedError,
 }
 
+#: new-api's words for a failure of its own once its upstream was asked: that may have accepted. It sends them as
+#: HTTP 400 to Midjourney's callers.
 ASKED_UPSTREAM = frozenset(
     {
         "do_request_failed",
@@ -79,21 +81,19 @@ ASKED_UPSTREAM = frozenset(
         "copy_response_body_failed",
     }
 )
-"""new-api's words for a failure of its own once its upstream was asked: that may have accepted. It sends them as
-HTTP 400 to Midjourney's callers."""
 
+#: Observed: the key's token groups do not include the model.
 NOT_IN_GROUPS = "not available in any configured auto group"
-"""Observed: the key's token groups have not the model."""
 
+#: How upstreams say that they refused a prompt or image, where there is no code for it.
 REFUSED_CONTENT = re.compile(
     r"banned|moderat|content.{0,3}polic|sensitive.word|nsfw|safety (?:system|filter)|敏感|违规|违禁|审核",
     re.IGNORECASE,
 )
-"""How upstreams say that they refused a prompt or image, where there is no code for it."""
 
 
 def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:
-    """The typed error of an answer in one of the four shapes; None when it is in none."""
+    """The typed error of an answer in one of the four shapes; None for any other."""
     try:
         value = response.json(gateway=gateway)
     except OruxError:
@@ -105,14 +105,14 @@ def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:
 
 
 def asked_upstream(error: OruxError) -> bool:
-    """Whether this error says that the gateway failed after it had passed the request on."""
+    """Whether the gateway failed after it had forwarded the request, according to this error."""
     return _first_word(error.message) in ASKED_UPSTREAM or (error.code or "").lower() in ASKED_UPSTREAM
 
 
 def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
-    """Whether the body of an answer is a refusal that is known, whatever its HTTP status.
+    """Whether the body of an answer is a known refusal, whatever its HTTP status.
 
-    :param codes: the numbers with which this family of jobs refuses.
+    :param codes: the numeric codes that mean a refusal in this family of jobs.
     """
     if asked_upstream(error):
         return False
@@ -123,7 +123,7 @@ def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
 
 
 def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
-    """The typed error of a body in one of the four shapes; None when it is in none."""
+    """The typed error of a body in one of the four shapes; None for any other."""
     if not isinstance(value, dict):
         return None
     inner = value.get("error")
@@ -181,7 +181,7 @@ def _class_of(code: Any, message: str, *, midjourney: bool, status: int) -> type
 
 
 def _first_word(message: str) -> str:
-    """Without the colon that some put behind it."""
+    """The first word, without a trailing colon."""
     return message.split()[0].lower().rstrip(":,.") if message.split() else ""
 
 

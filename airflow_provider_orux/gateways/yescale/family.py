@@ -1,4 +1,4 @@
-"""What the families of YEScale share: handles, times, URLs, and what an error says of a job."""
+"""Shared by the families of YEScale: job ids, URLs, and what an error says about a job."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _INVALID = re.compile(r"invalid (?:param|argument|link|request)|参数", re.IGNO
 
 
 class JobFamily(abc.ABC):
-    """One group of asynchronous models: its addresses and its answers.
+    """One group of asynchronous models: its paths and answers.
 
-    :param gateway: whose options hold.
+    :param gateway: provides the options.
     """
 
+    #: The part of a job id before the colon.
     name: ClassVar[str]
-    """The part of a job id before the colon."""
     statuses: ClassVar[Mapping[str, JobStatus]]
+    #: Numbers in ``code`` that say that nothing was accepted.
     refusals: ClassVar[Container[int]] = ()
-    """Numbers in ``code`` that say that nothing was accepted."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -47,22 +47,22 @@ class JobFamily(abc.ABC):
 
     @abc.abstractmethod
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
-        """The job that was accepted; the answer was a success by its HTTP status."""
+        """The accepted job, from an answer with a success status."""
 
     @abc.abstractmethod
     def poll_path(self, raw_id: str) -> str:
-        """Where one job is asked for; the id is percent-encoded already."""
+        """The path of one job; the id is already percent-encoded."""
 
     @abc.abstractmethod
     def read_job(self, job_id: str, response: HttpResponse) -> Job:
-        """The job in the answer of a poll; the answer was a success by its HTTP status."""
+        """The job in the answer to a poll with a success status."""
 
     def poll(self, raw_id: str) -> HttpRequest:
         """Ask for one job."""
         return HttpRequest("GET", self.poll_path(quote(raw_id, safe="")), Purpose.READ)
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
-        """The job as it is now.
+        """The current state of a job.
 
         :raises JobNotFoundError: the gateway does not know it (yet).
         """
@@ -77,7 +77,7 @@ class JobFamily(abc.ABC):
             raise
 
     def path_option(self, name: str) -> str:
-        """A path that is a setting of the connection, with one slash before it and none behind."""
+        """A path from the connection's settings, with one leading slash and none at the end."""
         return "/" + str(self.gateway.options[name]).strip("/")
 
     def accepted(
@@ -85,7 +85,7 @@ class JobFamily(abc.ABC):
     ) -> Job:
         """The job of an accepted submission.
 
-        :raises UnexpectedResponseError: there is no id that could be asked for; the submission may be charged.
+        :raises UnexpectedResponseError: there is no id to poll; the submission may be charged.
         """
         raw = str(raw_id) if isinstance(raw_id, (str, int)) and not isinstance(raw_id, bool) else ""
         if not _RAW_ID.fullmatch(raw):
@@ -98,15 +98,15 @@ class JobFamily(abc.ABC):
         )
 
     def refused(self, value: Mapping[str, Any], response: HttpResponse) -> OruxError:
-        """The error of an answer that is HTTP 200 and not an acceptance.
+        """The error of an HTTP 200 answer that accepts nothing.
 
-        Nothing was accepted where it is a refusal that is known. Any other answer proves nothing: it may be an
-        acceptance of a shape that we have not seen.
+        A known refusal proves that nothing was accepted. Any other answer proves nothing: it may be an
+        acceptance in an unknown shape.
         """
         error = error_of(value, gateway=self.gateway.name, status=response.status)
         known = error is not None and is_refusal(error, codes=self.refusals)
         if error is None or (not known and isinstance(error, UnexpectedResponseError)):
-            unread = self.gateway.unexpected(response, "neither accepted nor refused in a known way")
+            unread = self.gateway.unexpected(response, "neither accepted nor refused as documented")
             unread.code = error.code if error is not None else None
             return unread
         error.charged = "no" if known else "unknown"
@@ -129,8 +129,8 @@ class JobFamily(abc.ABC):
     ) -> Job:
         """One job in one answer.
 
-        :param final: whether a failure is known to be one that a retry cannot help.
-        :raises UnexpectedResponseError: it succeeded and nothing is there.
+        :param final: whether a retry is known to be useless.
+        :raises UnexpectedResponseError: it succeeded without a result.
         """
         succeeded = status is JobStatus.SUCCEEDED
         if succeeded and not urls and text is None:
@@ -173,7 +173,7 @@ def split_handle(job_id: str, families: Mapping[str, JobFamily], *, gateway: str
 
 
 def urls_in(value: Any, *names: str) -> list[str]:
-    """The URLs in a text, a list of texts, or objects that have them under one of the names."""
+    """The URLs in a text, in a list of texts, or in objects under one of the names."""
     if isinstance(value, str):
         return [value] if value.startswith(("https://", "http://")) else []
     if isinstance(value, list):
@@ -186,7 +186,7 @@ def urls_in(value: Any, *names: str) -> list[str]:
 
 
 def _is_answer_of_gateway(response: HttpResponse) -> bool:
-    """Whether a 404 is the gateway's word on the job, and not a proxy's page."""
+    """Whether a 404 is the gateway's answer about the job, and not a proxy's page."""
     if not response.body.strip():
         return True
     try:

@@ -1,4 +1,4 @@
-"""YEScale: which family speaks for which request and which job.
+"""YEScale: which family handles which request and job.
 
 Sources: YEScale's page "Flux (OpenAI dall-e-3 format)" and the names of its other pages (documented); clients
 written against it (observed); new-api, midjourney-proxy and sibling gateways (inferred). The account and its balance
@@ -26,8 +26,8 @@ from airflow_provider_orux.models.requests import CustomRequest, GenerationReque
 from airflow_provider_orux.models.yescale import YEScaleRequest
 
 SYNCHRONOUS = ("images", "ideogram", "chat")
+#: Jobs of one batch fetch: a bound of ours, none is documented.
 BATCH = 50
-"""Jobs of one batch fetch: a bound of ours, none is documented."""
 
 
 class YEScaleGateway(Gateway):
@@ -74,7 +74,7 @@ class YEScaleGateway(Gateway):
     def route(
         self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
     ) -> Route:
-        """Each family has one way; a custom request goes as wanted, else as the connection says."""
+        """Each family has one route; a custom request goes as wanted, else as the connection says."""
         if isinstance(request, CustomRequest):
             chosen: Route = wanted or ("async" if self.options["route"] == "async" else "sync")
             return chosen
@@ -122,17 +122,17 @@ class YEScaleGateway(Gateway):
 
     # -- jobs -------------------------------------------------------------------------------------------
     def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
-        """Ask for one job at its family's address. The gateway itself looks every 15 s or so (inferred)."""
+        """Poll one job at its family's path. The gateway itself polls its upstream every 15 s or so (inferred)."""
         family, raw_id = split_handle(job_id, self._families, gateway=self.name)
         return family.poll(raw_id)
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
-        """The job as it is now."""
+        """The current state of a job."""
         family, _ = split_handle(job_id, self._families, gateway=self.name)
         return family.read_poll(job_id, response)
 
     def can_batch(self, job_id: str) -> bool:
-        """Midjourney's jobs, where the connection allows it."""
+        """Midjourney's jobs, if the connection allows it."""
         return self.batch_size > 0 and job_id.startswith(f"{Midjourney.name}:")
 
     def poll_batch(self, job_ids: Sequence[str]) -> HttpRequest:
@@ -154,17 +154,17 @@ class YEScaleGateway(Gateway):
         return errors.read_error(response, gateway=self.name)
 
     def is_definite_refusal(self, status: int, error: OruxError) -> bool:
-        """Not where the gateway says that it failed while it asked its upstream: as HTTP 400, too."""
+        """Not if the gateway failed while asking its upstream, even as HTTP 400."""
         return super().is_definite_refusal(status, error) and not errors.asked_upstream(error)
 
     def job_id_placeholder(self, request: GenerationRequest) -> str:
-        """The gateway itself shows ids without the family that our handles begin with."""
+        """The family and ``JOB_ID``: the gateway shows ids without the family."""
         return f"{'media' if isinstance(request, CustomRequest) else self._family(request)}:JOB_ID"
 
     def _family(self, request: GenerationRequest) -> str:
         if not isinstance(request, YEScaleRequest):
             raise UnsupportedByGatewayError(
-                f"{request.label()} is a request of another gateway than {self.title}",
+                f"{request.label()} is a request for another gateway, not {self.title}",
                 gateway=self.name,
                 charged="no",
                 next_step="Build the request from airflow_provider_orux.models.yescale, or use another connection.",

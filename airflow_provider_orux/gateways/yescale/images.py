@@ -20,8 +20,8 @@ IDEOGRAM_PAGES: Mapping[str, str] = {
     "ideogram-v3-edit": "edit",
     "ideogram-v3-remix": "remix",
 }
+#: Bytes: "each image ≤ 10 MB", and all style references together.
 LARGEST_UPLOAD = 10 * 1000 * 1000
-"""Bytes: "each image ≤ 10 MB", and all style references together."""
 
 
 def generate_image(request: GenerationRequest) -> HttpRequest:
@@ -33,7 +33,7 @@ def generate_image(request: GenerationRequest) -> HttpRequest:
 def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
     """POST …/generate|edit|remix as multipart/form-data.
 
-    Every field is a part of ``files``: a form without any file would otherwise be sent urlencoded.
+    Every field is a part of ``files``: otherwise a form without files would be sent urlencoded.
     """
     images = image_fields(type(request))
     parts: dict[str, Part | list[Part]] = {}
@@ -59,8 +59,8 @@ def read_images(
 ) -> Job:
     """``{"created", "data": [{"url", "b64_json", "revised_prompt"}]}``; the last two may be null.
 
-    Ideogram's items say ``is_image_safe: false`` and have no url where its check kept an image back. Any other item
-    without an image is one that is missing: the answer is paid for, and the others are taken.
+    If Ideogram's safety check held back an image, its item has ``is_image_safe: false`` and no url. Any other item
+    without an image is missing: the answer is paid for, so the others are kept.
     """
     value = gateway.json_object(response)
     data = value.get("data")
@@ -90,7 +90,7 @@ def read_images(
         gateway=gateway.name,
         model=request.model_id,
         artifacts=tuple(artifacts),
-        error_message=f"All {kept_back} images were kept back by the safety check" if refused else None,
+        error_message=f"The safety check held back all {kept_back} images" if refused else None,
         finished_at=parse_time(value.get("created")),
         charged="unknown" if refused else "yes",
         retry_helps=not refused,

@@ -23,8 +23,8 @@ class KlingImages(JobFamily):
         "succeed": JobStatus.SUCCEEDED,
         "failed": JobStatus.FAILED,
     }
+    #: From 5000 on Kling itself failed, which proves nothing.
     refusals: ClassVar[Container[int]] = range(1000, 5000)
-    """From 5000 on Kling itself failed, which proves nothing."""
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
         """POST; images are URLs, or base64 without a ``data:`` prefix."""

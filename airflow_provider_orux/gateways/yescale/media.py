@@ -27,7 +27,7 @@ class Media(JobFamily):
     }
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
-        """POST /task/submit. A typed request's ``extra_body`` goes into ``config``; a custom one is sent as it is."""
+        """POST /task/submit. A typed request's ``extra_body`` goes into ``config``; a custom one is sent unchanged."""
         if isinstance(request, CustomRequest):
             body: dict[str, Any] = {"model": request.model_id, **request.fields(), **request.extra_body}
         else:

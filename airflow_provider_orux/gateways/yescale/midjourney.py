@@ -17,8 +17,8 @@ from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.models.yescale import MidjourneyImagine
 
+#: Accepted; exists already (with the id of the existing task); accepted and queued.
 ACCEPTED = (1, 21, 22)
-"""Accepted; exists already (with the id of the existing task); accepted and queued."""
 
 
 class Midjourney(JobFamily):
@@ -103,7 +103,7 @@ class Midjourney(JobFamily):
         self.gateway.check(response, purpose=Purpose.READ)
         tasks = response.json(gateway=self.gateway.name)
         if not isinstance(tasks, list):
-            raise self.gateway.unexpected(response, "a batch that is no array")
+            raise self.gateway.unexpected(response, "a batch that is not an array")
         wanted = set(job_ids)
         jobs = {}
         for task in tasks:

@@ -219,7 +219,7 @@ def relay_sync_bytes_lost(stage: Stage) -> None:
     stage.wait_run()
     if stage.gateway.posts() != 1:
         stage.found.problems.append("sent again before a person was asked")
-    stage.says("JobExpiredError", "went with the process")
+    stage.says("JobExpiredError", "died with the process")
     stage.found.notes.append(PAYS_ANEW)
     stage.clear()
     stage.wait_run()

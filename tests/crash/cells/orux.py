@@ -319,7 +319,7 @@ def heartbeat_404(stage: Stage) -> None:
     words = b'{"detail": {"reason": "not_found", "message": "Task Instance not found"}}'
     stage.house.proxy.answer(404, path=f"/task-instances/{note['ti']}/heartbeat", times=1, words=words)
     stage.until(lambda: gone(note["pid"]), "the end of the task")
-    stage.says("goes on at the gateway and will be charged")
+    stage.says("continues at the gateway and will be charged")
     stage.wait_point("at_execute", nth=2)
     stage.gateway.let_jobs_end()
     stage.wait_run()
