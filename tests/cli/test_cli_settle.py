@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from airflow_provider_orux.cli.ending import CommandError
-from airflow_provider_orux.cli.gateways import Found
-from airflow_provider_orux.cli.instances import Entry, Instance
-from airflow_provider_orux.cli.settle import Answer, settle_one
+from airflow_provider_orux.cli.connections import Found
+from airflow_provider_orux.cli.errors import CommandError
+from airflow_provider_orux.cli.ledger.instances import Entry, Instance
+from airflow_provider_orux.cli.ledger.settle import Answer, settle_one
+from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.lifecycle.record import Record, State
 
 INTENT = Record(
@@ -47,6 +50,7 @@ def settled(record: Record, *, force: bool = True) -> Record:
         Answer("task_2"),
         force=force,
         connections={"c": Found(None, why="x")},
+        out=Output(io.StringIO(), io.StringIO()),
     )  # type: ignore[arg-type]
     return ledger.record
 
