@@ -17,16 +17,16 @@ import httpx
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.models.errors import redact
 
+#: Rows of one page; Airflow's own limit ([api] maximum_page_limit) is 100 as shipped.
 PAGE = 100
-"""Rows of one page; Airflow's own limit ([api] maximum_page_limit) is 100 as shipped."""
+#: Seconds for one answer.
 PATIENCE = 30.0
-"""Seconds for one answer."""
+#: Airflow answers 403 to a token it rejects.
 _BAD_TOKEN = re.compile(r"invalid jwt|token expired|invalid token", re.IGNORECASE)
-"""Airflow answers 403 to a token that it does not take."""
 
 
 class NotFoundError(CommandError):
-    """Airflow has not what was asked for.
+    """Airflow does not have what was asked for.
 
     :param detail: Airflow's own words.
     """
@@ -40,8 +40,8 @@ class AirflowApi:
     """A client of one Airflow's public API. Safe to use from several threads.
 
     :param base_url: Airflow's address, without ``/api/v2``.
-    :param token: a token of it; None: ask for one without credentials, which only an Airflow gives that takes everybody
-        for an administrator (a development one).
+    :param token: a token of it; None: ask for one without credentials, which only a development Airflow gives, where
+        everybody is an administrator.
     :param origin: where the address comes from, for errors.
     :param transport: an httpx transport to use instead of the network (tests).
     """
@@ -64,7 +64,7 @@ class AirflowApi:
     def of(cls, args: argparse.Namespace) -> AirflowApi:
         """The API that the arguments, the environment and Airflow's configuration name.
 
-        :raises CommandError: a user name was given and Airflow does not take it and its password.
+        :raises CommandError: a user name was given, and Airflow rejects it or its password.
         """
         base_url, origin = _base_url(args.api_url)
         token = args.token or os.environ.get("AIRFLOW_API_TOKEN")
@@ -85,11 +85,11 @@ class AirflowApi:
     def log_in(self, user: str, password: str) -> None:
         """Get a token for a user name and a password.
 
-        :raises CommandError: Airflow does not take them.
+        :raises CommandError: Airflow rejects them.
         """
         response = self._send("POST", "/auth/token", json={"username": user, "password": password})
         if response.status_code in (400, 401, 403, 422):
-            raise CommandError(f"Airflow at {self.base_url} does not take this user name and password.")
+            raise CommandError(f"Airflow at {self.base_url} rejects this user name or password.")
         self._token = self._token_of(response)
 
     def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
@@ -154,7 +154,7 @@ class AirflowApi:
         response = self._send("GET", "/auth/token")
         if not response.is_success:
             raise CommandError(
-                f"Airflow at {self.base_url} wants a token: give --token (or AIRFLOW_API_TOKEN), or --user."
+                f"Airflow at {self.base_url} needs a token: give --token (or AIRFLOW_API_TOKEN), or --user."
             )
         return self._token_of(response)
 
@@ -168,7 +168,7 @@ class AirflowApi:
                 return token
         raise CommandError(
             f"{self.base_url}/auth/token gives no token (HTTP {response.status_code}). If this is Airflow, its auth "
-            "manager may give tokens elsewhere: get one there and pass it with --token."
+            "manager may issue tokens elsewhere: get one there and pass it with --token."
         )
 
     def _json(self, response: httpx.Response) -> Any:
@@ -176,14 +176,14 @@ class AirflowApi:
             return response.json()
         except ValueError:
             raise CommandError(
-                f"What answers at {self.base_url} is not Airflow's API: the answer is not JSON. Check --api-url."
+                f"{self.base_url} is not Airflow's API: its answer is not JSON. Check --api-url."
             ) from None
 
     def _refusal(self, method: str, path: str, response: httpx.Response) -> CommandError:
         status, detail = response.status_code, _detail(response)
         if status == 401 or (status == 403 and _BAD_TOKEN.search(detail)):
             return CommandError(
-                f"Airflow at {self.base_url} does not take the token (it may have expired). Get a new one and pass it "
+                f"Airflow at {self.base_url} rejects the token (it may have expired). Get a new one and pass it "
                 "with --token or AIRFLOW_API_TOKEN, or use --user."
             )
         if status == 403:
@@ -194,13 +194,13 @@ class AirflowApi:
         if status == 404:
             if detail in ("", "Not Found"):
                 return CommandError(
-                    f"{self.base_url}/api/v2{path.partition('?')[0]} does not exist there. The address must be that of "
+                    f"{self.base_url}/api/v2{path.partition('?')[0]} does not exist. The address must be that of "
                     "Airflow 3.3 or newer, without /api/v2. Check --api-url."
                 )
             return NotFoundError(f"Airflow: {detail}.", detail=detail)
         if 300 <= status < 400:
             where = redact(response.headers.get("location", "nowhere"))[:200]
-            return CommandError(f"{self.base_url} redirects to {where}: give that address with --api-url.")
+            return CommandError(f"{self.base_url} redirects to {where}: pass that address with --api-url.")
         return CommandError(
             f"Airflow answered HTTP {status} to {method} {path.partition('?')[0]}: {detail or 'no detail'}."
         )
@@ -256,7 +256,7 @@ def _checked(base_url: str, origin: str) -> str:
             f"Airflow's address ({origin}) is {url!r}; it looks like https://airflow.example.com."
         )
     if parts.username or parts.password:
-        raise UsageError(f"Airflow's address ({origin}) holds a user name or password: use --user.")
+        raise UsageError(f"Airflow's address ({origin}) contains a user name or password: use --user.")
     return url.removesuffix("/api/v2")
 
 

@@ -67,7 +67,15 @@ class _SandboxArguments(Arg):
         importlib.import_module("airflow_provider_orux.cli.sandbox").add_arguments(parser)
 
 
-JSON = _arg("--json", help="print JSON instead of a table", action="store_true")
+#: As Airflow's own, with CSV instead of its plain table.
+OUTPUT = _arg(
+    "-o",
+    "--output",
+    choices=("table", "json", "yaml", "csv"),
+    metavar="(table, json, yaml, csv)",
+    default="table",
+    help="Output format. Allowed values: table, json, yaml, csv (default: table)",
+)
 API = (
     _arg(
         "--api-url",
@@ -78,166 +86,167 @@ API = (
     _arg(
         "--token",
         metavar="TOKEN",
-        help="token for Airflow's API. Default: the environment's AIRFLOW_API_TOKEN",
+        help="Token for Airflow's API. Default: AIRFLOW_API_TOKEN from the environment",
     ),
     _arg(
         "--user",
         metavar="NAME",
-        help="get a token with a user name and password instead. Default: the environment's AIRFLOW_API_USER",
+        help="Get a token with a user name and password. Default: AIRFLOW_API_USER from the environment",
     ),
     _arg(
         "--password",
         metavar="PASSWORD",
-        help="password of --user. Default: the environment's AIRFLOW_API_PASSWORD, else it is asked for",
+        help="Password of --user. Default: AIRFLOW_API_PASSWORD from the environment, else you are asked for it",
     ),
 )
 ONE = (
-    _Optional("dag_id", metavar="DAG", help="one record: the DAG's id"),
-    _Optional("run_id", metavar="RUN", help="the run's id"),
-    _Optional("task_id", metavar="TASK", help="the task's id"),
+    _Optional("dag_id", metavar="DAG_ID", help="One record: the id of the DAG"),
+    _Optional("run_id", metavar="RUN_ID", help="The id of the run"),
+    _Optional("task_id", metavar="TASK_ID", help="The id of the task"),
 )
 MAP_INDEX = _arg(
     "--map-index",
     metavar="N",
     type=int,
     default=-1,
-    help="which instance of a mapped task. Default: not mapped",
+    help="Mapped task index. Default: the task is not mapped",
 )
+YES = _arg("-y", "--yes", action="store_true", help="Do not prompt to confirm. Use with care!")
 
 
-def _from(meaning: str) -> Arg:
-    return _arg("--from", dest="from_", metavar="DATE", help=meaning)
+def _from_date(meaning: str) -> Arg:
+    return _arg("--from-date", dest="from_", metavar="DATE", help=meaning)
 
 
-FROM = _from("logical date of the first run, like 2026-01-01; for runs without one, when they were due")
-TO = _arg("--to", metavar="DATE", help="logical date of the last run; a day without a time means its end")
-OLDER = _arg(
-    "--older-than", metavar="AGE", help="only records whose last change is older, like 90s, 30m, 2h, 3d"
+FROM = _from_date(
+    "Logical date of the first run, like 2026-01-01. A run without one counts by when it was due"
 )
-MANY = (
-    _arg("--dag", metavar="DAG", help="many records: those of this DAG"),
-    _arg("--run", metavar="RUN", help="with --dag: only this run"),
-    _arg("--task", metavar="TASK", help="with --dag: only this task"),
-    FROM,
-    TO,
-    OLDER,
+TO = _arg(
+    "--to-date",
+    dest="to",
+    metavar="DATE",
+    help="Logical date of the last run. A day without a time means its end",
 )
+OLDER = _arg("--older-than", metavar="AGE", help="Only records last changed longer ago: 90s, 30m, 2h, 3d")
+
+
+def _narrowing(whole: str) -> tuple[Arg, ...]:
+    """What chooses many records.
+
+    :param whole: the help of ``--dag-id``.
+    """
+    return (
+        _arg("--dag-id", dest="dag", metavar="DAG_ID", help=whole),
+        _arg("--run-id", dest="run", metavar="RUN_ID", help="With --dag-id: only this run"),
+        _arg("--task-id", dest="task", metavar="TASK_ID", help="Only this task"),
+        FROM,
+        TO,
+        OLDER,
+    )
+
+
+MANY = _narrowing("Many records: those of this DAG")
 STATES = ("intent", "submitted", "settled", "finished", "unreadable", "open", "all")
+
+
+def _state(help_: str, choices: tuple[str, ...] = STATES, default: str = "all") -> Arg:
+    return _arg("--state", choices=choices, default=default, help=f"{help_}. Default: {default}")
+
 
 LEDGER = GroupCommand(
     name="ledger",
-    help="See and settle the records of paid submissions",
+    help="Show and settle the records of paid submissions",
     subcommands=(
         ActionCommand(
             name="list",
             help="List the records of task instances",
-            description="Lists the records over the task instances of a DAG or of all DAGs, through Airflow's API. "
-            "Airflow's API has no search over the records, so the record of every instance that ever ran is read.",
+            description="List the records of one DAG or of all DAGs, through Airflow's API. The API cannot search "
+            "records, so the record of every task instance that ever ran is read.",
             func=action("ledger.show:list_records"),
             args=(
-                _arg("--dag", metavar="DAG", help="only this DAG. Default: all that the user may read"),
-                _arg("--run", metavar="RUN", help="only this run; needs --dag"),
-                _arg("--task", metavar="TASK", help="only this task"),
-                _arg(
-                    "--state",
-                    choices=STATES,
-                    default="all",
-                    help="only records in this state; open: all but finished. Default: all",
-                ),
-                FROM,
-                TO,
-                OLDER,
-                _arg(
-                    "--csv",
-                    action="store_true",
-                    help="print CSV instead of a table, with the columns that settle --file reads",
-                ),
-                JSON,
+                *_narrowing("Only this DAG. Default: all DAGs you may read"),
+                _state("Only records in this state; open means all but finished"),
+                OUTPUT,
                 *API,
             ),
         ),
         ActionCommand(
             name="show",
             help="Show records and what the next execution of the task will do",
-            description="Shows one record (DAG RUN TASK), or many in short (--dag and what narrows it), and what the "
-            "next execution of each task will do.",
+            description="Show one record (DAG_ID RUN_ID TASK_ID), or many in short (--dag-id), and what the next "
+            "execution of each task will do.",
             func=action("ledger.show:show"),
             args=(
                 *ONE,
                 MAP_INDEX,
                 *MANY,
-                _arg(
-                    "--state",
-                    choices=STATES,
-                    default="all",
-                    help="with --dag: only records in this state; open: all but finished. Default: all",
-                ),
+                _state("With --dag-id: only records in this state; open means all but finished"),
                 _arg(
                     "--ask-gateway",
                     action="store_true",
-                    help="also ask the gateway how the job is, over the connection as it is readable here; free",
+                    help="Also ask the gateway about the job, over the connection as it is readable here. Free",
                 ),
-                JSON,
+                OUTPUT,
                 *API,
             ),
         ),
         ActionCommand(
             name="settle",
-            help="Say which job an ambiguous submission became; the next execution takes it up and pays nothing",
-            description="Settles one record (DAG RUN TASK), or many from a CSV file (--file) with the columns dag_id, "
-            "run_id, task_id, map_index and job_id, or url.",
+            help="Say which job an ambiguous submission became. The next execution reattaches and pays nothing",
+            description="Settle one record (DAG_ID RUN_ID TASK_ID), or many from a CSV file (--file) with the columns "
+            "dag_id, run_id, task_id, map_index, and job_id or url.",
             func=action("ledger.settle:settle"),
             args=(
                 *ONE,
                 MAP_INDEX,
-                _arg("--job-id", metavar="ID", help="the job's id at the gateway"),
+                _arg("--job-id", metavar="ID", help="The id of the job at the gateway"),
                 _arg(
                     "--file",
                     metavar="FILE",
-                    help="many records: a CSV file, or - for the standard input; list --csv prints the columns",
+                    help="Many records: a CSV file, or - for standard input. list -o csv prints its columns",
                 ),
                 _arg(
                     "--url",
                     action="append",
                     metavar="URL",
-                    help="for a synchronous generation, which has no job: a link of a picture that it made; "
-                    "once for each picture",
+                    help="For a synchronous generation, which has no job: the URL of an image it made. Repeat it "
+                    "for each image",
                 ),
                 _arg(
                     "--gateway",
                     choices=tuple(GATEWAYS),
-                    help="with --url: the gateway, where the connection's type is not readable here",
+                    help="With --url: the gateway, if the connection's type is not readable here",
                 ),
                 _arg(
                     "--force",
                     action="store_true",
-                    help="also when the task is running, or the record names another job or is finished",
+                    help="Settle even if the task is running, or the record is finished or names another job",
                 ),
                 *API,
             ),
         ),
         ActionCommand(
             name="discard",
-            help="Remove a record: the next execution submits anew and pays",
-            description="Removes one record (DAG RUN TASK), or many (--dag and what narrows it). A submission that "
-            "was accepted after all is then paid for twice: look at the gateway first.",
+            help="Remove a record. The next execution submits a new job and pays for it",
+            description="Remove one record (DAG_ID RUN_ID TASK_ID), or many (--dag-id). Look at the gateway first: if "
+            "it accepted the submission after all, you pay twice.",
             func=action("ledger.discard:discard"),
             args=(
                 *ONE,
                 MAP_INDEX,
                 *MANY,
-                _arg(
-                    "--state",
-                    choices=("intent", "submitted", "all"),
-                    default="intent",
-                    help="with --dag: only records in this state; all: also settled and finished ones. Default: intent",
+                _state(
+                    "With --dag-id: only records in this state; all includes settled and finished ones",
+                    ("intent", "submitted", "all"),
+                    "intent",
                 ),
-                _arg("--yes", action="store_true", help="with --dag: do not ask"),
+                YES,
                 _arg(
                     "--force",
                     action="store_true",
-                    help="also when the task is running or its request may still be under way",
+                    help="Discard even if the task is running or its request may still be answered",
                 ),
+                OUTPUT,
                 *API,
             ),
         ),
@@ -246,7 +255,7 @@ LEDGER = GroupCommand(
 
 RESULTS = GroupCommand(
     name="results",
-    help="See and check what was saved",
+    help="List and verify saved results",
     subcommands=tuple(
         ActionCommand(
             name=name,
@@ -256,23 +265,19 @@ RESULTS = GroupCommand(
                 _arg(
                     "--path",
                     metavar="URI",
-                    help="folder to look in, with all below it. Default: results_path of the section orux",
+                    help="Folder to search, with everything below it. Default: results_path of the section orux",
                 ),
                 _arg(
                     "--storage-conn-id",
-                    metavar="CONN",
-                    help="the Airflow connection of the store, where it needs one",
+                    metavar="CONN_ID",
+                    help="The Airflow connection of the object store, if it needs one",
                 ),
-                JSON,
+                OUTPUT,
             ),
         )
         for name, function, text in (
             ("list", "list_results", "List the manifests of saved results"),
-            (
-                "verify",
-                "verify",
-                "Check that every saved artifact is there with the content its manifest says",
-            ),
+            ("verify", "verify", "Check that every saved artifact is still what its manifest says"),
         )
     ),
 )
@@ -280,14 +285,14 @@ RESULTS = GroupCommand(
 POOL = ActionCommand(
     name="pool",
     help="Make the Airflow pool that keeps an account's concurrency",
-    description="Creates or updates an Airflow pool with include_deferred, so that waiting jobs count too. Its slots "
-    "are --slots, else what the gateway's usage endpoint tells, else the gateway's documented default.",
+    description="Create or update an Airflow pool with include_deferred, so that waiting jobs count too. Its slots: "
+    "--slots, else the limit that the gateway's usage endpoint reports, else the documented default.",
     func=action("pool:make_pool"),
     args=(
-        _arg("conn_id", metavar="CONN_ID", help="the Airflow connection of the gateway"),
-        _arg("--slots", type=int, metavar="N", help="jobs at once; 1 or more"),
-        _arg("--name", metavar="NAME", help="the pool's name. Default: the connection's id"),
-        JSON,
+        _arg("conn_id", metavar="CONN_ID", help="The Airflow connection of the gateway"),
+        _arg("--slots", type=int, metavar="N", help="Jobs at once; 1 or more"),
+        _arg("--name", metavar="NAME", help="The name of the pool. Default: CONN_ID"),
+        OUTPUT,
         *API,
     ),
 )
@@ -297,55 +302,57 @@ MODELS = ActionCommand(
     help="List models, their fields, defaults and limits",
     func=action("models:list_models"),
     args=(
-        _arg("--gateway", choices=tuple(GATEWAYS), help="only this gateway"),
-        _arg("--model", metavar="MODEL", help="only this model, with its fields"),
-        _arg("--verb", metavar="VERB", help="only this verb, like imagine or upscale"),
-        _arg("--fields", action="store_true", help="with the fields of every model"),
-        JSON,
+        _arg("--gateway", choices=tuple(GATEWAYS), help="Only this gateway"),
+        _arg("--model", metavar="MODEL", help="Only this model, with its fields"),
+        _arg("--verb", metavar="VERB", help="Only this verb, like imagine or upscale"),
+        _arg("--fields", action="store_true", help="With the fields of every model"),
+        OUTPUT,
     ),
 )
 
 ESTIMATE = ActionCommand(
     name="estimate",
     help="Count what a run or a backfill of a DAG would pay",
-    description="Counts the paid submissions that a DAG would make at most, by connection and model, with the prices "
-    "of the configuration (prices in the section orux). A price that is not known is shown as unknown. Nothing is "
-    "sent that costs.",
+    description="Count the paid submissions that a DAG would make at most, by connection and model, priced by the "
+    "configuration (prices in the section orux). An unknown price is shown as unknown. The estimate itself is free.",
     func=action("estimate.command:estimate"),
     args=(
-        _arg("dag_id", metavar="DAG_ID", help="the DAG's id"),
-        _from("logical date of the first run"),
+        _arg("dag_id", metavar="DAG_ID", help="The id of the DAG"),
+        _from_date("Logical date of the first run"),
         TO,
-        _arg("--runs", type=int, metavar="N", help="this many runs, instead of --from and --to. Default: 1"),
+        _arg(
+            "--runs",
+            type=int,
+            metavar="N",
+            help="This many runs, instead of --from-date and --to-date. Default: 1",
+        ),
         _arg(
             "--file",
             metavar="FILE",
-            help="the DAG's file. Default: it is looked for in the configured bundles",
+            help="The DAG's file. Default: search the configured bundles",
         ),
         _arg(
             "--assume-mapped",
             action="append",
-            metavar="TASK=N",
-            help="how many instances a mapped task, or a mapped task group, will have; for each such task",
+            metavar="TASK_ID=N",
+            help="Assume that a mapped task, or a mapped task group, has N instances. Repeat it for each",
         ),
         _arg(
             "--last-run",
             action="store_true",
-            help="take the lengths of mapped tasks from the last successful run, through Airflow's API",
+            help="Take the lengths of mapped tasks from the last successful run, through Airflow's API",
         ),
         _arg(
-            "--ask-gateway",
-            action="store_true",
-            help="also take the gateway's own price list, where it has one",
+            "--ask-gateway", action="store_true", help="Also read the gateway's own price list, if it has one"
         ),
-        JSON,
+        OUTPUT,
         *API,
     ),
 )
 
 SANDBOX = ActionCommand(
     name="sandbox",
-    help="Start the gateways that run on your own machine (needs orux-sandbox)",
+    help="Start the gateways on your own machine (needs orux-sandbox)",
     description="Gateways on your own machine: accounts in play money, faults on demand, real images.",
     func=action("sandbox:run"),
     args=(_SandboxArguments(),),

@@ -35,7 +35,7 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
     """Look a connection up here (environment, secrets backend), then in Airflow's API.
 
     :param api: None: only here.
-    :raises ConfigurationError: it is there, and it is no gateway's or a setting of it is wrong.
+    :raises ConfigurationError: it exists, but is not a gateway's, or one of its settings is wrong.
     """
     from airflow.sdk import BaseHook
 
@@ -53,7 +53,7 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
     try:
         value = api.get(f"/connections/{segment(conn_id)}")
     except NotFoundError:
-        return Found(None, why=f"{why}, and Airflow's API has none of that name")
+        return Found(None, why=f"{why}, and Airflow's API has no such connection")
     except CommandError as e:
         return Found(None, why=f"{why}, and Airflow's API does not show it: {e}")
     extra = value.get("extra")
@@ -69,17 +69,17 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
             port=value.get("port"),
             schema=value.get("schema"),
             password=None,
-            # What the API took for a secret is shown as stars.
+            # The API shows stars for what it takes for a secret.
             extra={k: v for k, v in extras.items() if v != "***"} if isinstance(extras, dict) else {},
             argument="CONN_ID",
         )
     except ConfigurationError as e:
-        return Found(None, why=f"{why}, and what Airflow's API shows of it is not usable: {e.message}")
+        return Found(None, why=f"{why}, and what Airflow's API shows of it cannot be used: {e.message}")
     return Found(connection)
 
 
 def connection_of(conn_id: str, api: AirflowApi) -> Found:
-    """The same for a record: one that is not usable is as good as none."""
+    """The same for a record: one that cannot be used is as good as none."""
     try:
         return find_connection(conn_id, api)
     except ConfigurationError as e:

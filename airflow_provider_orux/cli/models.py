@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_orux.cli.errors import CommandError
@@ -30,6 +30,9 @@ FIELD_COLUMNS = {
 }
 
 
+FIELD_CSV = ("gateway", "model", "verb", *FIELD_COLUMNS)
+
+
 def list_models(args: argparse.Namespace, out: Output) -> int:
     """Print the models, or the fields of those that were asked for."""
     found = describe_models(gateway=args.gateway, model=args.model, verb=args.verb)
@@ -41,18 +44,23 @@ def list_models(args: argparse.Namespace, out: Output) -> int:
         raise CommandError(
             f"No model {args.model or ''}{verb}{where} is known to this version"
             + (f"; did you mean {near}?" if near and near != args.model else ".")
-            + " A newer model is used with CustomRequest(name=…, body={…})."
+            + " For a newer model, use CustomRequest(name=…, body={…})."
         )
-    if args.json:
-        out.json(found)
-    elif args.model or args.fields:
+    with_fields = args.model or args.fields
+    if args.output != "table":
+        rows, columns = (
+            (_fields(found), FIELD_CSV) if with_fields else (found, [*COLUMNS, "request", "source"])
+        )
+        out.data(args.output, found, rows=rows, columns=columns)
+    elif with_fields:
         for number, model in enumerate(found):
             if number:
                 out.say()
             _print_model(model, out)
     else:
         out.table(found, COLUMNS)
-        out.say(f"\n{len(found)} models and verbs. --model NAME shows the fields of one.")
+        out.say()
+        out.say(f"{len(found)} models and verbs. --model NAME shows the fields of one.")
     return 0
 
 
@@ -63,13 +71,21 @@ def _print_model(model: Mapping[str, Any], out: Output) -> None:
     out.say(f"request: {model['request']}")
     if model["source"]:
         out.say(f"source: {model['source']}")
-    rows = [
+    out.table(_fields([model]), FIELD_COLUMNS)
+
+
+def _fields(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each field of each model."""
+    return [
         {
+            "gateway": model["gateway"],
+            "model": model["model"],
+            "verb": model["verb"],
             **field,
             "required": "yes" if field["required"] else "",
             "default": "" if field["default"] is None else str(field["default"]),
             "allowed": limits_text(field),
         }
+        for model in models
         for field in model["fields"]
     ]
-    out.table(rows, FIELD_COLUMNS)

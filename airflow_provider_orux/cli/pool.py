@@ -14,6 +14,7 @@ from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.registry import GATEWAYS
 
+COLUMNS = ("name", "slots", "include_deferred", "description", "created", "source")
 MOST = 10_000
 _LIMIT = re.compile(
     r"(?:max|limit).*concurren|concurren.*(?:max|limit)|max_?in_?flight|in_?flight.*(?:limit|max)",
@@ -51,8 +52,10 @@ def make_pool(args: argparse.Namespace, out: Output) -> int:
                 json={"pool": name, **{k: v for k, v in body.items() if k in mask}},
             )
         after = api.get(path)
-    if args.json:
-        out.json({"pool": after, "created": before is None, "source": source})
+    if args.output != "table":
+        value = {"pool": after, "created": before is None, "source": source}
+        flat = {**after, "created": before is None, "source": source}
+        out.data(args.output, value, rows=[flat], columns=COLUMNS)
         return 0
     verb = "Created" if before is None else "Updated"
     out.say(f"{verb} pool {name!r}: {slots} slots, deferred tasks included. Slots from {source}.")
@@ -77,7 +80,7 @@ def _slots(conn_id: str, api: AirflowApi, out: Output) -> tuple[int, str]:
     default = GATEWAYS[gateway.name].documented_concurrency
     if default is None:
         raise CommandError(
-            f"{gateway.title} documents no concurrency of an account ({why}): give the number with --slots."
+            f"{gateway.title} documents no concurrency limit ({why}): give the number with --slots."
         )
     out.note(f"{gateway.title}: {why}.")
     return default, f"{gateway.title}'s documented default"
@@ -101,7 +104,7 @@ def _usage(found: Found) -> tuple[Any, str]:
     shape = ", ".join(sorted(usage)[:12]) if isinstance(usage, Mapping) else type(usage).__name__
     return (
         usage,
-        f"its usage endpoint, whose answer is not documented, holds no limit that is understood (it has: {shape})",
+        f"its usage endpoint, whose answer is not documented, holds no limit that we recognise (it has: {shape})",
     )
 
 

@@ -15,19 +15,19 @@ from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.models.errors import OruxError
 
 MANIFEST = "manifest.json"
+#: Manifests that are read, or checked, at once.
 READERS = 4
-"""Manifests that are read, or checked, at once."""
 NOTE_LIMIT = 1024 * 1024
+#: The name of a note for ``reuse="always"``: it says where the manifest of a request's result is.
 _NOTE = re.compile(r"[0-9a-f]{64}\.json")
-"""The name of a note for ``reuse="always"``: it says where the manifest of a request's result is."""
 
 COLUMNS = {
     "job_id": "JOB",
     "model": "MODEL",
     "verb": "VERB",
-    "dag_id": "DAG",
-    "run_id": "RUN",
-    "task_id": "TASK",
+    "dag_id": "DAG_ID",
+    "run_id": "RUN_ID",
+    "task_id": "TASK_ID",
     "map_index": "MAP",
     "saved_at": "SAVED",
     "artifacts": "ARTIFACTS",
@@ -36,6 +36,9 @@ COLUMNS = {
     "price": "PRICE",
     "manifest": "MANIFEST",
 }
+
+
+CSV = (*COLUMNS, "gateway", "conn_id", "problem")
 
 
 def list_results(args: argparse.Namespace, out: Output) -> int:
@@ -51,8 +54,8 @@ def list_results(args: argparse.Namespace, out: Output) -> int:
             return {"manifest": uri, "problem": e.message}
 
     rows = _each(read, manifests(root, out, args.storage_conn_id))
-    if args.json:
-        out.json(rows)
+    if args.output != "table":
+        out.data(args.output, rows, rows=rows, columns=CSV)
         return 1 if any("problem" in r for r in rows) else 0
     good = sorted((r for r in rows if "problem" not in r), key=lambda r: str(r["saved_at"]))
     if good:
@@ -81,8 +84,13 @@ def verify(args: argparse.Namespace, out: Output) -> int:
 
     rows = _each(check, manifests(root, out, args.storage_conn_id))
     bad = [r for r in rows if r["problems"]]
-    if args.json:
-        out.json(rows)
+    if args.output != "table":
+        flat = [
+            {"manifest": r["manifest"], "problem": problem}
+            for r in rows
+            for problem in r["problems"] or [None]
+        ]
+        out.data(args.output, rows, rows=flat, columns=("manifest", "problem"))
     else:
         for row in bad:
             for problem in row["problems"]:
@@ -143,7 +151,7 @@ def _root(args: argparse.Namespace) -> str:
 
         root = conf.get("orux", "results_path", fallback=None)
     if not root:
-        raise UsageError("Say where to look: --path URI, or [orux] results_path of the configuration.")
+        raise UsageError("Say where to look: --path URI, or [orux] results_path in the configuration.")
     text = str(root).strip().rstrip("/")
     return text if "://" in text else f"file://{Path(text).expanduser().resolve()}"
 

@@ -31,20 +31,23 @@ def run_command(command: Command, args: argparse.Namespace) -> int:
             status = command(args, out)
         sys.stdout.flush()
     except CommandError as e:
-        out.note(f"airflow orux: {e}")
-        for line in e.details:
-            out.note(line)
+        _tell(out, str(e), *e.details)
         return e.status
     except (ConfigurationError, InvalidRequestError) as e:
         advice = f" {e.next_step}" if e.next_step else ""  # what a class advises in general is about tasks
-        out.note(f"airflow orux: {e.message.rstrip('.')}.{advice}".rstrip())
+        _tell(out, f"{e.message.rstrip('.')}.{advice}")
         return 1
     except OruxError as e:
-        for line in f"airflow orux: {e}".splitlines():
-            out.note(line)
+        _tell(out, str(e))
         return 1
     except BrokenPipeError:
         # The reader (head, less) has seen enough; nothing more may be written, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _tell(out: Output, message: str, *details: str) -> None:
+    """Print an error on one line: a line break in it may be a gateway's, which would forge another."""
+    for line in (f"airflow orux: {message}", *details):
+        out.note(" ".join(line.split()))

@@ -58,19 +58,17 @@ def parse_moment(value: Any) -> datetime | None:
 
 
 def parse_window(from_: str | None, to: str | None) -> tuple[datetime | None, datetime | None]:
-    """``--from`` and ``--to``.
+    """``--from-date`` and ``--to-date``.
 
     :raises UsageError: one is no date, or they are the wrong way round.
     """
-    first = parse_date(from_, option="--from") if from_ else None
-    last = parse_date(to, option="--to", end=True) if to else None
+    first = parse_date(from_, option="--from-date") if from_ else None
+    last = parse_date(to, option="--to-date", end=True) if to else None
     if first and last and first > last:
-        raise UsageError(f"--from ({from_}) is after --to ({to}).")
+        raise UsageError(f"--from-date ({from_}) is after --to-date ({to}).")
     return first, last
 
 
-def moment_text(epoch: float) -> str:
+def moment_text(at: float) -> str:
     """Epoch seconds as a UTC date and time."""
-    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=epoch)).strftime(
-        "%Y-%m-%d %H:%M:%SZ"
-    )
+    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=at)).strftime("%Y-%m-%d %H:%M:%SZ")

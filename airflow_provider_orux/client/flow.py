@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
-from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ArtifactRejectedError,
@@ -24,6 +24,7 @@ from airflow_provider_orux.models.errors import (
     IdempotencyKeyReusedError,
     OruxError,
     RateLimitedError,
+    UnexpectedResponseError,
 )
 from airflow_provider_orux.models.job import JOB_ID_PATTERN, Job
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -143,6 +144,7 @@ class Calls:
             )
 
         retained = self.gateway.with_retention(request) if will_save else request
+        refusal: OruxError
         try:
             return (yield from send(retained, idempotency_key))
         except OruxError as e:
@@ -152,14 +154,16 @@ class Calls:
                 raise
             if not other_form:
                 _log_without_retention(e)
+            refusal = e
         try:
             # The same key: should the form with retention have been accepted after all, this one is refused.
             return (yield from send(request, idempotency_key))
         except IdempotencyKeyReusedError:
             if resend or not keyed:
                 raise
-        # The refusal used the key up. It was new, so nothing was accepted under it: a fresh one is safe.
-        return (yield from send(request, f"{idempotency_key}-2"))
+            # The refusal used the key up. The key was new, so nothing was accepted under it; and nothing may be sent
+            # under another one, which the ledger does not name.
+            raise refusal from None
 
     def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Flow[Job]:
         """The current state of a job."""
@@ -198,6 +202,14 @@ class Calls:
                     return read(response)
                 except (RateLimitedError, GatewayUnavailableError) as e:
                     error = e
+                except OruxError:
+                    raise
+                except Exception as e:
+                    raise UnexpectedResponseError(
+                        f"The answer cannot be read ({type(e).__name__})",
+                        gateway=self.gateway.name,
+                        http_status=response.status,
+                    ) from e
             if attempt >= tries or (error.retry_after or 0) > LONGEST_PAUSE:
                 raise error
             yield Pause(backoff(attempt - 1, settings, error.retry_after))
@@ -251,10 +263,12 @@ class Calls:
                             f"The answer cannot be read ({type(e).__name__})", repeatable=repeatable
                         )
                         error.__cause__ = e
-                    elif e.charged == "no":
+                    elif e.charged == "no" and named_job(response) is None:
                         error = e
                     else:
+                        # A refusal that names a job proves nothing: what it names may have been accepted.
                         error = self._ambiguous(str(e.message), e, repeatable=repeatable)
+                        error.job_id = e.job_id or named_job(response)
                         # A conflict under an idempotency key: what we sent before is still being worked on. Only
                         # the same key may be sent again, and a little patience gets the first sending's answer.
                         in_progress = repeatable and e.http_status == 409

@@ -142,7 +142,9 @@ class _OruxImageTask(_TaskDecorator[Any, Any, Any]):
         mapped: Any = super()._expand(expand_input, strict=strict)
         arguments = mapped.operator.partial_kwargs
         if "retries" not in arguments:  # the default_args of DAG and task group are merged into them by now
-            arguments |= {"retries": int(FREE_RETRIES), "free_retries": True}
+            arguments["retries"] = 0 if arguments.get("durable") is False else int(FREE_RETRIES)
+            if arguments.get("free_retries") is None:
+                arguments["free_retries"] = True
         return mapped
 
 

@@ -54,11 +54,13 @@ class TaskIdentity:
 
         :param urls: the URLs of a synchronous generation, which has no job at the gateway.
         """
-        words = ["airflow", "orux", "ledger", verb, self.dag_id, self.run_id, self.task_id]
-        if self.map_index >= 0:
-            words += ["--map-index", str(self.map_index)]
+        instance = [self.dag_id, self.run_id, self.task_id]
+        options = ["--map-index", str(self.map_index)] if self.map_index >= 0 else []
         if job_id is not None:
-            words += ["--job-id", job_id]
+            options += [f"--job-id={job_id}"] if job_id.startswith("-") else ["--job-id", job_id]
         for url in urls:
-            words += ["--url", url]
-        return shlex.join(words)
+            options += ["--url", url]
+        # An id may begin with a dash, like an option.
+        dashed = any(name.startswith("-") for name in instance)
+        words = [*options, "--", *instance] if dashed else [*instance, *options]
+        return shlex.join(["airflow", "orux", "ledger", verb, *words])

@@ -110,23 +110,23 @@ class DurableJob:
         """The trigger fired."""
         record = self._record_after_deferral()
         job_id, job = read_event(event, job_id=record.job_id if record else None, log=self._log)
-        return self.ended(job) if job is not None else self._look(job_id, record)
+        return self.ended(job) if job is not None else self._poll_after_deferral(job_id, record)
 
-    def check(self) -> Wait | Finished:
+    def resume_without_event(self) -> Wait | Finished:
         """The deferral ended without an event: take a job that succeeded, else say how it is."""
         record = self._record_after_deferral()
         job_id = record.job_id if record is not None else self.delivery.pushed_job()
         if not job_id:
             raise LedgerError("The deferral ended without an event, and no job id is known")
-        return self._look(job_id, record)
+        return self._poll_after_deferral(job_id, record)
 
-    def _look(self, job_id: str, record: Record | None) -> Wait | Finished:
+    def _poll_after_deferral(self, job_id: str, record: Record | None) -> Wait | Finished:
         """Take a job that ended; else wait for it again, as long as there is time."""
         self.job_id = job_id
         try:
             job = self.client.poll(job_id)
         except (JobNotFoundError, AuthenticationError) as e:
-            if record is None or not self._may_pass(record, e):
+            if record is None or not self._is_tolerable(record, e):
                 raise
             self._log.warning("Job %s is paid for and waited for again: %s", job_id, e.message)
             return self._wait(job_id, accepted_at=record.updated_at)
@@ -143,9 +143,9 @@ class DurableJob:
         :raises ArtifactError: what it made could not be saved.
         """
         self.job_id = job.job_id
-        # Of a synchronous generation only what the ledger holds can be had again.
+        # A synchronous result can be recovered only from the ledger.
         self.remote = None if self._synchronous else RemoteState.of(job)
-        raise_unless_succeeded(job, another_job_helps=self.ledger.policy.paying_retries)
+        raise_unless_succeeded(job, retry_may_pay=self.ledger.policy.paying_retries)
         if not self._wait_for_completion and not self._synchronous:
             return self._finish(self.delivery.result(job, request=self.request))
         if self.delivery.saves(job) and self.gateway.forgets_jobs_after is not None:
@@ -165,9 +165,10 @@ class DurableJob:
 
     # -- submitting -----------------------------------------------------------------------------------------
     def _submit(self, decision: Decision, *, superseded: Job | None = None) -> Wait | Finished:
+        synchronous = self.ledger.attempt.synchronous
         for warning in self.request.warnings():
             self._log.warning("%s", warning)
-        self.delivery.check(self.request, waits_for_result=self._synchronous or self._wait_for_completion)
+        self.delivery.check(self.request, waits_for_result=synchronous or self._wait_for_completion)
         request = self.delivery.read_inputs(self.request)
         resend = decision.action is Action.RESEND
         reuse_key = reuse_key_of(request, self.gateway.name) if self._results is not None else None
@@ -175,19 +176,20 @@ class DurableJob:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:
                 return self._reuse(earlier, reuse_key)
-        # The fence: this must be written, or nothing is sent. From here on a death leaves an ambiguous submission.
+        # If this fails, nothing is sent: a worker that Airflow replaced fails here, its ti.id being stale (the fence).
+        # From here on a death leaves an ambiguous submission.
         submission_id = self.ledger.intend(decision, reuse_key=reuse_key, superseded=superseded)
         self.remote = None
         will_save = bool(self.delivery.save_to)
         try:
-            if self._synchronous:
+            if synchronous:
                 job = self.client.generate(request, submission_id=submission_id, will_save=will_save)
             else:
                 job = self.client.submit(
                     request, idempotency_key=submission_id, will_save=will_save, resend=resend
                 )
         except OruxError as e:
-            if (error := self._refused(e, resend=resend)) is e:
+            if (error := self._after_failed_submission(e, resend=resend)) is e:
                 raise
             raise error from e
         # The ledger first: no log line, metric or callback may come between the answer and this write.
@@ -202,13 +204,13 @@ class DurableJob:
             self.gateway.title,
             self.request.label(),
             job.job_id,
-            "" if self._synchronous else " by the gateway's own rules",
+            "" if synchronous else " by the gateway's own rules",
         )
         self.delivery.push_job(job.job_id)
-        return self.ended(job) if self._synchronous else self._wait(job.job_id)
+        return self.ended(job) if synchronous else self._wait(job.job_id)
 
-    def _refused(self, error: OruxError, *, resend: bool) -> OruxError:
-        """What a paid request that brought no job means for the ledger and for a retry."""
+    def _after_failed_submission(self, error: OruxError, *, resend: bool) -> OruxError:
+        """The paid request brought no job: withdraw the intent where nothing was accepted for sure, else leave it."""
         if error.charged == "no" and resend:
             # This attempt was refused, but the earlier one may have been accepted. The intent stays.
             message = f"{error.message.rstrip('.')}; it is unknown whether an earlier attempt was accepted"
@@ -256,13 +258,14 @@ class DurableJob:
         """Ask the gateway about the recorded job, then decide again."""
         job: Job | None = None
         cause: OruxError | None = None
+        self.job_id = self._recorded.job_id
         try:
             job = self._recorded_job()
             self.remote = RemoteState.of(job)
         except JobExpiredError as e:
             self.remote, cause = RemoteState.EXPIRED, e
         except (JobNotFoundError, UnexpectedResponseError, InvalidRequestError) as e:
-            if self._may_pass(self._recorded, e):
+            if self._is_tolerable(self._recorded, e):
                 self.remote = RemoteState.ALIVE
             else:
                 self.remote, cause = RemoteState.UNKNOWN, e
@@ -289,8 +292,8 @@ class DurableJob:
         except ValueError as e:
             raise LedgerError(f"The job in the ledger cannot be read: {e}", job_id=record.job_id) from e
 
-    def _may_pass(self, record: Record, error: OruxError) -> bool:
-        """Whether a failed poll may be followed by a good one: the job is paid for, so it is waited for.
+    def _is_tolerable(self, record: Record, error: OruxError) -> bool:
+        """Whether to keep waiting for the paid job after this poll error.
 
         A key may be put right (``auth_grace``), and "unknown" may be said of a job that was accepted a moment ago.
         """
@@ -311,7 +314,7 @@ class DurableJob:
             job = self._recorded_job()  # it was settled: nobody looked at it yet
         if job is not None and job.status.is_terminal:
             return self.ended(job)
-        if not self._in_time(record):
+        if self._wait_for_completion and not self._in_time(record):
             raise timed_out(job_id, self.gateway.name)
         return self._wait(job_id, accepted_at=record.updated_at)
 
@@ -356,7 +359,9 @@ class DurableJob:
 
     @property
     def _synchronous(self) -> bool:
-        return self.ledger.attempt.synchronous
+        """Of the job, once there is one: the route may change between two tries."""
+        record = self.ledger.record
+        return record.synchronous if record is not None and record.job_id else self.ledger.attempt.synchronous
 
     @property
     def _recorded(self) -> Record:

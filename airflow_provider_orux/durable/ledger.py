@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,7 +21,7 @@ from airflow_provider_orux.lifecycle.ledger import (
     RemoteState,
     decide,
 )
-from airflow_provider_orux.lifecycle.record import Record, State
+from airflow_provider_orux.lifecycle.record import LARGEST_RESULT, Record, State
 from airflow_provider_orux.models.errors import LedgerError, OruxError
 from airflow_provider_orux.models.job import Job
 
@@ -93,7 +94,13 @@ class Ledger:
         self._before = self.record
         if decision.action is Action.RESEND and self.record is not None:
             # The age keeps counting from the first sending: the gateway's memory of the key does.
-            record = self.record.changed(max_tries=self.attempt.max_tries)
+            # The gateway takes no other form under a known key, so what it accepts is the form that is sent now.
+            record = self.record.changed(
+                max_tries=self.attempt.max_tries,
+                fingerprint=self.attempt.fingerprint,
+                fields=dict(self.attempt.fields),
+                reuse_key=reuse_key,
+            )
         else:
             record = self._new_record(
                 State.INTENT, at=at, resubmits=decision.resubmits, reuse_key=reuse_key, superseded=superseded
@@ -114,7 +121,7 @@ class Ledger:
             job_id=job.job_id,
             updated_at=self.now(),
             # A synchronous generation cannot be asked for again: what is known of it stands here.
-            result=job.to_dict() if intent.synchronous and not job.has_inline else None,
+            result=_noted(job) if intent.synchronous and not job.has_inline else None,
         )
         if self._store is not None:
             self._store.write(submitted)
@@ -171,7 +178,9 @@ class Ledger:
         record = self.record
         if self._store is None or record is None or record.result is not None or job.has_inline:
             return
-        noted = record.changed(state=State.SUBMITTED, result=job.to_dict())
+        if (facts := _noted(job)) is None:
+            return
+        noted = record.changed(state=State.SUBMITTED, result=facts)
         try:
             self._store.write(noted)
         except LedgerError as e:
@@ -195,7 +204,7 @@ class Ledger:
             return  # there is no ledger, and the attempt began after the submission
         else:
             record = self.record.changed(
-                state=State.FINISHED, result=dict(result), updated_at=at, delivered=False
+                state=State.FINISHED, result=_bounded(result), updated_at=at, delivered=False
             )
         if self._store is not None:
             self._store.write(record)
@@ -249,3 +258,20 @@ class Ledger:
             raise LedgerError(
                 f"The ledger cannot hold a record of this request ({e.errors()[0]['msg']})", charged="no"
             ) from e
+
+
+def _noted(job: Job) -> dict[str, Any] | None:
+    """A job as the record holds it: without prompts that a model rewrote. None: too large to be read again."""
+    value = job.to_dict()
+    for artifact in value.get("artifacts", ()):
+        artifact.pop("revised_prompt", None)
+    return value if len(json.dumps(value)) <= LARGEST_RESULT else None
+
+
+def _bounded(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result as the record holds it: a long text is cut, for a record that cannot be read again is worth nothing."""
+    value = dict(result)
+    if len(json.dumps(value)) > LARGEST_RESULT:
+        value["text"] = str(value.get("text") or "")[: LARGEST_RESULT // 8]
+        value["artifacts"] = [{**item, "url": None} for item in value.get("artifacts", ())][:1000]
+    return value

@@ -1,4 +1,4 @@
-"""A job that was accepted and that the ledger does not take: its id, or its images, must not go with this process."""
+"""The job was accepted, but the ledger cannot be written: keep its id, or its images, before the process ends."""
 
 from __future__ import annotations
 

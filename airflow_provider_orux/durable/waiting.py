@@ -27,7 +27,7 @@ DEFERRAL_MARGIN = 900.0
 def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
     """Poll until the job ended. Holds the worker: for ``deferrable=False``.
 
-    :raises OruxError: the deadline passed, or asking makes no more sense.
+    :raises OruxError: the deadline passed, or polling is pointless.
     """
     gateway = hook.connection.gateway
     tracker = PollTracker(
@@ -92,10 +92,10 @@ def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | 
     return told.job_id, None
 
 
-def raise_unless_succeeded(job: Job, *, another_job_helps: bool) -> None:
+def raise_unless_succeeded(job: Job, *, retry_may_pay: bool) -> None:
     """Raise the error of a job that failed or expired.
 
-    :param another_job_helps: whether a retry of the task may pay for a new job: else the error is final.
+    :param retry_may_pay: whether a retry of the task may pay for a new job: else the error is final.
     :raises GatewayUnavailableError: it has not ended: a retry looks again.
     """
     if job.status is JobStatus.SUCCEEDED:
@@ -116,5 +116,5 @@ def raise_unless_succeeded(job: Job, *, another_job_helps: bool) -> None:
         code=job.error_code,
         job_id=job.job_id,
         charged=job.charged,
-        retry_helps=job.retry_helps and not expired and another_job_helps,
+        retry_helps=job.retry_helps and not expired and retry_may_pay,
     )

@@ -225,9 +225,12 @@ class Gateway(abc.ABC):
     def is_definite_refusal(self, status: int, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
+        Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged". (An answer that names a job
+        proves nothing, whatever its status: the client checks for that.)
+
         A gateway with unreliable statuses also checks the error.
         """
-        return status in NOTHING_ACCEPTED or status in (301, 302, 307, 308)
+        return status in NOTHING_ACCEPTED or status in (307, 308)
 
     def _error_of_status(self, response: HttpResponse) -> OruxError:
         status, quoted = response.status, response.quote()

@@ -87,7 +87,8 @@ class HttpResponse:
                 http_status=self.status,
             )
         try:
-            return json.loads(self.body)
+            value = json.loads(self.body)
+            return _whole(value) if b"\\ud" in self.body.lower() else value
         except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type")
             raise UnexpectedResponseError(
@@ -98,3 +99,44 @@ class HttpResponse:
     def retry_after(self) -> float | None:
         """The seconds of a ``Retry-After`` header; None without one, or when it is a date or nonsense."""
         return retry_after(self.headers.get("retry-after"))
+
+
+#: Keys under which an answer names a job, on any of the gateways.
+JOB_KEYS = ("task_id", "taskId", "job_id", "jobId", "run_id", "poll_url")
+
+
+def named_job(response: HttpResponse) -> str | None:
+    """The job that an answer names, whatever else it says; None when it names none.
+
+    An answer to a paid request that names a job does not prove that nothing was accepted.
+    """
+    try:
+        value = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    return _named_job(value, depth=4)
+
+
+def _named_job(value: Any, *, depth: int) -> str | None:
+    if isinstance(value, dict):
+        for key in JOB_KEYS:
+            item = value.get(key)
+            if isinstance(item, (str, int)) and not isinstance(item, bool) and item:
+                return str(item)[:500]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if depth > 0:
+        for item in list(inner)[:50]:
+            if isinstance(item, (dict, list)) and (found := _named_job(item, depth=depth - 1)) is not None:
+                return found
+    return None
+
+
+def _whole(value: Any) -> Any:
+    """The value with half surrogate pairs replaced: text cut inside an emoji cannot be stored, sent or logged."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(k): _whole(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_whole(v) for v in value]
+    return value

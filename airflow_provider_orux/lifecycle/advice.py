@@ -45,7 +45,7 @@ _CASES = {
     RemoteState.EXPIRED: "expired",
 }
 NO_RETRY = "No retry is used."
-FREE_RETRIES = (
+NO_RETRY_PAYS = (
     "No retry is used: a retry would pay for a new job, and this task's retries are free. Set `retries` (or "
     "free_retries=False) if they may pay."
 )
@@ -99,7 +99,7 @@ def next_attempt(
 ) -> str:
     """What an attempt does with this record: "it submits a new job, …".
 
-    :param remote: how the recorded job is, where it is known; None: each case is told.
+    :param remote: how the recorded job is; None, or ``UNKNOWN`` at the gateway: each case is told.
     """
     decision = decide(record, attempt, policy)
     if record is None or decision.action is not Action.CHECK:
@@ -107,8 +107,9 @@ def next_attempt(
     if remote is None and record.synchronous:
         # There is no job to ask for: its URLs are in the record, or the images were in an answer that is gone.
         remote = _recorded(record)
-    if remote is not None:
+    if remote is not None and (record.synchronous or remote is not RemoteState.UNKNOWN):
         return _words(decide(record, attempt, policy, remote), record)
+    # What the gateway could not say once it may say the next time.
     outcomes: dict[str, list[RemoteState]] = {}
     for seen in RemoteState:
         outcomes.setdefault(_words(decide(record, attempt, policy, seen), record), []).append(seen)
@@ -141,7 +142,8 @@ def _words(decision: Decision, record: Record | None) -> str:
 def _cases(seen: list[RemoteState]) -> str:
     cases = [_CASES[s] for s in seen if s in _CASES]
     if {RemoteState.FAILED, RemoteState.FAILED_FINALLY} <= {*seen}:
-        cases = ["failed", *(_CASES[s] for s in seen if s is RemoteState.EXPIRED)]
+        both = (_CASES[RemoteState.FAILED], _CASES[RemoteState.FAILED_FINALLY])
+        cases = ["failed" if case == both[0] else case for case in cases if case != both[1]]
     parts = [f"the job {' or '.join(cases)}"] if cases else []
     if RemoteState.UNKNOWN in seen:
         parts.append("the gateway cannot say")
@@ -155,6 +157,8 @@ def complete(error: OruxError, situation: Situation) -> None:
     error.job_id = error.job_id or situation.job_id
     if isinstance(error, LedgerError) and not error.final:
         return  # the ledger cannot be reached, so what it holds is not known
+    if isinstance(error, AmbiguousSubmitError) and error.job_id is not None:
+        situation = replace(situation, job_id_placeholder=error.job_id)
     parts = [error.advice, *_remedy(error, situation), *_outlook(error, situation)]
     error.next_step = " ".join(part for part in parts if part)
 
@@ -246,7 +250,7 @@ def _outlook(error: OruxError, situation: Situation) -> list[str]:
         return [NO_RETRY] if error.final else []
     retry, clear = situation.retry(), situation.clear()
     if error.final:
-        said = [FREE_RETRIES if _is_free(error, situation) else NO_RETRY]
+        said = [NO_RETRY_PAYS if _is_free(error, situation) else NO_RETRY]
     elif not situation.retries_left:
         said = ["No retry is left."]
     elif retry == clear:

@@ -21,6 +21,7 @@ from airflow_provider_orux.models.errors import (
     LedgerError,
     OruxError,
     Remedy,
+    UnexpectedResponseError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -192,6 +193,8 @@ def decide(
         return _decide_intent(record, attempt, policy)
     if record.state is State.SETTLED:
         return Decision(Action.REATTACH, f"the submission was settled as job {record.job_id}")
+    # Airflow raises max_tries at a clear and keeps it at a retry. A clear that it does not show counts as a retry:
+    # that errs towards not paying.
     cleared = record.max_tries != attempt.max_tries
     changed = attempt.fingerprint not in (record.fingerprint, record.reattached_fingerprint)
     if record.state is State.FINISHED:
@@ -276,8 +279,9 @@ def _decide_submitted(
     job = f"job {record.job_id}"
     why = f": {cause.message}" if cause is not None else ""
     if remote is RemoteState.UNKNOWN:
+        unread = isinstance(cause, UnexpectedResponseError)
         return _fail(
-            JobNotFoundError(
+            (UnexpectedResponseError if unread else JobNotFoundError)(
                 f"An earlier attempt of this task submitted {job}, and the gateway does not say how it is{why}",
                 gateway=attempt.gateway,
                 job_id=record.job_id,

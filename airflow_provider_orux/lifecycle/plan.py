@@ -86,8 +86,8 @@ def can_long_poll(limits: PollLimits, *, waiting: int) -> bool:
 def pause_after_long_poll(pause: float, *, held: float, asked: float) -> float:
     """Seconds until the next poll when a long poll found the job unfinished.
 
-    None if the gateway did hold the request. If it answered early (the job began to run, or the gateway does not
-    hold requests after all), the schedule's pause: otherwise such a gateway would be polled without a pause.
+    0 if the gateway did hold the request. The schedule's pause if it answered early: the job began to run, or the
+    gateway does not hold requests after all and would be polled without a pause.
 
     :param pause: the schedule's pause, in seconds.
     :param held: seconds the request was held open.

@@ -25,12 +25,10 @@ def redact(text: str, *secrets: str | None) -> str:
 
 
 class Remedy(enum.Enum):
-    """What a person may do about a recorded submission that stands in the way; said by ``lifecycle/advice.py``."""
+    """What a person may do about a recorded submission that stands in the way. ``lifecycle/advice.py`` says it."""
 
     #: Give it up: ``ledger discard``.
     DISCARD = enum.auto()
-    #: Look at the gateway, then say which job it became, or that there is none.
-    SETTLE_OR_DISCARD = enum.auto()
 
 
 class OruxError(Exception):

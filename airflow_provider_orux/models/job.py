@@ -43,6 +43,11 @@ class Artifact:
     inline: str | None = field(default=None, repr=False)
     revised_prompt: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.url is not None and self.url[:5].lower() == "data:":
+            object.__setattr__(self, "inline", self.url)
+            object.__setattr__(self, "url", None)
+
 
 @dataclass(frozen=True)
 class Job:

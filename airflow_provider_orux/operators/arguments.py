@@ -10,6 +10,9 @@ from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.requests import GenerationRequest
 
+#: Ten years in seconds: the longest duration that an argument takes.
+LONGEST = 10 * 366 * 86_400.0
+
 
 def is_pending(value: Any) -> bool:
     """Whether a value is not known yet: a template, another task's output, or set during execution."""
@@ -41,8 +44,11 @@ def seconds(name: str, value: float | timedelta) -> float:
     """
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        refuse(name, f"`{name}` is {value!r}; it must be a positive number of seconds or a timedelta")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST:
+        refuse(
+            name,
+            f"`{name}` is {value!r}; it must be a positive number of seconds (at most ten years) or a timedelta",
+        )
     return float(value)
 
 

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_orux.lifecycle.ledger import OnAmbiguousSubmit, OnClear, OnRequestChanged
     from airflow_provider_orux.lifecycle.polling import Wait
 
-#: Seconds from acceptance.
-DEFAULT_TIMEOUT = 3600.0
-
 
 class FreeRetries(int):
     """The default of ``retries``: the author set none, so no retry may pay."""
@@ -48,8 +45,8 @@ FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fa
 class OruxOperator(BaseOperator):
     """The base of all operators that pay.
 
-    A task instance pays once per requested run, whatever dies in between. A durable record (the ledger) decides what
-    happens when it runs again; see the page "Errors and retries".
+    A task instance pays at most once each time a person asks for it to run, whatever dies in between. A durable record
+    (the ledger) decides what happens when it runs again; see the page "Errors and retries".
 
     :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``; its type chooses
         the gateway.
@@ -64,11 +61,11 @@ class OruxOperator(BaseOperator):
     :param durable: keep the ledger (default True). False: a retry pays again, if the author set ``retries``.
     :param on_ambiguous_submit: what to do when an earlier submission has no known answer: ``fail`` (default), or
         ``resubmit``: send it again, once, which may pay twice.
-    :param on_clear: what a clear does with a job that was submitted: ``auto`` (default): continue with one that runs or
-        succeeded but was not delivered, pay for a new one when the task had succeeded or the job failed;
-        ``resubmit``: always pay for a new one; ``reattach``: never.
-    :param on_request_changed: what a retry does if its request differs from the one that was submitted:
-        ``fail`` (default), ``resubmit`` or ``reattach``.
+    :param on_clear: what a clear does with a known job. ``auto`` (default): pay for a new one if the task had
+        succeeded, the job failed or expired, or the request changed since; else continue with it, or return its
+        undelivered result. ``resubmit``: pay for a new one even if the old one runs. ``reattach``: never replace it.
+    :param on_request_changed: what a retry, or a clear of an undelivered result, does if its request differs from the
+        one that was submitted: ``fail`` (default), ``resubmit`` or ``reattach``.
     :param fingerprint_exclude: names of fields to ignore in that comparison.
     :param reuse: ``never`` (default), or ``always``: an earlier saved result of the same request, found by its content
         at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
@@ -95,7 +92,7 @@ class OruxOperator(BaseOperator):
         conn_id: str = "orux_default",
         wait_for_completion: bool = True,
         deferrable: bool | None = None,
-        timeout: float | timedelta = DEFAULT_TIMEOUT,
+        timeout: float | timedelta = 3600.0,
         poll_interval: float | None = None,
         save_to: str | None = None,
         storage_conn_id: str | None = None,
@@ -115,9 +112,11 @@ class OruxOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
-        if self.free_retries and not durable:
-            retries = 0  # without a ledger each retry would pay
         super().__init__(retries=retries, **kwargs)
+        if self.free_retries and not durable and not is_mapped(self):
+            self.retries = (
+                0  # without a ledger each retry would pay; one of a mapped task refuses when it runs
+            )
         self.conn_id = conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
@@ -162,12 +161,13 @@ class OruxOperator(BaseOperator):
         defaults, _ = get_merged_defaults(
             dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
         )
-        if "retries" not in {**defaults, **kwargs}:
-            kwargs["retries"] = 0 if kwargs.get("durable") is False else int(FREE_RETRIES)
-            kwargs.setdefault("free_retries", True)
+        given = {**defaults, **kwargs}
+        if "retries" not in given:
+            kwargs["retries"] = 0 if given.get("durable") is False else int(FREE_RETRIES)
+            if given.get("free_retries") is None:
+                kwargs["free_retries"] = True
         return super().partial(**kwargs)
 
-    # -- the request ------------------------------------------------------------------------------------
     def request_spec(self) -> dict[str, Any]:
         """Model, verb, fields and extra_body of the request, from the arguments."""
         raise NotImplementedError
@@ -191,7 +191,6 @@ class OruxOperator(BaseOperator):
         """
         return None
 
-    # -- running ----------------------------------------------------------------------------------------
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit (once), wait, save."""
         with self._durable_job(context) as (job, hook):
@@ -209,7 +208,7 @@ class OruxOperator(BaseOperator):
         except (TaskDeferralError, TaskDeferralTimeout) as e:
             self.log.warning("The deferral ended without an event (%s); checking the job itself", e)
         with self._durable_job(context) as (job, hook):
-            return self._follow(job.check(), job, hook)
+            return self._follow(job.resume_without_event(), job, hook)
 
     def on_kill(self) -> None:
         """Log what is paid for: none of the gateways documents a way to cancel a job."""
@@ -276,7 +275,7 @@ class OruxOperator(BaseOperator):
             elif self.durable:
                 complete_unread(e, context)
             if isinstance(e, RateLimitedError):
-                # At a submission nothing was accepted (else it were ambiguous); at a check the job simply goes on.
+                # At a submission nothing was accepted: else the error would be ambiguous. A polled job goes on.
                 self._reschedule(e, context)
             raise_for_airflow(e)
 

@@ -104,7 +104,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
                         job_id=job.job_id,
                         next_step="Put an OruxJobSensor before this task.",
                     )
-                raise_unless_succeeded(job, another_job_helps=False)
+                raise_unless_succeeded(job, retry_may_pay=False)
                 result = delivery.deliver(job)
             delivery.hand_over(result)
         except OruxError as e:

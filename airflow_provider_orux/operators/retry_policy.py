@@ -46,10 +46,7 @@ class OruxRetryPolicy(RetryPolicy):
             return self._retry(self.save_delay, "the artifacts are fetched again; nothing is paid")
         if isinstance(error, (ArtifactError, GatewayUnavailableError, RateLimitedError)):
             delay = min(self.first_delay * 2 ** min(try_number - 1, 10), self.longest_delay)
-            what = (
-                "the storage was away" if isinstance(error, ArtifactError) else "the gateway was away or full"
-            )
-            return self._retry(max(delay, error.retry_after or 0.0), what)
+            return self._retry(max(delay, error.retry_after or 0.0), "the gateway or the storage was away")
         if isinstance(error, OruxError):
             return self._retry(self.first_delay, f"{type(error).__name__} may pass")
         return RetryDecision.default()

@@ -1,4 +1,4 @@
-"""Jobs that are due but cannot be polled: they fail with the gateway or time out, a bounded number in a turn."""
+"""Jobs that are due but cannot be polled: their failures count and their deadlines hold, a bounded number in a turn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import copy
 from collections import deque
 
 from airflow_provider_orux.models.errors import OruxError
-from airflow_provider_orux.poller.watched_job import JobQueue, WatchedJob
+from airflow_provider_orux.poller.queue import JobQueue
+from airflow_provider_orux.poller.watched_job import WatchedJob
 
 #: Jobs to poll, or to end, before the event loop's other triggers get their turn.
 JOBS_PER_TURN = 250
@@ -43,8 +44,8 @@ class OverdueJobs:
         return now if self._failing else self._expire_at
 
     # -- with the gateway ---------------------------------------------------------------------------------
-    def fail(self, error: OruxError, now: float, *, everyone: bool = False) -> None:
-        """What failed one poll would have failed those of all jobs that are due. So all of them give up together.
+    def count_failure(self, error: OruxError, now: float, *, everyone: bool = False) -> None:
+        """Count this failure against every due job, as if each had been polled; its tracker says when it gives up.
 
         :param error: why that poll failed.
         :param now: seconds of the monotonic clock.
@@ -53,10 +54,10 @@ class OverdueJobs:
         self._failing.extend(
             (job, error, everyone) for job in self._jobs.queued() if everyone or job.due <= now
         )
-        self.fail_some(now)
+        self.count_some(now)
 
-    def fail_some(self, now: float) -> None:
-        """Fail as many as a turn may.
+    def count_some(self, now: float) -> None:
+        """Count it for as many as a turn may take.
 
         :param now: seconds of the monotonic clock.
         """
@@ -67,7 +68,7 @@ class OverdueJobs:
                 job.failed_with_gateway = True
                 self._jobs.put_failed(job, copy.copy(error), now=now, tell=False)
 
-    def spare(self) -> None:
+    def cancel_remaining(self) -> None:
         """The gateway is back: fail none of the rest."""
         self._failing.clear()
 

@@ -43,7 +43,8 @@ from airflow_provider_orux.poller.client import (
 from airflow_provider_orux.poller.clock import Clock, spawn
 from airflow_provider_orux.poller.lookup import ConnectionLookup, Found
 from airflow_provider_orux.poller.overdue import JOBS_PER_TURN, OverdueJobs
-from airflow_provider_orux.poller.watched_job import JobQueue, WatchedJob
+from airflow_provider_orux.poller.queue import JobQueue
+from airflow_provider_orux.poller.watched_job import WatchedJob
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class Poller:
         self._clock.stop()
         self._lookup.close()
         self._lookup = self._new_lookup()
-        self._overdue.spare()
+        self._overdue.cancel_remaining()
         for poll in self._in_flight:
             poll.cancel()
         client, self._client = self._client, None
@@ -175,7 +176,7 @@ class Poller:
         if not self._jobs:
             return
         now = time.monotonic()
-        self._overdue.fail_some(now)
+        self._overdue.count_some(now)
         client = self._connect(now)
         if client is not None:
             polls = jobs = 0
@@ -219,7 +220,7 @@ class Poller:
                     self.conn_id, result.error.message, len(self._jobs),
                 )  # fmt: skip
             if not result.known:
-                self._overdue.fail(result.error, now, everyone=result.in_a_row == 1)
+                self._overdue.count_failure(result.error, now, everyone=result.in_a_row == 1)
         head = self._jobs.head()
         return self._client if self._lookup.ready(now, due=head is not None and head.due <= now) else None
 
@@ -346,7 +347,7 @@ class Poller:
         """The gateway answered: if it was away, poll soon what failed with it."""
         self._overdue.answered(now)
         if poll.client.breaker.answered(began=poll.began) == "closed":
-            self._overdue.spare()
+            self._overdue.cancel_remaining()
             log.warning(
                 "Polling of connection %r works again; %d jobs are waiting.", self.conn_id, len(self._jobs)
             )
@@ -382,7 +383,7 @@ class Poller:
             job.failed_with_gateway = shared
         self._fail_jobs(poll, error)
         if shared and not breaker.is_closed and poll.began >= breaker.opened_at:
-            self._overdue.fail(error, now)
+            self._overdue.count_failure(error, now)
         if isinstance(error, AuthenticationError):
             self._lookup.renew(now)
 

@@ -147,7 +147,7 @@ class OruxJobSensor(BaseSensorOperator):
         from airflow_provider_orux.durable.delivery import Delivery, first_link
         from airflow_provider_orux.durable.waiting import raise_unless_succeeded
 
-        raise_unless_succeeded(job, another_job_helps=False)
+        raise_unless_succeeded(job, retry_may_pay=False)
         delivery = Delivery(conn_id=self.conn_id, connection=hook.connection, context=context, log=self.log)
         result = delivery.result(job)
         delivery.hand_over(result)

@@ -166,7 +166,7 @@ def test_images_inside_a_poll_answer_do_not_pass_through_the_trigger(gateways, l
 
 
 @pytest.mark.parametrize("allowed", ["everyone", "nobody"])
-def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_path, capfd, allowed):
+def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_path, allowed):
     """Retention is refused: the request is sent without it, once, and paid for once."""
     gateways.configure(relay_store_output=allowed)
     body = f"""OruxGenerateImageOperator(task_id="image", model="Qwen/qwen-image", prompt="a fox",
@@ -176,7 +176,6 @@ def test_a_tier_without_store_output_saves_in_time(gateways, load_dag, run, tmp_
     assert len(gateways.charges()) == 1
     sent = [r["body"].get("store_output") for r in gateways.requests("relay.submit")]
     assert sent == (["relay1d"] if allowed == "everyone" else ["relay1d", None])
-    assert ("Sent without it" in "".join(capfd.readouterr())) is (allowed == "nobody")
 
 
 def test_a_result_that_the_relay_forgot_is_saved_by_the_links_that_were_noted(

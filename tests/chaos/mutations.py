@@ -147,7 +147,7 @@ def other_account_resent(patch: pytest.MonkeyPatch) -> None:
 
 @mutation
 def resend_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """The client is not told that a key was sent before: it may take a fresh one."""
+    """The client is not told that a key was sent before: it does not look for the other form of the request."""
     submit = GatewayClient.submit
     patch.setattr(
         GatewayClient,

@@ -32,8 +32,8 @@ def json_answer(status, value):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (json_answer(401, {"detail": "Not authenticated"}), "does not take the token"),
-        (json_answer(403, {"detail": "Token Expired"}), "does not take the token"),
+        (json_answer(401, {"detail": "Not authenticated"}), "rejects the token"),
+        (json_answer(403, {"detail": "Token Expired"}), "rejects the token"),
         (json_answer(403, {"detail": "Forbidden"}), "may not read the state of this DAG's task instances"),
         (json_answer(404, {"detail": "Not Found"}), "Airflow 3.3 or newer"),
         (lambda r: httpx.Response(404, text="<html>no backend</html>"), "Airflow 3.3 or newer"),
@@ -89,7 +89,7 @@ def test_a_write_that_did_not_last_is_an_error():
             return httpx.Response(204)
         return httpx.Response(200, json={"value": {**RECORD.to_json(), "state": "finished", "result": {}}})
 
-    with pytest.raises(CommandError, match="does not give it back"):
+    with pytest.raises(CommandError, match="does not return it as written"):
         Ledger(api(answer)).write(INSTANCE, RECORD)
 
 
@@ -105,7 +105,7 @@ def test_a_user_and_password_become_a_token():
     client = api(answer, token=None)
     client.log_in("ann", "right")
     assert client.get("/version") == {"ok": True}
-    with pytest.raises(CommandError, match="does not take this user name") as caught:
+    with pytest.raises(CommandError, match="rejects this user name") as caught:
         client.log_in("ann", "wrong-secret")
     assert "wrong-secret" not in str(caught.value)
 

@@ -19,13 +19,20 @@ AWKWARD = [
     ("dag", "manual__2026-01-01T00:00:00+00:00", "task", -1),
     ("dag.sub", "scheduled__2026-01-01T06:30:00.123456+00:00_x", "group.task", 0),
     ("a dag", "it's a run", 'ta"sk', 1023),
+    ("-dag", "-run", "--task", 2),
 ]
 
 
 @pytest.mark.parametrize(("dag_id", "run_id", "task_id", "map_index"), AWKWARD)
 @pytest.mark.parametrize(
     ("verb", "job_id"),
-    [("show", None), ("settle", "task_01HZX"), ("settle", "mj:14001929738841620"), ("discard", None)],
+    [
+        ("show", None),
+        ("settle", "task_01HZX"),
+        ("settle", "mj:14001929738841620"),
+        ("settle", "-x"),
+        ("discard", None),
+    ],
 )
 def test_the_commands_of_our_messages_are_understood(dag_id, run_id, task_id, map_index, verb, job_id):
     identity = TaskIdentity(dag_id, run_id, task_id, map_index, 1, 0)
@@ -39,7 +46,7 @@ def test_options_may_stand_before_the_task_instance():
     parse = commands.parser().parse_args
     args = parse(["orux", "ledger", "discard", "--force", "--map-index", "3", "d", "r", "t"])
     assert (args.dag_id, args.run_id, args.task_id, args.map_index, args.force) == ("d", "r", "t", 3, True)
-    args = parse(["orux", "ledger", "discard", "--dag", "d", "--from", "2026-01-01", "--yes"])
+    args = parse(["orux", "ledger", "discard", "--dag-id", "d", "--from-date", "2026-01-01", "--yes"])
     assert (args.dag_id, args.dag, args.from_) == (None, "d", "2026-01-01")
 
 
@@ -48,20 +55,21 @@ def test_options_may_stand_before_the_task_instance():
     [
         ["ledger", "discard"],
         ["ledger", "discard", "d"],
-        ["ledger", "discard", "d", "r", "t", "--dag", "d"],
+        ["ledger", "discard", "d", "r", "t", "--dag-id", "d"],
         ["ledger", "discard", "d", "r", "t", "--older-than", "1h"],
         ["ledger", "settle", "d", "r", "t"],
-        ["ledger", "list", "--run", "r"],
+        ["ledger", "list", "--run-id", "r"],
         ["ledger", "list", "--older-than", "soon"],
-        ["ledger", "list", "--from", "yesterday"],
-        ["ledger", "list", "--from", "2026-02-01", "--to", "2026-01-01"],
+        ["ledger", "list", "--from-date", "yesterday"],
+        ["ledger", "list", "--from-date", "2026-02-01", "--to-date", "2026-01-01"],
         ["ledger", "list", "--api-url", "airflow.example.com"],
         ["ledger", "list", "--api-url", "https://me:secret@airflow.example.com"],
         ["ledger", "list", "--state", "lost"],
+        ["ledger", "list", "-o", "plain"],
         ["ledger", "show", "d", "r"],
         ["pool", "orux_default", "--slots", "0"],
-        ["estimate", "d", "--runs", "3", "--from", "2026-01-01", "--to", "2026-01-02"],
-        ["estimate", "d", "--from", "2026-01-01"],
+        ["estimate", "d", "--runs", "3", "--from-date", "2026-01-01", "--to-date", "2026-01-02"],
+        ["estimate", "d", "--from-date", "2026-01-01"],
         ["estimate", "d", "--assume-mapped", "imagine"],
         ["results", "list"],
         ["nothing"],
@@ -87,7 +95,7 @@ def test_ages_and_dates():
     exact, _ = times.parse_window("2026-01-31T06:00:00Z", None)
     assert exact is not None
     assert exact.hour == 6
-    with pytest.raises(UsageError, match="--from"):
+    with pytest.raises(UsageError, match="--from-date"):
         times.parse_window("31.1.2026", None)
     assert [times.age_text(s) for s in (5, 600, 9000, 400_000)] == ["5 s", "10 min", "2.5 h", "4.6 d"]
 

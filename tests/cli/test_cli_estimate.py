@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -82,7 +84,7 @@ def by_task(value):
 def test_every_kind_of_task_is_counted(orux, file, connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__ORUX__PRICES", json.dumps(PRICES))
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "100")
-    ended = orux("estimate", "estimated", "--file", file, "--runs", 2, "--json")
+    ended = orux("estimate", "estimated", "--file", file, "--runs", 2, "-o", "json")
     assert ended.status == 0, ended.err
     assert "a DAG file that prints" in ended.err
     assert by_task(ended.json) == {
@@ -103,6 +105,11 @@ def test_every_kind_of_task_is_counted(orux, file, connection, monkeypatch):
         },
         "unknown": [12, 12],
     }
+    as_csv = orux("estimate", "estimated", "--file", file, "--runs", 2, "-o", "csv").out
+    assert {r["tasks"]: (r["low"], r["price_high"]) for r in csv.DictReader(io.StringIO(as_csv))}["two"] == (
+        "2",
+        "16.0",
+    )
 
 
 UNCOUNTED = """
@@ -146,7 +153,7 @@ def test_an_unknown_number_of_pictures_is_never_priced_as_one(orux, tmp_path, co
     path = tmp_path / "uncounted.py"
     path.write_text(UNCOUNTED)
     many = [w for name in ("mapped", "said", "loose", "each") for w in ("--assume-mapped", f"{name}=2")]
-    ended = orux("estimate", "uncounted", "--file", path, *many, "--json")
+    ended = orux("estimate", "uncounted", "--file", path, *many, "-o", "json")
     assert ended.status == 0, ended.err
     prices = {
         name: (row["price"], row["price_low"], row["price_high"])
@@ -165,14 +172,14 @@ def test_an_unknown_number_of_pictures_is_never_priced_as_one(orux, tmp_path, co
     assert ended.json["totals"]["known"]["credits"] == [16 + 48 + 3 + 6 * 8, 16 + 48 + 3 + 6 * 32]
     assert ended.json["totals"]["unknown"] == [3, 3]
     (note,) = [text for text in ended.json["notes"] if "1 to 4" in text]
-    assert note.startswith("fields, mapped, each, templated: how many pictures")
+    assert note.startswith("fields, mapped, each, templated: how many images")
     assert "8 to 32 credits" in orux("estimate", "uncounted", "--file", path, *many).out
 
 
 def test_assumed_lengths_narrow_the_range(orux, file, connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__ORUX__PRICES", json.dumps(PRICES))
     words = ["--assume-mapped", "each=4", "--assume-mapped", "flat=3"]
-    ended = orux("estimate", "estimated", "--file", file, *words, "--json")
+    ended = orux("estimate", "estimated", "--file", file, *words, "-o", "json")
     assert by_task(ended.json)[("imagine", "each.grid", "flat")] == (8, 8, 20.0)
     wrong = orux("estimate", "estimated", "--file", file, "--assume-mapped", "two=4")
     assert wrong.status == 2
@@ -202,14 +209,16 @@ def test_the_table_never_shows_an_unknown_price_as_free(orux, file, connection):
     ],
 )
 def test_runs_are_those_of_the_timetable(orux, file, connection, first, last, runs):
-    value = orux("estimate", "estimated", "--file", file, "--from", first, "--to", last, "--json").json
+    value = orux(
+        "estimate", "estimated", "--file", file, "--from-date", first, "--to-date", last, "-o", "json"
+    ).json
     assert value["runs"] == runs
     assert by_task(value)[("heroes",)][0] == 3 * runs
 
 
 def test_the_example_dags(orux, connection):
     def estimated(name, *words):
-        ended = orux("estimate", name, "--file", EXAMPLES / f"{name}.py", "--json", *words)
+        ended = orux("estimate", name, "--file", EXAMPLES / f"{name}.py", "-o", "json", *words)
         assert ended.status == 0, ended.err
         return ended.json
 
@@ -221,9 +230,9 @@ def test_the_example_dags(orux, connection):
     assert {r["verb"]: r["low"] for r in mapped["rows"]} == {"imagine": 30, "upscale": 120}
     month = estimated(
         "content_pipeline",
-        "--from",
+        "--from-date",
         "2026-01-01",
-        "--to",
+        "--to-date",
         "2026-01-30",
         "--assume-mapped",
         "product_image=2",
@@ -232,14 +241,14 @@ def test_the_example_dags(orux, connection):
 
 
 def test_without_a_schedule_the_number_of_runs_has_to_be_told(orux, connection):
-    words = ["--from", "2026-01-01", "--to", "2026-01-02"]
+    words = ["--from-date", "2026-01-01", "--to-date", "2026-01-02"]
     ended = orux("estimate", "midjourney_chain", "--file", EXAMPLES / "midjourney_chain.py", *words)
     assert ended.status == 1
     assert "--runs" in ended.err
 
 
 def test_a_dag_is_found_in_the_configured_bundles(orux, connection, tmp_path):
-    assert orux("estimate", "midjourney_chain", "--json").json["rows"]
+    assert orux("estimate", "midjourney_chain", "-o", "json").json["rows"]
     missing = orux("estimate", "no_such_dag")
     assert missing.status == 1
     assert "no DAG 'no_such_dag'" in missing.err
@@ -338,7 +347,7 @@ with DAG("relayed", schedule=None, default_args={"conn_id": "relay"}) as dag:
         OruxGenerateImageOperator(task_id=name, model=model, prompt="x", options=options)
 """
     )
-    asked = orux("estimate", "relayed", "--file", path, "--runs", "10", "--ask-gateway", "--json")
+    asked = orux("estimate", "relayed", "--file", path, "--runs", "10", "--ask-gateway", "-o", "json")
     assert asked.status == 0, asked.err
     assert by_task(asked.json) == {
         ("flux",): (10, 10, 0.036),
@@ -349,7 +358,7 @@ with DAG("relayed", schedule=None, default_args={"conn_id": "relay"}) as dag:
     assert asked.json["totals"]["unknown"] == [10, 10]
     assert all(
         price is None
-        for *_, price in by_task(orux("estimate", "relayed", "--file", path, "--json").json).values()
+        for *_, price in by_task(orux("estimate", "relayed", "--file", path, "-o", "json").json).values()
     )
 
 
@@ -365,9 +374,9 @@ def test_the_last_run_tells_the_lengths(sandbox, load_dag, run, at_api):
                 return ["a", "b"]
             OruxImagineOperator.partial(task_id="imagine", wait_for_completion=False).expand(prompt=words())
     """)
-    nothing = at_api("estimate", dag.dag_id, "--last-run", "--json")
+    nothing = at_api("estimate", dag.dag_id, "--last-run", "-o", "json")
     assert nothing.status in (0, 1)  # Airflow does not know the DAG before its first run
     assert run(dag).state == "success"
-    value = at_api("estimate", dag.dag_id, "--last-run", "--json", "--runs", "5").json
+    value = at_api("estimate", dag.dag_id, "--last-run", "-o", "json", "--runs", "5").json
     assert by_task(value) == {("imagine",): (10, 10, None)}
     assert any("as in the last run" in note for note in value["notes"])

@@ -62,7 +62,7 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     (job,) = sandbox.jobs()
     real_id = job["id"]
 
-    (row,) = at_api("ledger", "list", "--dag", dag_id, "--state", "intent", "--json").json
+    (row,) = at_api("ledger", "list", "--dag-id", dag_id, "--state", "intent", "-o", "json").json
     assert (row["run_id"], row["task_id"], row["state"]) == (run_id, "imagine", "intent")
     assert row["task_state"] == "failed"
     assert row["expires"] is False
@@ -111,7 +111,7 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     late = at_api(*command(result, "imagine", "settle", job_id="task_another"))
     assert late.status == 1
     assert "is finished" in late.err
-    assert at_api("ledger", "list", "--dag", dag_id, "--state", "open", "--json").json == []
+    assert at_api("ledger", "list", "--dag-id", dag_id, "--state", "open", "-o", "json").json == []
 
 
 def test_a_lost_synchronous_generation_is_settled_by_its_links(
@@ -124,7 +124,7 @@ def test_a_lost_synchronous_generation_is_settled_by_its_links(
 
     refused = at_api(*command(result, "picture", "settle", job_id="gen-1"))
     assert refused.status == 1
-    assert "--url LINK" in refused.err
+    assert "--url URL" in refused.err
     assert at_api(*command(result, "picture", "settle"), "--url", "ftp://x").status == 2
 
     (job,) = sandbox.jobs()
@@ -150,7 +150,7 @@ def test_a_discarded_record_is_paid_for_anew(sandbox, load_dag, run, at_api, aga
     assert sandbox.charges() == []
     gone = at_api(*command(result, "imagine", "discard"), "--force")
     assert gone.status == 0, gone.err
-    assert "submits anew, which is charged" in gone.out
+    assert "submits a new job, which is charged" in gone.out
     none = at_api(*command(result, "imagine", "show"))
     assert none.status == 1
     assert "has no record" in none.out
@@ -166,16 +166,27 @@ def test_many_records_of_a_mapped_task(sandbox, load_dag, run, api, at_api):
     dag_id = result.dag.dag_id
     assert sorted(result.states().values()) == ["failed", "failed", "success"]
 
-    listed = at_api("ledger", "list", "--dag", dag_id, "--run", result.run_id)
+    listed = at_api("ledger", "list", "--dag-id", dag_id, "--run-id", result.run_id)
     assert listed.status == 0
     assert "3 records: 1 finished, 2 intent" in listed.out
-    rows = at_api("ledger", "list", "--dag", dag_id, "--json").json
+    rows = at_api("ledger", "list", "--dag-id", dag_id, "-o", "json").json
     assert sorted(r["map_index"] for r in rows) == [0, 1, 2]
     lost = next(r["map_index"] for r in rows if r["state"] == "intent")
-    assert at_api("ledger", "list", "--dag", dag_id, "--older-than", "1h", "--json").json == []
-    assert at_api("ledger", "list", "--dag", dag_id, "--to", "2020-01-01", "--json").json == []
+    assert at_api("ledger", "list", "--dag-id", dag_id, "--older-than", "1h", "-o", "json").json == []
+    assert at_api("ledger", "list", "--dag-id", dag_id, "--to-date", "2020-01-01", "-o", "json").json == []
     assert (
-        at_api("ledger", "list", "--dag", dag_id, "--from", "2020-01-01", "--task", "other", "--json").json
+        at_api(
+            "ledger",
+            "list",
+            "--dag-id",
+            dag_id,
+            "--from-date",
+            "2020-01-01",
+            "--task-id",
+            "other",
+            "-o",
+            "json",
+        ).json
         == []
     )
 
@@ -184,24 +195,24 @@ def test_many_records_of_a_mapped_task(sandbox, load_dag, run, api, at_api):
     assert "--map-index" in unnamed.err
     assert at_api(*command(result, "imagine", "show", map_index=2)).status == 0
 
-    young = at_api("ledger", "discard", "--dag", dag_id, "--yes")
+    young = at_api("ledger", "discard", "--dag-id", dag_id, "--yes")
     assert young.status == 1
     assert "2 records kept" in young.out
-    asked = at_api("ledger", "discard", "--force", "--dag", dag_id)
+    asked = at_api("ledger", "discard", "--force", "--dag-id", dag_id)
     assert asked.status == 1
     assert "2 records to discard; 2 of them of a submission that was, or may have been, charged" in asked.out
     assert "--yes" in asked.err
     assert api.stored(dag_id, result.run_id, "imagine", lost)["value"]["state"] == "intent"
 
-    done = at_api("ledger", "discard", "--force", "--dag", dag_id, "--yes")
+    done = at_api("ledger", "discard", "--force", "--dag-id", dag_id, "--yes")
     assert done.status == 0, done.err
     assert "Discarded 2 records." in done.out
-    (left,) = at_api("ledger", "list", "--dag", dag_id, "--json").json
+    (left,) = at_api("ledger", "list", "--dag-id", dag_id, "-o", "json").json
     assert left["state"] == "finished"
-    everything = at_api("ledger", "discard", "--dag", dag_id, "--state", "all", "--yes")
+    everything = at_api("ledger", "discard", "--dag-id", dag_id, "--state", "all", "--yes")
     assert everything.status == 0
     assert "1 record to discard; 0 of them" in everything.out
-    assert at_api("ledger", "list", "--dag", dag_id, "--json").json == []
+    assert at_api("ledger", "list", "--dag-id", dag_id, "-o", "json").json == []
 
 
 def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag, run, api, at_api):
@@ -211,17 +222,17 @@ def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag
         f"/dags/{dag_id}/dagRuns/{run_id.replace('+', '%2B')}/taskInstances/imagine/state-store/orux_ledger"
     )
     api.request("PUT", path, params={"map_index": -1}, json={"value": {"ref": "s3://elsewhere"}})
-    (row,) = at_api("ledger", "list", "--dag", dag_id, "--state", "unreadable", "--json").json
+    (row,) = at_api("ledger", "list", "--dag-id", dag_id, "--state", "unreadable", "-o", "json").json
     assert row["record"] is None
     assert row["expires"] is True
     shown = at_api(*command(result, "imagine", "show"))
     assert "unreadable" in shown.out
     assert at_api(*command(result, "imagine", "settle", job_id="task_1")).status == 1
-    young = at_api("ledger", "discard", "--dag", dag_id, "--state", "all", "--yes")
+    young = at_api("ledger", "discard", "--dag-id", dag_id, "--state", "all", "--yes")
     assert young.status == 1
-    assert "kept: it is not readable and was written" in young.out
+    assert "kept: it cannot be read and was written" in young.out
     assert at_api(*command(result, "imagine", "discard")).status == 1
-    assert at_api("ledger", "discard", "--dag", dag_id, "--state", "all", "--yes", "--force").status == 0
+    assert at_api("ledger", "discard", "--dag-id", dag_id, "--state", "all", "--yes", "--force").status == 0
     assert at_api(*command(result, "imagine", "show")).status == 1
 
 
@@ -246,7 +257,7 @@ def test_refusals_of_airflow_are_told_in_words(api, at_api, orux, monkeypatch):
     assert "Traceback" not in unknown.err
     bad = at_api("ledger", "show", "d", "r", "t", "--token", "not-a-token")
     assert bad.status == 1
-    assert "does not take the token" in bad.err
+    assert "rejects the token" in bad.err
     monkeypatch.setenv("AIRFLOW_API_TOKEN", api.token)
     assert "There is no task instance" in at_api("ledger", "show", "d", "r", "t").err
     elsewhere = orux("ledger", "list", "--api-url", f"{api.url}/elsewhere")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
+import io
 import json
 
 import pytest
+import yaml
 
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.describe import describe_model, describe_models, limits_text
@@ -108,8 +111,14 @@ def test_limits_in_words():
 
 
 def test_the_command(orux):
-    rows = orux("models", "--gateway", "orux", "--json").json
+    rows = orux("models", "--gateway", "orux", "-o", "json").json
     assert rows == describe_models(gateway="orux")
+    assert yaml.safe_load(orux("models", "--gateway", "orux", "-o", "yaml").out) == rows
+    assert len(
+        list(csv.DictReader(io.StringIO(orux("models", "--gateway", "orux", "-o", "csv").out)))
+    ) == len(rows)
+    fields = list(csv.DictReader(io.StringIO(orux("models", "--model", "gpt-image-2", "-o", "csv").out)))
+    assert ("gpt-image-2", "n", "1 to 4") in [(f["model"], f["name"], f["allowed"]) for f in fields]
     table = orux("models", "--gateway", "orux")
     assert table.status == 0
     assert len([line for line in table.out.splitlines() if line.startswith("orux ")]) == len(rows)

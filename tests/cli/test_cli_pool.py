@@ -43,9 +43,14 @@ def test_a_pool_is_made_and_kept_up_to_date(sandbox, api, at_api):
     assert (pool["slots"], pool["include_deferred"]) == (7, True)
     assert "orux_default" in pool["description"]
 
-    updated = at_api("pool", "orux_default", "--name", "orux pool/1", "--slots", "2", "--json").json
+    updated = at_api("pool", "orux_default", "--name", "orux pool/1", "--slots", "2", "-o", "json").json
     assert updated["created"] is False
     assert updated["pool"]["slots"] == 2
+    as_csv = at_api(
+        "pool", "orux_default", "--name", "orux pool/1", "--slots", "2", "-o", "csv"
+    ).out.splitlines()
+    assert as_csv[0] == "name,slots,include_deferred,description,created,source"
+    assert as_csv[1].startswith("orux pool/1,2,True,")
     assert sandbox.charges() == []
 
 

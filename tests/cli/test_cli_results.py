@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import json
 from types import SimpleNamespace
@@ -44,7 +45,7 @@ def saved(tmp_path):
 
 
 def test_results_are_listed(orux, saved, tmp_path, monkeypatch):
-    rows = orux("results", "list", "--path", f"file://{tmp_path}/out", "--json").json
+    rows = orux("results", "list", "--path", f"file://{tmp_path}/out", "-o", "json").json
     assert {r["job_id"]: r["artifacts"] for r in rows} == {"task_A": 2, "task_B": 1}
     assert {r["manifest"] for r in rows} == {s.manifest for s in saved}
     assert sum(r["bytes"] for r in rows) == sum(a.bytes for s in saved for a in s.artifacts)
@@ -59,10 +60,10 @@ def test_notes_for_reuse_lead_to_their_manifests(orux, saved, tmp_path):
     store = ResultStore(f"file://{tmp_path}/notes", log=LOG)
     for number, result in enumerate(saved):
         store.remember(f"{number:064x}", {"manifest": result.manifest, "artifacts": []})
-    rows = orux("results", "list", "--path", f"file://{tmp_path}/notes", "--json").json
+    rows = orux("results", "list", "--path", f"file://{tmp_path}/notes", "-o", "json").json
     assert {r["manifest"] for r in rows} == {s.manifest for s in saved}
     # Over the whole folder each manifest is found both ways, and counted once.
-    assert len(orux("results", "list", "--path", tmp_path, "--json").json) == 2
+    assert len(orux("results", "list", "--path", tmp_path, "-o", "json").json) == 2
 
 
 def test_verify_finds_what_changed(orux, saved, tmp_path):
@@ -81,9 +82,15 @@ def test_verify_finds_what_changed(orux, saved, tmp_path):
     (tmp_path / "out/day/task_B/manifest.json").write_text(
         json.dumps({"schema_version": 99, "artifacts": []})
     )
-    rows = {r["manifest"]: r["problems"] for r in orux("results", "verify", "--path", root, "--json").json}
+    rows = {
+        r["manifest"]: r["problems"] for r in orux("results", "verify", "--path", root, "-o", "json").json
+    }
     assert len(rows[saved[0].manifest]) == 2
     assert "version 99" in rows[saved[1].manifest][0]
+    flat = list(csv.DictReader(io.StringIO(orux("results", "verify", "--path", root, "-o", "csv").out)))
+    assert [row["manifest"] for row in flat].count(saved[0].manifest) == 2
+    as_csv = list(csv.DictReader(io.StringIO(orux("results", "list", "--path", root, "-o", "csv").out)))
+    assert [row["job_id"] for row in as_csv if not row["problem"]] == ["task_A"]
     listed = orux("results", "list", "--path", root)
     assert listed.status == 1
     assert "not readable" in listed.out

@@ -43,12 +43,12 @@ def test_what_was_listed_is_filled_in_and_settled(
     assert len(sandbox.charges()) == 3
     jobs = {job["prompt"]: job for job in sandbox.jobs()}
 
-    listed = at_api("ledger", "list", "--dag", dag_id, "--state", "intent", "--csv")
+    listed = at_api("ledger", "list", "--dag-id", dag_id, "--state", "intent", "-o", "csv")
     rows = list(csv.DictReader(io.StringIO(listed.out)))
     assert {r["task_id"]: (r["kind"], r["map_index"], r["job_id"]) for r in rows} == {
         "one": ("job", "", ""),
         "two": ("job", "", ""),
-        "picture": ("pictures", "", ""),
+        "picture": ("images", "", ""),
     }
     by_task = {r["task_id"]: r for r in rows}
     filled = [
@@ -69,7 +69,7 @@ def test_what_was_listed_is_filled_in_and_settled(
     assert out[0] == f"line 2: settled: {dag_id} {run_id} one became job {jobs['a lighthouse']['id']}."
     assert out[1].startswith("line 3: refused:")
     assert "is not a job id" in out[1]
-    assert out[2] == f"lines 4, 5: settled: {dag_id} {run_id} picture became 2 pictures by link."
+    assert out[2] == f"lines 4, 5: settled: {dag_id} {run_id} picture became 2 images by URL."
     assert out[3].startswith("line 6: refused:")
     assert "There is no task instance" in out[3]
     assert "4 task instances: 2 settled, 0 unchanged, 2 refused." in out
@@ -83,11 +83,13 @@ def test_what_was_listed_is_filled_in_and_settled(
     assert rest.status == 0, rest.err
     assert "2 task instances: 1 settled, 1 unchanged, 0 refused." in rest.out
 
-    short = at_api("ledger", "show", "--dag", dag_id)
+    short = at_api("ledger", "show", "--dag-id", dag_id)
     assert short.status == 0
     assert short.out.count("A clear: it continues with the recorded job and pays nothing.") == 3
     assert "3 records." in short.out
-    shown = at_api("ledger", "show", "--dag", dag_id, "--state", "settled", "--task", "two", "--json").json
+    shown = at_api(
+        "ledger", "show", "--dag-id", dag_id, "--state", "settled", "--task-id", "two", "-o", "json"
+    ).json
     assert [(r["task_id"], r["state"]) for r in shown] == [("two", "settled")]
     assert "pays nothing" in shown[0]["next"][0]
 
@@ -126,7 +128,7 @@ def test_another_word_on_what_is_decided_is_refused_without_force(
         ("dag_id,run_id,task_id,job_id\n", "no rows"),
         ("dag_id,run_id,task_id,job_id\nd,,t,x\n", "line 2 has no run_id"),
         ("dag_id,run_id,task_id,job_id\nd,r,t,x,y\n", "more values"),
-        ("dag_id,run_id,task_id,map_index,job_id\nd,r,t,one,x\n", "map_index 'one'"),
+        ("dag_id,run_id,task_id,map_index,job_id\nd,r,t,one,x\n", "map_index 'one', which is no number"),
         ("dag_id,run_id,task_id,job_id\nd,r,t,x\nd,r,t,y\n", "lines 2, 3 give d r t different jobs"),
         ("dag_id,run_id,task_id,job_id\nd,r,t,x\nd,r,u,x\n", "the same job x"),
     ],
@@ -155,10 +157,9 @@ def test_rows_are_read_as_spreadsheets_write_them():
         ["settle", "--file", "x.csv", "--job-id", "x"],
         ["settle", "--job-id", "x"],
         ["settle", "d", "--job-id", "x"],
-        ["list", "--csv", "--json"],
         ["show"],
-        ["show", "d", "r", "t", "--dag", "d"],
-        ["show", "--dag", "d", "--ask-gateway"],
+        ["show", "d", "r", "t", "--dag-id", "d"],
+        ["show", "--dag-id", "d", "--ask-gateway"],
     ],
 )
 def test_one_and_many_are_not_mixed(orux, words):

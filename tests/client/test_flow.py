@@ -154,7 +154,7 @@ def test_never_reached(verb):
         (refusal(403, "ip_not_allowed", "auth_error"), errors.AuthenticationError),
         (refusal(404, "not_found", "invalid_request_error"), errors.InvalidRequestError),
         (refusal(400, "banned_prompt"), errors.ContentRejectedError),
-        (answer(b"", 302, location="https://other"), errors.UnexpectedResponseError),
+        (answer(b"", 307, location="https://other"), errors.UnexpectedResponseError),
     ],
     ids=lambda v: getattr(v, "__name__", None),
 )
@@ -166,6 +166,7 @@ def test_a_refusal_is_not_sent_again(verb, last, cls):
 
 
 UNCLEAR = {
+    "302": answer(b"", 302, location="https://other"),
     "lost": LOST,
     "500": answer(b"oops", 500),
     "502": refusal(502, "upstream_error"),

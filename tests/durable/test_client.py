@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.client import flow
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.lifecycle.record import State
 from airflow_provider_orux.models.errors import (
@@ -103,22 +104,28 @@ def test_what_will_not_be_saved_is_not_asked_to_be_kept():
     assert [kept for kept, _ in sent(world)] == [None]
 
 
-def test_refused_retention_is_sent_once_more_without_it_under_the_same_key():
+def test_refused_retention_is_sent_once_more_without_it_under_the_same_key(monkeypatch):
+    warned = []
+    monkeypatch.setattr(flow.log, "warning", lambda text, *args: warned.append(text % args))
     world = relay()
     world.client.answers = [NO_RETENTION]
     world.start()
     key = world.record.submission_id
     assert sent(world) == [("relay1d", key), (None, key)]
     assert world.charges == 1
+    assert ["Sent without it: save what it makes" in text for text in warned] == [True]
 
 
-def test_a_key_that_the_refusal_used_up_is_replaced_by_a_fresh_one():
+def test_a_key_that_the_refusal_used_up_is_a_refusal_and_nothing_is_sent_under_another():
+    """The ledger names one key: a job under another could not be found again."""
     world = relay()
     world.client.answers = [NO_RETENTION, REUSED]
-    world.start()
-    key = world.record.submission_id
-    assert sent(world) == [("relay1d", key), (None, key), (None, f"{key}-2")]
-    assert world.charges == 1
+    with pytest.raises(UnsupportedByGatewayError) as caught:
+        world.start()
+    assert caught.value.charged == "no"
+    assert [kept for kept, _ in sent(world)] == ["relay1d", None]
+    assert len({key for _, key in sent(world)}) == 1
+    assert (world.record, world.charges) == (None, 0)
 
 
 def test_any_other_refusal_is_no_reason_to_send_without_retention():
@@ -149,7 +156,10 @@ def resent(world, *answers):
 
 def test_a_resend_may_find_that_the_form_without_retention_was_accepted():
     world = resent(relay(), REUSED)
-    world.start()
+    try:
+        world.start()
+    except IdempotencyKeyReusedError:
+        pytest.fail("the form without retention was not tried")
     assert [kept for kept, _ in sent(world)] == ["relay1d", None]
     assert world.charges == 1
 
@@ -186,3 +196,24 @@ def test_a_synchronous_generation_that_is_refused_for_another_reason_is_sent_onc
     world.client.answers = [relay_refusal(402, "INSUFFICIENT_CREDITS")]
     failed(world, Exception)
     assert len(sent(world)) == 1
+
+
+@pytest.mark.parametrize("status", [400, 402, 429, 301, 302, 303])
+def test_a_refusal_that_names_a_job_proves_nothing(status):
+    """What it names may have been accepted: nobody says "not charged", and nobody sends it again."""
+    world = World()
+    body = {"error": {"code": "channel_queue_full", "message": "full"}, "data": {"task_id": "task_7"}}
+    world.client.answers = [answer(body, status)]
+    with pytest.raises(AmbiguousSubmitError) as caught:
+        world.start()
+    assert (caught.value.job_id, caught.value.charged) == ("task_7", "unknown")
+    assert (world.record.state, len(world.client.sent)) == (State.INTENT, 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_that_may_have_followed_the_work_proves_nothing(status):
+    world = World()
+    world.client.answers = [answer({}, status)]
+    with pytest.raises(AmbiguousSubmitError):
+        world.start()
+    assert world.record.state is State.INTENT

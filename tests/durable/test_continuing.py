@@ -16,6 +16,7 @@ from airflow_provider_orux.models.errors import (
     JobNotFoundError,
     JobTimeoutError,
     LedgerError,
+    UnexpectedResponseError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
 from tests.durable.fakes import (
@@ -138,7 +139,7 @@ def test_an_answer_that_cannot_be_read_says_nothing_about_the_job():
     world = submitted(paying_retries=True)
     world.client.polls = [HTML]
     world.retry()
-    failed(world, JobNotFoundError)
+    failed(world, UnexpectedResponseError)
     assert world.charges == 1
 
 

@@ -41,7 +41,7 @@ KILLED_BY: dict[str, tuple[Callable[[], Any], ...]] = {
         submitting.test_a_submission_under_a_key_is_sent_again_by_a_retry_and_charged_once,
     ),
     "other-account-resent": (submitting.test_a_key_of_another_account_is_no_protection,),
-    "resend-forgotten": (client.test_a_resend_whose_retention_is_refused_never_uses_a_fresh_key,),
+    "resend-forgotten": (client.test_a_resend_may_find_that_the_form_without_retention_was_accepted,),
     "id-not-written": (
         submitting.test_the_intent_is_written_before_the_post_and_the_job_id_right_after_it,
         submitting.test_the_record_of_a_submission_holds_what_a_later_attempt_needs,

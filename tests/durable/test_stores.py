@@ -72,9 +72,16 @@ def test_an_intent_is_tried_once():
     world = submitted()
     world.rows.away("set")
     with pytest.raises(LedgerError) as caught:
-        world.store().write_intent(world.record)
+        world.store().write_intent(world.record.changed(max_tries=9))
     assert caught.value.charged == "no"
     assert world.clock.skipped == 0
+
+
+def test_an_intent_whose_answer_was_lost_is_written():
+    """Else an intent that nobody sent would need a person."""
+    world = submitted()
+    world.rows.away("set")
+    world.store().write_intent(world.record)
 
 
 @pytest.mark.parametrize(("patience", "tried"), [(None, WRITE_PATIENCE), (5.0, 5.0), (0.0, 0.0)])

@@ -93,7 +93,7 @@ def test_a_key_that_stays_refused_ends_the_wait_after_the_connections_grace(monk
 
 def test_a_job_that_runs_has_not_failed():
     with pytest.raises(GatewayUnavailableError, match="is running now") as caught:
-        waiting.raise_unless_succeeded(RUNNING, another_job_helps=True)
+        waiting.raise_unless_succeeded(RUNNING, retry_may_pay=True)
     assert not caught.value.final
 
 

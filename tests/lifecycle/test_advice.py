@@ -97,6 +97,10 @@ def test_the_words_are_the_tables(record, remote):
         for words, comes in ((where.retry(), attempt), (where.clear(), after_clear(attempt))):
             decision = decide(record, comes, policy)
             if decision.action is Action.CHECK:
+                if remote is RemoteState.UNKNOWN and not record.synchronous:
+                    # What the gateway could not say once it may say the next time.
+                    assert words.startswith("it asks the gateway: if the job "), words
+                    continue
                 decision = decide(record, comes, policy, remote)
             assert words.startswith(WORDS[decision.action]), (policy, attempt)
 
@@ -170,7 +174,7 @@ def test_an_idempotency_key_is_as_old_as_it_is_now():
         (failed(), situation(remote=ASKED.FAILED, policy=Policy(on_clear="reattach", paying_retries=True)),
          f"A retry: {PAYS}. A clear of the task: {FAILS}."),
         (failed(retry_helps=False), situation(remote=ASKED.FAILED),
-         f"{advice.FREE_RETRIES} A clear of the task: {PAYS}."),
+         f"{advice.NO_RETRY_PAYS} A clear of the task: {PAYS}."),
         (failed(retry_helps=False), situation(remote=ASKED.FAILED, retries_left=False),
          f"No retry is used. A clear of the task: {PAYS}."),
         # One that cannot.
@@ -445,3 +449,16 @@ def test_a_timeout_names_the_error_of_the_polls():
     step = tracker.failed(errors.UnexpectedResponseError("status SUCCESS without `result_urls`"), now=101.0)
     assert "the last 2 polls failed: status SUCCESS without `result_urls`" in step.error.message
     assert "may have ended" in step.error.message
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_every_case_is_told_exactly_once(size):
+    for seen in itertools.combinations(RemoteState, size):
+        told = advice._cases(list(seen))
+        for state, words in {
+            RemoteState.ALIVE: "runs or succeeded", RemoteState.EXPIRED: "expired",
+            RemoteState.UNKNOWN: "the gateway cannot say",
+        }.items():  # fmt: skip
+            assert told.count(words) == (state in seen), (seen, told)
+        failed = {RemoteState.FAILED, RemoteState.FAILED_FINALLY} & {*seen}
+        assert ("failed" in told) is bool(failed), (seen, told)

@@ -57,3 +57,14 @@ def test_small_facts():
     assert FULL.urls == ["https://a/1.png", "https://a/2.png"]
     assert not FULL.has_inline
     assert FULL.job_id == "task_1"
+
+
+def test_a_data_url_is_an_inline_artifact_and_never_a_url():
+    artifact = Artifact(url="DATA:image/png;base64,AAAA")
+    assert (artifact.url, artifact.inline) == (None, "DATA:image/png;base64,AAAA")
+    assert "AAAA" not in repr(artifact)
+
+
+def test_a_number_that_json_does_not_have_is_left_out():
+    job = Job("task_1", JobStatus.SUCCEEDED, "orux", price=float("inf"), submitted_at=float("nan"))
+    assert {"price", "submitted_at"}.isdisjoint(job.to_dict())

@@ -74,11 +74,40 @@ def test_the_author_can_have_any_number_of_free_retries(form):
     assert as_it_runs(dag).free_retries
 
 
-@pytest.mark.parametrize("form", ["plain", "mapped"])
+@pytest.mark.parametrize("form", FORMS)
 def test_without_a_ledger_there_is_no_free_retry(form):
     dag = make(form, "nowhere", None, durable=False)
     assert stored_retries(dag) == 0
     assert stored_retries(make(form, "argument", 2, durable=False)) == 2
+
+
+def test_without_a_ledger_as_a_default_of_the_dag_there_is_none_either():
+    with DAG("d", schedule=None, default_args={"durable": False}):
+        mapped = OruxImagineOperator.partial(task_id="a").expand(prompt=["x"])
+        plain = OruxImagineOperator(task_id="b", prompt="x")
+    assert (mapped.retries, plain.retries) == (0, 0)
+
+
+def test_what_each_instance_of_a_mapped_task_says_itself_is_refused_when_it_runs():
+    """Airflow has read ``retries`` before: the second try of one without a ledger must not pay."""
+    from airflow_provider_orux.durable.identity import TaskIdentity
+
+    with DAG("d", schedule=None):
+        mapped = OruxImagineOperator.partial(task_id="a").expand_kwargs([{"prompt": "x", "durable": False}])
+    operator = mapped.unmap({"prompt": "x", "durable": False})
+    assert (mapped.retries, operator.retries) == (3, 3)
+    assert not TaskIdentity("d", "r", "a", 0, try_number=2, max_tries=3).is_first_try(operator.retries)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_default_written_out_is_still_the_default(form):
+    assert as_it_runs(make(form, "nowhere", None, free_retries=None)).free_retries
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_author_who_wants_the_default_number_to_pay_can_have_that(form):
+    task = as_it_runs(make(form, "nowhere", None, free_retries=False))
+    assert (task.retries, task.free_retries) == (3, False)
 
 
 def test_the_configuration_is_not_the_author(monkeypatch):

@@ -143,7 +143,7 @@ def test_no_log_line_per_poll(caplog):
     assert [r for r in caplog.records if r.name.startswith("airflow_provider_orux")] == []
 
 
-# -- groups -------------------------------------------------------------------------------------------------
+# -- batches -------------------------------------------------------------------------------------------------
 def task(job: str, ended: bool) -> dict[str, Any]:
     value: dict[str, Any] = {"id": job, "action": "IMAGINE", "status": "SUCCESS" if ended else "IN_PROGRESS"}
     if ended:
@@ -151,7 +151,7 @@ def task(job: str, ended: bool) -> dict[str, Any]:
     return value
 
 
-def test_what_is_due_is_asked_for_in_groups():
+def test_what_is_due_is_polled_in_batches():
     async def story() -> None:
         async with scripted() as server:
             began = time.monotonic()
@@ -171,20 +171,23 @@ def test_what_is_due_is_asked_for_in_groups():
     run(story)
 
 
-def test_a_job_that_is_missing_in_the_group_is_asked_for_by_itself():
+def test_a_job_that_is_missing_in_a_batch_is_polled_alone_though_others_are_due():
     async def story() -> None:
         async with scripted() as server:
+            batches: list[list[str]] = []
 
             async def script(method: str, target: str, body: bytes) -> Answer:
                 if target.endswith("list-by-condition"):
-                    return 200, [task(i, False) for i in json.loads(body)["ids"] if i != "2"], {}
+                    batches.append(json.loads(body)["ids"])
+                    return 200, [task(i, False) for i in batches[-1] if i != "2"], {}
                 return 200, task("2", True), {}
 
             server.script = script
-            poller = poller_of(connection(server, "yescale", batch_fetch="on"))
-            waits = {i: asyncio.create_task(wait(poller, f"mj:{i}", 0.1)) for i in range(4)}
+            poller = poller_of(connection(server, "yescale", batch_fetch="on", max_in_flight_polls=1))
+            waits = {i: asyncio.create_task(wait(poller, f"mj:{i}", 0.1)) for i in range(60)}
             outcome = await waits[2]
             assert outcome.kind == "job"
+            assert len([ids for ids in batches if "2" in ids]) == 1
             assert not any(waits[i].done() for i in (0, 1, 3))
             for pending in waits.values():
                 pending.cancel()
@@ -193,7 +196,7 @@ def test_a_job_that_is_missing_in_the_group_is_asked_for_by_itself():
     run(story)
 
 
-def test_a_gateway_without_the_group_poll_is_asked_one_by_one(caplog):
+def test_a_gateway_without_batches_is_polled_one_by_one(caplog):
     async def story() -> None:
         async with scripted() as server:
 
@@ -212,7 +215,7 @@ def test_a_gateway_without_the_group_poll_is_asked_one_by_one(caplog):
     assert len([r for r in caplog.records if "one by one" in r.getMessage()]) == 1
 
 
-def test_one_long_answer_in_a_group_costs_the_others_nothing():
+def test_one_large_answer_in_a_batch_costs_the_others_nothing():
     """A job with its images inside makes the group's answer too long; alone it is fetched by the worker."""
 
     async def story() -> None:
@@ -234,13 +237,13 @@ def test_one_long_answer_in_a_group_costs_the_others_nothing():
     run(story)
 
 
-# -- held requests ------------------------------------------------------------------------------------------
+# -- long polls ------------------------------------------------------------------------------------------
 def relay(job: str, ended: bool) -> dict[str, Any]:
     value: dict[str, Any] = {"task_id": job, "status": "completed" if ended else "running"}
     return {**value, "result": {"urls": ["https://cdn.example/x.png"]}} if ended else value
 
 
-def test_few_jobs_are_held_and_seen_at_once():
+def test_few_jobs_are_long_polled_and_seen_at_once():
     async def story() -> None:
         async with scripted() as server:
             began = time.monotonic()
@@ -259,7 +262,7 @@ def test_few_jobs_are_held_and_seen_at_once():
     run(story)
 
 
-def test_more_jobs_than_slots_are_not_held_and_the_held_ones_make_room():
+def test_more_jobs_than_slots_are_not_long_polled_and_long_polls_make_room():
     async def story() -> None:
         async with scripted() as server:
             ended: set[str] = set()
@@ -287,7 +290,7 @@ def test_more_jobs_than_slots_are_not_held_and_the_held_ones_make_room():
     run(story)
 
 
-def test_a_gateway_that_answers_a_held_request_at_once_is_not_hammered():
+def test_a_gateway_that_answers_a_long_poll_at_once_is_not_hammered():
     async def story() -> None:
         async with scripted() as server:
 

@@ -13,8 +13,8 @@ from airflow_provider_orux.operators.base import OruxOperator
 from airflow_provider_orux.operators.images import OruxModelOperator
 
 DEFAULT_CONN = "orux_default"
+#: Fields that say how many images a request asks for.
 COUNTS = ("n", "num_images")
-"""Fields that say how many pictures a request asks for."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Call:
 
     :param conn_id: the connection; None: known only when the task runs.
     :param model: the model's id; None: known only when the task runs, or the gateway's only one with the verb.
-    :param images: how many pictures it asks for; None: known only when the task runs.
+    :param images: how many images it asks for; None: known only when the task runs.
     :param tier: its resolution tier, where it names one.
     """
 
@@ -45,7 +45,7 @@ class Call:
         return tuple(dict.fromkeys(names))
 
     def most_images(self, gateway: str | None) -> int | None:
-        """How many pictures one submission asks for at most; None: not known.
+        """How many images one submission asks for at most; None: not known.
 
         :param gateway: None: at any that has the model.
         """
@@ -241,7 +241,7 @@ def _common(task_id: str, calls: Sequence[Call]) -> Call:
 
 
 def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bool) -> int | None:
-    """How many pictures a request asks for: what it says, else the model's default; None: known when it runs."""
+    """How many images a request asks for: what it says, else the model's default; None: known when it runs."""
     for name in COUNTS:
         n = fields.get(name)
         if n is None or more_fields:
@@ -268,7 +268,7 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bo
 
 
 def _limit(cls: type[GenerationRequest]) -> int | None:
-    """The most pictures that a typed request can ask for; None: it has no limit."""
+    """The most images that a typed request can ask for; None: it has no limit."""
     fields = [info for name, info in cls.model_fields.items() if name in COUNTS]
     limits = [
         limit for info in fields for m in info.metadata if isinstance(limit := getattr(m, "le", None), int)

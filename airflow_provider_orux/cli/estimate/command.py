@@ -27,31 +27,47 @@ COLUMNS = {
     "price": "EACH",
     "cost": "COST",
 }
+CSV = (
+    "conn_id",
+    "gateway",
+    "model",
+    "verb",
+    "tasks",
+    "low",
+    "high",
+    "price_low",
+    "price_high",
+    "currency",
+    "price_source",
+)
+#: Runs that are counted at most.
 LONGEST = 100_000
-"""Runs that are counted at most."""
 
 
 def estimate(args: argparse.Namespace, out: Output) -> int:
     """Count the paid submissions of a DAG."""
     if args.runs is not None and (args.from_ or args.to):
-        raise UsageError("Give --runs, or --from and --to; not both.")
+        raise UsageError("Give --runs, or --from-date and --to-date; not both.")
     if args.runs is not None and args.runs < 0:
         raise UsageError(f"--runs is {args.runs}; it is 0 or more.")
     if bool(args.from_) != bool(args.to):
-        raise UsageError("--from and --to go together.")
+        raise UsageError("--from-date and --to-date go together.")
     assumed = _assumed(args.assume_mapped or [])
     dag = load_dag(args.dag_id, args.file)
     names = mapped_names(dag)
     for name in assumed:
         if name not in names:
             raise UsageError(
-                f"--assume-mapped {name}: no paying task of {args.dag_id} is mapped by that name. "
+                f"--assume-mapped {name}: {args.dag_id} has no mapped task of that name that pays. "
                 f"Mapped: {', '.join(sorted(names)) or 'none'}."
             )
     runs, notes = _runs(dag, args)
     api = AirflowApi.of(args) if args.last_run or args.api_url else None
     try:
-        last = _last_lengths(api, args.dag_id, notes) if api and args.last_run else {}
+        last: dict[str, int] = {}
+        if api and args.last_run:
+            last, source = _last_lengths(api, args.dag_id)
+            notes.append(source)
         lines = list(paid_tasks(dag, assumed=assumed, last=last, most=_most()))
         rows = _priced(lines, runs, args, api, notes)
     finally:
@@ -59,13 +75,16 @@ def estimate(args: argparse.Namespace, out: Output) -> int:
             api.__exit__()
     totals = _totals(rows)
     notes += _remarks(lines, rows)
-    if args.json:
-        out.json({"dag_id": args.dag_id, "runs": runs, "rows": rows, "totals": totals, "notes": notes})
+    if args.output != "table":
+        value = {"dag_id": args.dag_id, "runs": runs, "rows": rows, "totals": totals, "notes": notes}
+        flat = [{**row, "tasks": ", ".join(row["tasks"])} for row in rows]
+        out.data(args.output, value, rows=flat, columns=CSV)
         return 0
     if not lines:
         out.say(f"{args.dag_id} has no task of this provider that pays.")
         return 0
-    out.say(f"{args.dag_id}: {plural(runs, 'run')}\n")
+    out.say(f"{args.dag_id}: {plural(runs, 'run')}")
+    out.say()
     out.table([_shown(row) for row in rows], COLUMNS)
     out.say()
     low, high = sum(r["low"] for r in rows), sum(r["high"] for r in rows)
@@ -102,10 +121,10 @@ def load_dag(dag_id: str, file: str | None = None) -> Any:
         errors |= bag.import_errors
         if file is not None and bag.dags:
             raise CommandError(f"{file} has no DAG {dag_id!r}; it has: {', '.join(sorted(bag.dags))}.")
-    told = "".join(f"\n{name}: {_last_line(text)}" for name, text in sorted(errors.items()))
+    told = [f"{name}: {_last_line(text)}" for name, text in sorted(errors.items())]
     where = file or "the configured bundles"
     raise CommandError(
-        f"{where} has no DAG {dag_id!r}." + (f" Files that could not be imported:{told}" if told else "")
+        f"{where} has no DAG {dag_id!r}." + (" Files that could not be imported:" if told else ""), *told
     )
 
 
@@ -118,7 +137,7 @@ def count_runs(dag: Any, first: datetime, last: datetime) -> int:
 
     serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     if not serialized.timetable.periodic:
-        raise CommandError(f"{dag.dag_id} has no schedule that tells its runs in a window: give --runs N.")
+        raise CommandError(f"{dag.dag_id} has no schedule to count its runs by: give --runs N.")
     count = 0
     for count, _ in enumerate(serialized.iter_dagrun_infos_between(first, last), start=1):
         if count > LONGEST:
@@ -146,9 +165,9 @@ def _runs(dag: Any, args: argparse.Namespace) -> tuple[int, list[str]]:
         return (1 if args.runs is None else args.runs), []
     first, last = parse_window(args.from_, args.to)
     if first is None or last is None:
-        raise UsageError("--from and --to go together.")
+        raise UsageError("--from-date and --to-date go together.")
     return count_runs(dag, first, last), [
-        "Runs that exist already are counted too: a backfill makes them anew only with --reprocess-behavior."
+        "Existing runs are counted too; a backfill repeats them only with --reprocess-behavior."
     ]
 
 
@@ -157,19 +176,18 @@ def _assumed(given: list[str]) -> dict[str, int]:
     for text in given:
         name, equals, number = text.rpartition("=")
         if not equals or not name or not number.strip().isdigit():
-            raise UsageError(f"--assume-mapped is {text!r}; write TASK=N, like imagine=12.")
+            raise UsageError(f"--assume-mapped is {text!r}; write TASK_ID=N, like imagine=12.")
         assumed[name.strip()] = int(number)
     return assumed
 
 
-def _last_lengths(api: AirflowApi, dag_id: str, notes: list[str]) -> dict[str, int]:
-    """How many instances each mapped task had in the last successful run."""
+def _last_lengths(api: AirflowApi, dag_id: str) -> tuple[dict[str, int], str]:
+    """How many instances each mapped task had in the last successful run, and a sentence on that run."""
     path = f"/dags/{segment(dag_id)}/dagRuns"
     params = {"state": "success", "order_by": "-run_after"}
     run = next(iter(api.rows(path, "dag_runs", params=params, limit=1)), None)
     if run is None:
-        notes.append("There is no successful run to take the lengths of mapped tasks from.")
-        return {}
+        return {}, "No run has succeeded yet, so the lengths of mapped tasks are not known from one."
     lengths: dict[str, int] = {}
     run_id = str(run["dag_run_id"])
     for row in api.rows(
@@ -178,8 +196,7 @@ def _last_lengths(api: AirflowApi, dag_id: str, notes: list[str]) -> dict[str, i
         task_id = str(row["task_id"])
         # Mapped over nothing: one instance without an index is left, and it was skipped.
         lengths[task_id] = lengths.get(task_id, 0) + (1 if int(row.get("map_index", -1)) >= 0 else 0)
-    notes.append(f"Lengths of mapped tasks are those of run {run_id}.")
-    return lengths
+    return lengths, f"Lengths of mapped tasks are those of run {run_id}."
 
 
 def _priced(
@@ -235,7 +252,7 @@ def _priced(
         row["high"] += line.high * runs
     for between, tasks in uncounted.items():
         names = ", ".join(dict.fromkeys(tasks))
-        notes.append(f"{names}: how many pictures a submission asks for is known when it runs{between}.")
+        notes.append(f"{names}: how many images a submission asks for is only known when it runs{between}.")
     return list(rows.values())
 
 
@@ -281,12 +298,10 @@ def _remarks(lines: list[Line], rows: list[dict[str, Any]]) -> list[str]:
                 tasks.append(line.call.task_id)
     remarks = [f"{', '.join(tasks)}: {text}" for text, tasks in lengths.items()]
     if any(row["price_high"] is None for row in rows):
-        remarks.append(
-            "Prices are taken from [orux] prices, and with --ask-gateway from the gateway's own list."
-        )
+        remarks.append("Prices come from [orux] prices, and with --ask-gateway from the gateway's own list.")
     if any(line.call.reuse for line in lines):
         remarks.append(
-            "Tasks with reuse='always' pay nothing for what is saved already; they are counted in full."
+            "Tasks with reuse='always' pay nothing for results that are already saved; they are counted in full."
         )
     if lines:
         remarks.append("Counted as if no task is skipped, no job fails and none is paid for again.")

@@ -31,7 +31,7 @@ class PriceTable:
 
     ``[orux] prices`` is a JSON object: ``{"orux": {"currency": "credits", "midjourney-v7": 20,
     "midjourney-v7:upscale": 5, "gpt-image-2": {"per_image": 10}}}``. Its first level names a connection (which wins) or
-    a gateway; a number is the price of one submission, ``per_image`` that of one picture.
+    a gateway; a number is the price of one submission, ``per_image`` that of one image.
 
     :param value: such an object.
     :raises CommandError: it is not one.
@@ -40,14 +40,14 @@ class PriceTable:
     def __init__(self, value: Any) -> None:
         if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
             raise CommandError(
-                "[orux] prices is not of the form "
+                "[orux] prices must look like "
                 '{"orux": {"currency": "credits", "midjourney-v7": 20}} (gateway or connection, then model).'
             )
         for group, prices in value.items():
             for model, price in prices.items():
                 if model != "currency" and amount_of(price, 1) is None:
                     raise CommandError(
-                        f"[orux] prices: {group}, {model} is {json.dumps(price)}; it is a number that is not negative, "
+                        f"[orux] prices: {group}, {model} is {json.dumps(price)}; it must be a number of 0 or more, "
                         'or {"per_image": number}.'
                     )
         self.groups = value
@@ -102,7 +102,7 @@ class PriceTable:
         """The price of one submission; None: unknown.
 
         :param models: the ids that the model may have there.
-        :param images: how many pictures it asks for; None: not known.
+        :param images: how many images it asks for; None: not known.
         :param tier: its resolution, where prices depend on it.
         """
         found = price_in_table(

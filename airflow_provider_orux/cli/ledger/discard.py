@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Mapping
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.connections import Found, connection_of, patience
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Entry, Ledger, may_be_charged
+from airflow_provider_orux.cli.ledger.instances import Entry, Instance, Ledger, may_be_charged
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY, WAITING
-from airflow_provider_orux.cli.ledger.records import COLUMNS, row, select
+from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, csv_row, json_of, names_one, row, select
 from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.cli.times import age_text
 from airflow_provider_orux.lifecycle.record import State
@@ -19,93 +20,117 @@ from airflow_provider_orux.lifecycle.record import State
 
 def discard(args: argparse.Namespace, out: Output) -> int:
     """Remove one record, or those of a DAG that fit."""
-    narrowing = [n for n in ("run", "task", "from_", "to", "older_than", "yes") if getattr(args, n)]
-    if args.dag_id and args.dag:
-        raise UsageError("Give DAG RUN TASK, or --dag for many records; not both.")
-    if args.dag_id:
-        if not args.task_id:
-            raise UsageError("One record is named by three words: DAG RUN TASK.")
-        if narrowing or args.state != "intent":
-            raise UsageError("With DAG RUN TASK there is one record: leave out what is for many (see --dag).")
+    if names_one(args, state="intent", also=("yes",)):
         return _discard_one(args, out)
-    if not args.dag:
-        raise UsageError("Say which record: DAG RUN TASK, or --dag for many.")
     if args.map_index >= 0 and not args.task:
-        raise UsageError("--map-index needs DAG RUN TASK, or --task.")
+        raise UsageError("--map-index needs DAG_ID RUN_ID TASK_ID, or --task-id.")
     return _discard_many(args, out)
 
 
 def _discard_one(args: argparse.Namespace, out: Output) -> int:
+    tell = _teller(args, out)
+    now = time.time()
     with AirflowApi.of(args) as api:
         ledger = Ledger(api)
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
         if entry is None:
-            out.say(f"{instance} has no record: there is nothing to discard.")
+            tell(f"{instance} has no record: there is nothing to discard.")
+            _data(args, out, {}, now)
             return 0
-        connections: dict[str, Found] = {}
-        if not args.force and (why := _under_way(entry, api, connections, time.time())):
-            raise CommandError(f"{instance}: {why}. --force does it all the same.")
+        if not args.force and (why := _under_way(entry, api, {}, now)):
+            raise CommandError(f"{instance}: {why}. --force discards it all the same.")
         ledger.remove(instance)
-    out.say(f"Discarded the record of {instance} ({_lost(entry)}).")
-    out.say(
-        "The next execution of the task submits anew, which is charged."
+    tell(f"Discarded the record of {instance} ({_lost(entry)}).")
+    tell(
+        "The next execution of the task submits a new job, which is charged."
         + (" Clear the task." if instance.state in ENDED else "")
     )
+    _data(args, out, {instance: (entry, "discarded")}, now)
     return 0
 
 
 def _discard_many(args: argparse.Namespace, out: Output) -> int:
+    tell = _teller(args, out)
     with AirflowApi.of(args) as api:
         ledger = Ledger(api)
         now = time.time()
         entries = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
         if not entries:
-            out.say("No record fits: there is nothing to discard.")
+            tell("No record fits: there is nothing to discard.")
+            _data(args, out, {}, now)
             return 0
         connections: dict[str, Found] = {}
-        kept = {
-            entry.instance: why
+        outcomes = {
+            entry.instance: (
+                entry,
+                f"kept: {why}"
+                if not args.force and (why := _under_way(entry, api, connections, now))
+                else _going(entry),
+            )
             for entry in entries
-            if not args.force and (why := _under_way(entry, api, connections, now))
         }
-        out.table(
-            [
-                row(entry, now)
-                | {"outcome": f"kept: {kept[entry.instance]}" if entry.instance in kept else _going(entry)}
-                for entry in entries
-            ],
-            COLUMNS,
-        )
-        going = [entry for entry in entries if entry.instance not in kept]
-        charged = [entry for entry in going if may_be_charged(entry)]
-        out.say(
-            f"\n{plural(len(going), 'record')} to discard; {len(charged)} of them of a submission that was, or may "
-            "have been, charged. Each of these tasks submits anew when it runs again, which is charged."
+        going = [entry for entry, outcome in outcomes.values() if not outcome.startswith("kept")]
+        kept = len(entries) - len(going)
+        if args.output == "table":
+            out.table(
+                [row(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()], COLUMNS
+            )
+            out.say()
+        charged = sum(may_be_charged(entry) for entry in going)
+        tell(
+            f"{plural(len(going), 'record')} to discard; {charged} of them of a submission that was, or may have "
+            "been, charged. Each of these tasks submits a new job when it runs again, which is charged."
         )
         if kept:
-            out.say(f"{plural(len(kept), 'record')} kept (--force discards these too).")
-        if not going:
-            return 1
-        if not args.yes:
+            tell(f"{plural(kept, 'record')} kept (--force discards these too).")
+        if going and not args.yes:
             _confirm(len(going))
-        failed = 0
+        failed = gone = 0
         for entry in going:
+            outcome = "discarded"
             try:
-                # The task may have gone on while a person was reading.
+                # The task may have run again while a person was reading.
                 again = ledger.read(entry.instance)
                 if again is None:
-                    continue
-                if again.record != entry.record:
+                    outcome = "gone already"
+                    gone += 1
+                elif again.record != entry.record:
                     raise CommandError("its record has changed since it was listed")
-                ledger.remove(entry.instance)
+                else:
+                    ledger.remove(entry.instance)
             except CommandError as e:
                 failed += 1
+                outcome = f"failed: {e}"
                 out.note(f"{entry.instance}: {e}")
-        out.say(
-            f"Discarded {plural(len(going) - failed, 'record')}." + (f" {failed} failed." if failed else "")
-        )
+            outcomes[entry.instance] = (entry, outcome)
+        if going:
+            tell(
+                f"Discarded {plural(len(going) - failed - gone, 'record')}."
+                + (f" {gone} gone already." if gone else "")
+                + (f" {failed} failed." if failed else "")
+            )
+        _data(args, out, outcomes, now)
     return 1 if failed or kept else 0
+
+
+def _teller(args: argparse.Namespace, out: Output) -> Callable[[str], None]:
+    """Where sentences go: beside a table they are output, beside data for a program they are remarks."""
+    return out.say if args.output == "table" else out.note
+
+
+def _data(
+    args: argparse.Namespace, out: Output, outcomes: Mapping[Instance, tuple[Entry, str]], now: float
+) -> None:
+    """What became of each record, for a program."""
+    if args.output == "table":
+        return
+    out.data(
+        args.output,
+        [json_of(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
+        rows=[csv_row(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
+        columns=(*CSV, "outcome"),
+    )
 
 
 def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now: float) -> str | None:
@@ -118,7 +143,7 @@ def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now
         # It may be of a newer version, whose request is under way; of which kind is not known.
         limit = patience(Found(None), synchronous=True)
         if age is not None and age < limit:
-            return f"it is not readable and was written {age_text(age)} ago (kept until {age_text(limit)})"
+            return f"it cannot be read and was written {age_text(age)} ago (kept until {age_text(limit)})"
         return None
     if record.state is not State.INTENT:
         return None
@@ -132,16 +157,16 @@ def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now
 
 def _going(entry: Entry) -> str:
     if entry.record is None and entry.updated is None:
-        return "discard (not readable, and its age is not known)"
+        return "discard (cannot be read, and its age is not known)"
     return "discard"
 
 
 def _lost(entry: Entry) -> str:
     record = entry.record
     if record is None:
-        return "it was not readable" + ("" if entry.updated is not None else ", and its age was not known")
+        return "it could not be read" + ("" if entry.updated is not None else ", and its age was not known")
     if record.state is State.INTENT:
-        return "a submission without a known answer; if it was accepted, it is charged and its job is not taken up"
+        return "a submission whose answer is unknown; if it was accepted, it is charged and its job is left behind"
     if record.state is State.FINISHED:
         return f"the result of job {record.job_id}"
     return f"job {record.job_id}, which may be charged, is given up"
@@ -149,6 +174,8 @@ def _lost(entry: Entry) -> str:
 
 def _confirm(count: int) -> None:
     if not sys.stdin.isatty():
-        raise CommandError("Nothing was discarded: say --yes, or run it where you can be asked.")
+        raise CommandError(
+            "Nothing was discarded: give --yes, or run the command in a terminal, which can ask you."
+        )
     if input(f"Discard {plural(count, 'record')}? [y/N] ").strip().lower() not in ("y", "yes"):
         raise CommandError("Nothing was discarded.")

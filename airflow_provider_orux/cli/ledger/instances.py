@@ -16,8 +16,8 @@ from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.lifecycle.record import RECORD_KEY, Record, State
 from airflow_provider_orux.models.errors import LedgerError
 
+#: Records that are read at once: Airflow's API server answers others too.
 WORKERS = 8
-"""Records that are read at once: Airflow's API server answers others too."""
 UNREADABLE = "unreadable"
 
 
@@ -49,11 +49,11 @@ class Instance:
         """Its path in the API, without the map index."""
         return f"/dags/{segment(self.dag_id)}/dagRuns/{segment(self.run_id)}/taskInstances/{segment(self.task_id)}"
 
-    def command(self, verb: str) -> str:
+    def command(self, verb: str, *, job_id: str | None = None, urls: Iterable[str] = ()) -> str:
         """The ``airflow orux ledger`` command for it, ready to paste."""
         return TaskIdentity(
             self.dag_id, self.run_id, self.task_id, self.map_index, try_number=0, max_tries=0
-        ).command(verb)
+        ).command(verb, job_id=job_id, urls=urls)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,7 @@ class Ledger:
             facts = self.api.get(path)
         except NotFoundError as e:
             if "mapped" in e.detail.lower() and map_index < 0:
-                raise CommandError(
-                    f"{task_id} is a mapped task: say which instance with --map-index N."
-                ) from e
+                raise CommandError(f"{task_id} is mapped: say which instance with --map-index N.") from e
             raise CommandError(f"There is no task instance {wanted}. ({e.detail}.)") from e
         return Instance(dag_id, run_id, task_id, map_index, facts if isinstance(facts, dict) else {})
 
@@ -141,8 +139,8 @@ class Ledger:
         entry = self.read(instance)
         if entry is None or entry.record != record or entry.expires:
             raise CommandError(
-                f"Airflow took the record of {instance} but does not give it back as it was written: look at it with "
-                f"`{instance.command('show')}` and try again."
+                f"Airflow accepted the record of {instance} but does not return it as written. Look at it with "
+                f"`{instance.command('show')}`, then try again."
             )
 
     def remove(self, instance: Instance) -> None:

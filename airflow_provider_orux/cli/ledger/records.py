@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi
+from airflow_provider_orux.cli.errors import UsageError
 from airflow_provider_orux.cli.ledger.instances import Entry, Ledger
 from airflow_provider_orux.cli.times import age_text, moment_text, parse_age, parse_window
 from airflow_provider_orux.lifecycle.record import State
 
 COLUMNS = {
-    "dag_id": "DAG",
-    "run_id": "RUN",
-    "task_id": "TASK",
+    "dag_id": "DAG_ID",
+    "run_id": "RUN_ID",
+    "task_id": "TASK_ID",
     "map_index": "MAP",
     "state": "LEDGER",
     "age": "AGE",
@@ -22,8 +24,9 @@ COLUMNS = {
     "conn_id": "CONNECTION",
     "outcome": "OUTCOME",
 }
+#: The columns that leave room for a sentence.
 SHORT = ("dag_id", "run_id", "task_id", "map_index", "state", "age", "job_id")
-"""The columns that leave room for a sentence."""
+#: What ``list -o csv`` prints. ``settle --file`` reads the first six.
 CSV = (
     "dag_id",
     "run_id",
@@ -37,11 +40,39 @@ CSV = (
     "task_state",
     "conn_id",
 )
-"""What ``list --csv`` prints. ``settle --file`` reads the first six."""
+
+
+def names_one(args: argparse.Namespace, *, state: str, also: Sequence[str] = ()) -> bool:
+    """Whether the arguments name one record (DAG_ID RUN_ID TASK_ID), or many (``--dag-id``).
+
+    :param state: the default of ``--state``.
+    :param also: more options that are for many.
+    :raises UsageError: they name none, or both.
+    """
+    if not args.dag_id:
+        if not args.dag:
+            raise UsageError("Name one record by DAG_ID RUN_ID TASK_ID, or many by --dag-id.")
+        return False
+    need_all_three(args)
+    for_many = ("dag", "run", "task", "from_", "to", "older_than", *also)
+    if args.state != state or any(getattr(args, name) for name in for_many):
+        raise UsageError(
+            "DAG_ID RUN_ID TASK_ID name one record: leave out the options for many (--dag-id and what narrows it)."
+        )
+    return True
+
+
+def need_all_three(args: argparse.Namespace) -> None:
+    """Check that one record is named completely.
+
+    :raises UsageError: it is not.
+    """
+    if not args.task_id:
+        raise UsageError("One record needs all three: DAG_ID RUN_ID TASK_ID.")
 
 
 def select(api: AirflowApi, args: argparse.Namespace, now: float) -> list[Entry]:
-    """The records that fit ``--dag --run --task --from --to --older-than --state``.
+    """The records that fit ``--dag-id``, ``--run-id``, ``--task-id``, the dates, ``--older-than`` and ``--state``.
 
     :raises UsageError: a date or an age is none.
     """
@@ -85,7 +116,7 @@ def row(entry: Entry, now: float) -> dict[str, Any]:
 def csv_row(entry: Entry, now: float) -> dict[str, Any]:
     """A record as a line of CSV."""
     record, age = entry.record, entry.age(now)
-    kind = None if record is None else "pictures" if record.synchronous else "job"
+    kind = None if record is None else "images" if record.synchronous else "job"
     return row(entry, now) | {"kind": kind, "at": None if age is None else moment_text(now - age)}
 
 

@@ -1,9 +1,10 @@
-"""``airflow orux ledger settle``: say which job, or which pictures, a submission became."""
+"""``airflow orux ledger settle``: say which job, or which images, a submission became."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -15,11 +16,14 @@ from airflow_provider_orux.cli.connections import Found, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.ledger.instances import Instance, Ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
-from airflow_provider_orux.cli.output import Output, plural
+from airflow_provider_orux.cli.ledger.records import need_all_three
+from airflow_provider_orux.cli.output import Output, csv_text, plural
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import OruxError
-from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import JOB_ID_PATTERN, Artifact, Job, JobStatus
 
+#: What an id must be like to be written, whatever the gateway.
+JOB_ID_RULE = "it has 1 to 500 printable characters and no spaces"
 NAMING = ("dag_id", "run_id", "task_id")
 ANSWERS = ("job_id", "url")
 
@@ -29,7 +33,7 @@ class Answer:
     """What a person says that a submission became.
 
     :param job_id: the gateway's job.
-    :param urls: links of the pictures of a synchronous generation, which has no job.
+    :param urls: the URLs of the images of a synchronous generation, which has no job.
     :param gateway: which one made these, where the connection does not tell.
     """
 
@@ -52,20 +56,23 @@ class Settlement:
 
     def __str__(self) -> str:
         if self.after is None:
-            return f"{self.instance} is already on job {self.before.job_id}: there is nothing to settle."
+            return f"{self.instance} already has job {self.before.job_id}: there is nothing to settle."
         if not self.after.result:
             return f"{self.instance} became job {self.after.job_id}."
-        return f"{self.instance} became {plural(len(self.after.result['artifacts']), 'picture')} by link."
+        return f"{self.instance} became {plural(len(self.after.result['artifacts']), 'image')} by URL."
 
 
 def settle(args: argparse.Namespace, out: Output) -> int:
-    """Write into the record which job, or which pictures, the submission became; with ``--file``, into many."""
+    """Write into the record which job, or which images, the submission became; with ``--file``, into many."""
     if args.file:
         if args.dag_id or args.job_id or args.url or args.map_index >= 0:
-            raise UsageError("With --file the task instances and their jobs are in the file.")
+            raise UsageError(
+                "With --file, the task instances and their jobs are in the file: give neither here."
+            )
         return _settle_file(args, out)
-    if not args.task_id:
-        raise UsageError("One record is named by three words: DAG RUN TASK. For many: --file.")
+    if not args.dag_id:
+        raise UsageError("Name one record by DAG_ID RUN_ID TASK_ID, or give many with --file.")
+    need_all_three(args)
     if not args.job_id and not args.url:
         raise UsageError(
             "Say what the submission became: --job-id ID, or --url for a synchronous generation."
@@ -87,9 +94,9 @@ def settle(args: argparse.Namespace, out: Output) -> int:
     if done.before.state is State.SETTLED and done.before.job_id != done.after.job_id:
         out.say(f"(It was settled as job {done.before.job_id} before.)")
     if done.instance.state in ENDED:
-        out.say("Clear the task: it takes that up, saves it, and pays nothing.")
+        out.say("Clear the task: it reattaches, saves the result and pays nothing.")
     else:
-        out.say("The next execution of the task takes that up, saves it, and pays nothing.")
+        out.say("The next execution of the task reattaches, saves the result and pays nothing.")
     return 0
 
 
@@ -138,6 +145,8 @@ def settle_one(
 
 def _settled(record: Record, answer: Answer, found: Found, instance: Instance, out: Output) -> Record | None:
     """The record after the settlement; None when it says so already."""
+    if answer.job_id and not (re.match(JOB_ID_PATTERN, answer.job_id) and answer.job_id.isprintable()):
+        raise CommandError(f"{answer.job_id[:100]!r} is not a job id: {JOB_ID_RULE}.")
     if not record.synchronous:
         if answer.urls:
             raise CommandError(
@@ -150,7 +159,7 @@ def _settled(record: Record, answer: Answer, found: Found, instance: Instance, o
         if record.state in (State.SUBMITTED, State.SETTLED) and record.job_id == job_id:
             return None
         if found.connection is None:
-            out.note(f"The id is not checked: {found.why.rstrip('.')}.")
+            out.note(f"The job id is not checked with the gateway: {found.why.rstrip('.')}.")
         else:
             found.connection.gateway.poll(job_id)  # it refuses a handle that is not one of this gateway's
         return record.changed(state=State.SETTLED, job_id=job_id, result=None)
@@ -158,16 +167,20 @@ def _settled(record: Record, answer: Answer, found: Found, instance: Instance, o
         if record.state is State.SUBMITTED and record.job_id == answer.job_id and record.result:
             return None
         raise CommandError(
-            f"{instance} is a synchronous generation: the gateway has no job of it. If you have the links of the "
-            f"pictures, `{instance.command('settle')} --url LINK` (once for each); else "
-            f"`{instance.command('discard')}` and clear the task, which pays for new ones."
+            f"{instance} is a synchronous generation, so the gateway has no job of it. If you have the URLs of its "
+            f"images: `{instance.command('settle', urls=['URL'])}` (repeat --url for each). If not: "
+            f"`{instance.command('discard')}`, then clear the task, which pays for new ones."
         )
     for url in answer.urls:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        if (
+            not url.isprintable()
+            or urlsplit(url).scheme not in ("http", "https")
+            or not urlsplit(url).hostname
+        ):
             raise UsageError(f"--url is {url!r}; it looks like https://….")
     gateway = found.gateway_name or answer.gateway
     if gateway is None:
-        raise CommandError(f"Say which gateway made the pictures with --gateway: {found.why.rstrip('.')}.")
+        raise CommandError(f"Say which gateway made the images with --gateway: {found.why.rstrip('.')}.")
     job_id = answer.job_id or record.submission_id
     job = Job(
         job_id=job_id,
@@ -182,17 +195,16 @@ def _settled(record: Record, answer: Answer, found: Found, instance: Instance, o
 def _refuse_to_settle(record: Record, settled: Record, instance: Instance) -> None:
     if record.state is State.SUBMITTED:
         raise CommandError(
-            f"{instance} is on job {record.job_id} already: the gateway accepted it. With another job that one would "
-            "be forgotten. --force does it all the same."
+            f"{instance} already has job {record.job_id}, which the gateway accepted and another job would replace. "
+            "--force settles it all the same."
         )
     if record.state is State.FINISHED:
         raise CommandError(
-            f"{instance} is finished: its result of job {record.job_id} is recorded. --force settles it anew."
+            f"{instance} is finished: the result of job {record.job_id} is recorded. --force settles it all the same."
         )
     if instance.state in UNDER_WAY:
         raise CommandError(
-            f"{instance} is running now: its worker may still get the answer itself. Wait until it has ended, or use "
-            "--force."
+            f"{instance} is running: its worker may still get the answer. Wait until it ends, or use --force."
         )
 
 
@@ -234,7 +246,7 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
         f"{plural(len(items), 'task instance')}: {', '.join(f'{n} {name}' for name, n in counts.items())}."
     )
     if counts["settled"]:
-        out.say("Clear the tasks that are settled: they take that up, save it, and pay nothing.")
+        out.say("Clear the settled tasks: they reattach, save their results and pay nothing.")
     return 1 if counts["refused"] else 0
 
 
@@ -242,7 +254,7 @@ def _settle_item(
     item: Item, ledger: Ledger, args: argparse.Namespace, connections: dict[str, Found], out: Output
 ) -> tuple[str, str]:
     if not item.job_ids and not item.urls:
-        return "refused", f"{item.instance}: the row says neither job_id nor url."
+        return "refused", f"{item.instance}: the row has neither job_id nor url."
     answer = Answer(item.job_ids[0] if item.job_ids else None, tuple(dict.fromkeys(item.urls)), args.gateway)
     try:
         done = settle_one(ledger, item.instance, answer, force=args.force, connections=connections, out=out)
@@ -313,7 +325,7 @@ def _rows(text: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
         for row in reader:
             if "more" in row:
                 raise _wrong(f"line {reader.line_num} has more values than the header")
-            values = {name: value.strip() for name, value in row.items()}
+            values = {name: csv_text(value.strip()) for name, value in row.items()}
             if any(values.values()):
                 yield reader.line_num, values
     except csv.Error as e:
@@ -325,11 +337,11 @@ def _map_index(row: dict[str, str], number: int) -> int:
     try:
         return max(int(text), -1)
     except ValueError:
-        raise _wrong(f"line {number} has the map_index {text!r}") from None
+        raise _wrong(f"line {number} has map_index {text!r}, which is no number") from None
 
 
 def _wrong(why: str) -> UsageError:
     return UsageError(
-        f"The file is not usable: {why}. Its columns are dag_id, run_id, task_id, map_index (empty: not mapped), and "
-        "job_id or url; `airflow orux ledger list --csv` prints them. Nothing was changed."
+        f"The file cannot be used: {why}. Its columns are dag_id, run_id, task_id, map_index (empty: not mapped), and "
+        "job_id or url; `airflow orux ledger list -o csv` prints them. Nothing was changed."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi
@@ -12,7 +12,16 @@ from airflow_provider_orux.cli.connections import Found, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.ledger.instances import Entry, Instance, Ledger
 from airflow_provider_orux.cli.ledger.outlook import outlook
-from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, SHORT, csv_row, json_of, row, select
+from airflow_provider_orux.cli.ledger.records import (
+    COLUMNS,
+    CSV,
+    SHORT,
+    csv_row,
+    json_of,
+    names_one,
+    row,
+    select,
+)
 from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.cli.times import age_text, moment_text
 from airflow_provider_orux.lifecycle.ledger import RemoteState
@@ -24,24 +33,28 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Job
 
-DEFAULTS = "(for the same request and the operators' defaults: on_clear='auto', on_request_changed='fail', on_ambiguous_submit='fail', free retries)"  # noqa: E501
+#: For which settings of the task the outlook holds.
+DEFAULTS = (
+    "(for the same request and the operators' defaults: on_clear='auto', on_request_changed='fail', "
+    "on_ambiguous_submit='fail', free retries)"
+)
 
 
 # -- list ----------------------------------------------------------------------------------------------------
 def list_records(args: argparse.Namespace, out: Output) -> int:
     """Print the records that fit."""
     if args.run and not args.dag:
-        raise UsageError("--run needs --dag.")
-    if args.csv and args.json:
-        raise UsageError("Give --csv or --json, not both.")
+        raise UsageError("--run-id needs --dag-id.")
     with AirflowApi.of(args) as api:
         now = time.time()
         entries = select(api, args, now)
-    if args.csv:
-        out.csv([csv_row(entry, now) for entry in entries], CSV)
-        return 0
-    if args.json:
-        out.json([json_of(entry, now) for entry in entries])
+    if args.output != "table":
+        out.data(
+            args.output,
+            [json_of(entry, now) for entry in entries],
+            rows=[csv_row(entry, now) for entry in entries],
+            columns=CSV,
+        )
         return 0
     if entries:
         out.table([row(entry, now) for entry in entries], COLUMNS)
@@ -57,17 +70,10 @@ def list_records(args: argparse.Namespace, out: Output) -> int:
 # -- show ----------------------------------------------------------------------------------------------------
 def show(args: argparse.Namespace, out: Output) -> int:
     """Print one record and what comes next (1 when there is none), or many in short."""
-    narrowing = [n for n in ("run", "task", "from_", "to", "older_than") if getattr(args, n)]
-    if args.dag_id:
-        if not args.task_id:
-            raise UsageError("One record is named by three words: DAG RUN TASK.")
-        if args.dag or narrowing or args.state != "all":
-            raise UsageError("With DAG RUN TASK there is one record: leave out what is for many (see --dag).")
+    if names_one(args, state="all"):
         return _show_one(args, out)
-    if not args.dag:
-        raise UsageError("Say which record: DAG RUN TASK, or --dag for many.")
     if args.map_index >= 0 or args.ask_gateway:
-        raise UsageError("--map-index and --ask-gateway are for one record: DAG RUN TASK.")
+        raise UsageError("--map-index and --ask-gateway are for one record: DAG_ID RUN_ID TASK_ID.")
     return _show_many(args, out)
 
 
@@ -82,15 +88,35 @@ def _show_many(args: argparse.Namespace, out: Output) -> int:
     comes = [
         _next(entry, found[entry.record.conn_id] if entry.record else Found(None), now) for entry in entries
     ]
-    if args.json:
-        out.json([json_of(e, now) | {"next": lines} for e, lines in zip(entries, comes, strict=True)])
+    if args.output != "table":
+        _data(args, out, [(entry, lines, {}) for entry, lines in zip(entries, comes, strict=True)], now)
         return 0
     if entries:
         rows = [row(e, now) | {"next": " ".join(lines)} for e, lines in zip(entries, comes, strict=True)]
         out.table(rows, {k: COLUMNS[k] for k in SHORT} | {"next": "NEXT"})
-        out.say(f"\n{DEFAULTS}")
+        out.say()
+        out.say(DEFAULTS)
     out.say(f"{plural(len(entries), 'record')}.")
     return 0
+
+
+def _data(
+    args: argparse.Namespace,
+    out: Output,
+    shown: Sequence[tuple[Entry, list[str], Mapping[str, Any]]],
+    now: float,
+    *,
+    single: bool = False,
+) -> None:
+    """Records and what comes next, for a program.
+
+    :param shown: each record, what comes next, and more to say of it.
+    :param single: whether one record was asked for by its name.
+    """
+    values = [json_of(entry, now) | dict(more) | {"next": lines} for entry, lines, more in shown]
+    value = (values[0] if values else None) if single else values
+    rows = [csv_row(entry, now) | {"next": " ".join(lines)} for entry, lines, _ in shown]
+    out.data(args.output, value, rows=rows, columns=(*CSV, "next"))
 
 
 def _next(entry: Entry, found: Found, now: float, *, remote: RemoteState | None = None) -> list[str]:
@@ -114,8 +140,8 @@ def _show_one(args: argparse.Namespace, out: Output) -> int:
         found = connection_of(entry.record.conn_id, api) if entry and entry.record else Found(None)
     now = time.time()
     if entry is None:
-        if args.json:
-            out.json(None)
+        if args.output != "table":
+            _data(args, out, [], now, single=True)
         else:
             out.say(f"{instance} has no record: nothing was submitted, or the record was discarded.")
             out.say(outlook(None, instance, at=now)[0])
@@ -126,10 +152,9 @@ def _show_one(args: argparse.Namespace, out: Output) -> int:
     if args.ask_gateway and record is not None:
         job, remote = _ask(record, found, out)
     lines = _next(entry, found, now, remote=remote)
-    if args.json:
-        value = json_of(entry, now)
-        value |= {"gateway": found.gateway_name, "remote": job.to_dict() if job else None, "next": lines}
-        out.json(value)
+    if args.output != "table":
+        more = {"gateway": found.gateway_name, "remote": job.to_dict() if job else None}
+        _data(args, out, [(entry, lines, more)], now, single=True)
         return 0
     out.facts(_facts(entry, now, found, job))
     out.say()
@@ -138,12 +163,13 @@ def _show_one(args: argparse.Namespace, out: Output) -> int:
     if record is not None:
         out.say(DEFAULTS)
     if record is not None and record.state is State.INTENT:
-        out.say(
-            f"\nIf the gateway has the job:      {_settle_command(instance, record)}\n"
-            f"If it has not:                   {instance.command('discard')}\nThen clear the task."
-        )
+        out.say()
+        out.say(f"If the gateway has the job:      {_settle_command(instance, record)}")
+        out.say(f"If it does not:                  {instance.command('discard')}")
+        out.say("Then clear the task.")
     elif record is None:
-        out.say(f"\nTo give it up: {instance.command('discard')}")
+        out.say()
+        out.say(f"To give it up: {instance.command('discard')}")
     return 0
 
 
@@ -155,12 +181,12 @@ def _ask(record: Record, found: Found, out: Output) -> tuple[Job | None, RemoteS
     connection = found.connection
     if connection is None or not (found.with_key or not connection.gateway.key_required):
         raise CommandError(
-            f"The gateway cannot be asked: {found.why.rstrip('.') or 'the key is not readable here'}."
+            f"The gateway cannot be asked: {found.why.rstrip('.') or 'its key is not readable here'}."
         )
     if connection.client.host != record.host:
         raise CommandError(
-            f"The gateway cannot be asked: the record is of {record.host}, and the connection {record.conn_id!r} that "
-            f"is readable here of {connection.client.host}."
+            f"The gateway cannot be asked: the record is of {record.host}, but the connection {record.conn_id!r} "
+            f"readable here leads to {connection.client.host}."
         )
     from airflow_provider_orux.client.sync import GatewayClient
 
@@ -187,14 +213,14 @@ def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[s
     if record is not None:
         facts |= {
             "kind": "synchronous generation (no job at the gateway)" if record.synchronous else "job",
-            "job": record.job_id or "not known",
+            "job": record.job_id or "unknown",
             "connection": record.conn_id
             + (f" ({found.connection.gateway.title})" if found.connection else ""),
             "host": record.host,
             "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})",
-            "our id": record.submission_id,
+            "submission id": record.submission_id,
             "fields": ", ".join(record.fields),
-            "sent again": f"{record.resubmits} times" if record.resubmits else None,
+            "sent again": plural(record.resubmits, "time") if record.resubmits else None,
         }
         result = record.result or {}
         if record.state is State.FINISHED:
@@ -206,7 +232,7 @@ def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[s
         if artifacts := result.get("artifacts"):
             facts["artifacts"] = len(artifacts)
     if entry.expires:
-        facts["expires"] = "yes: Airflow's clean-up may remove it (it was not written by this provider)"
+        facts["expires"] = "yes: Airflow's clean-up may remove it (this provider did not write it)"
     if job is not None:
         facts["gateway says"] = job.status.value + (f": {job.error_message}" if job.error_message else "")
     return facts
@@ -218,4 +244,6 @@ def _tries(instance: Instance) -> str:
 
 
 def _settle_command(instance: Instance, record: Record) -> str:
-    return instance.command("settle") + (" --url LINK" if record.synchronous else " --job-id ID")
+    if record.synchronous:
+        return instance.command("settle", urls=["URL"])
+    return instance.command("settle", job_id="ID")
