@@ -15,6 +15,7 @@ from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.lifecycle.prices import price_in_table
 from airflow_provider_orux.models.errors import (
     ArtifactError,
+    ArtifactURLExpiredError,
     InvalidRequestError,
     JobExpiredError,
     JobFailedError,
@@ -240,6 +241,9 @@ class Delivery:
                     on_partial=self.on_partial,
                     record_urls=self.push_urls,
                 )
+            except ArtifactURLExpiredError as e:
+                e.final = not repeatable  # another poll of a job gives fresh URLs, free of charge
+                raise
             except ArtifactError as e:
                 if e.final or not job.has_inline or (tries <= 0 and repeatable):
                     raise  # a job can be asked again, and its answer holds the images again

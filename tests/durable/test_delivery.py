@@ -15,6 +15,7 @@ from airflow_provider_orux.hooks.connection import read_connection
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import (
     ArtifactError,
+    ArtifactURLExpiredError,
     ConfigurationError,
     InvalidRequestError,
     JobExpiredError,
@@ -198,6 +199,14 @@ def test_urls_are_left_to_a_retry(monkeypatch, tmp_path):
     with pytest.raises(ArtifactError):
         delivery(save_to=f"file://{tmp_path}").deliver(done("job-1"), repeatable=False)
     assert storage.saves == 1
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_dead_url_is_for_a_retry_where_a_poll_gives_a_fresh_one(monkeypatch, tmp_path, repeatable):
+    Storage(monkeypatch, ArtifactURLExpiredError("dead"))
+    with pytest.raises(ArtifactURLExpiredError) as caught:
+        delivery(save_to=f"file://{tmp_path}").deliver(done("job-1"), repeatable=repeatable)
+    assert caught.value.final is not repeatable
 
 
 # -- prices ----------------------------------------------------------------------------------------------------
