@@ -1,7 +1,7 @@
 """A scheduled pipeline: a table of products, a prompt and an image for each, a table of what was made.
 
-Each day has its own products and its own rows, so a month can be made up for with a backfill. A day that is run
-again pays only for what is missing in the table.
+Each day has its own products and its own rows, so you can backfill a month. A day that runs again
+pays only for what is missing in the table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images from one call and as jobs, an image from an image, a task that is only a prompt, a song and a clip."""
+"""Images from one call and from jobs, an image from an image, a task that is only a prompt, a song and a clip."""
 
 from __future__ import annotations
 

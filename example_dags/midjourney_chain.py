@@ -1,4 +1,4 @@
-"""The same chain in the short form: each task submits, waits in the triggerer, and saves."""
+"""A Midjourney chain on Orux AI: each task submits, waits in the triggerer, and saves."""
 
 from __future__ import annotations
 

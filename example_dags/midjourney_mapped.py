@@ -1,6 +1,6 @@
 """A list of prompts, a grid for each, and all four images of each grid at full size.
 
-The list is a parameter of the run: trigger the DAG with prompts of your own.
+The list is a parameter of the run: trigger the DAG with your own prompts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same without a task group: the number of follow-ups is decided while the DAG runs."""
+"""Mapped prompts without a task group: the number of follow-ups is decided at run time."""
 
 from __future__ import annotations
 

@@ -69,8 +69,6 @@ def parse_window(from_: str | None, to: str | None) -> tuple[datetime | None, da
     return first, last
 
 
-def moment_text(epoch: float) -> str:
+def moment_text(at: float) -> str:
     """Epoch seconds as a UTC date and time."""
-    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=epoch)).strftime(
-        "%Y-%m-%d %H:%M:%SZ"
-    )
+    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=at)).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -33,8 +33,8 @@ NEVER_SENT = (
 )
 
 
-#: What may come out of httpx instead of an answer. The last two are none of its own: they slip through it, from the
-#: operating system or from the reading of an answer, and must not turn a paid request into an untyped error.
+#: What httpx may raise instead of answering. The last two are not its own: they come from the operating system or from
+#: reading an answer, and must not turn a paid request into an untyped error.
 UNANSWERED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError)
 
 

@@ -44,7 +44,7 @@ def on_success(context: Context) -> None:
 def mark(store: RecordStore, *, max_tries: int) -> bool:
     """Mark a finished record as delivered.
 
-    It is read again first: a store that is cleared on success may have lost it, and it is never made anew.
+    Reads it again first: a store that is cleared on success may have lost it, and it is never created again.
 
     :param max_tries: of the attempt that succeeded.
     :returns: whether there was something to mark.

@@ -52,7 +52,7 @@ class DurableJob:
     :param client: the gateway.
     :param ledger: the record of the task instance.
     :param delivery: what becomes of an ended job.
-    :param timeout: seconds from acceptance until the job is no longer waited for.
+    :param timeout: seconds to wait for the job, from its acceptance.
     :param poll_interval: seconds between polls; None: the schedule decides.
     :param wait_for_completion: False: the result is the job id, as soon as it is known.
     :param results: where earlier results of the same request are found (``reuse="always"``).
@@ -212,7 +212,7 @@ class DurableJob:
     def _after_failed_submission(self, error: OruxError, *, resend: bool) -> OruxError:
         """The paid request brought no job: withdraw the intent where nothing was accepted for sure, else leave it."""
         if error.charged == "no" and resend:
-            # This sending was refused; the earlier one may have been accepted all the same. The intent stays.
+            # This attempt was refused, but the earlier one may have been accepted. The intent stays.
             message = f"{error.message.rstrip('.')}; it is unknown whether an earlier attempt was accepted"
             if not error.final:
                 error.charged, error.message = "unknown", message

@@ -71,7 +71,7 @@ def job_of_event(client: GatewayClient, event: Any, *, job_id: str | None, log: 
 
 
 def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | None]:
-    """The job id of a trigger's event, and the ended job; None where it has to be fetched.
+    """The job id of a trigger's event, and the ended job; None if it must be fetched.
 
     :param job_id: the job that was waited for; None: whatever the event names (there is no ledger).
     :raises OruxError: the event is an error, or names no job.

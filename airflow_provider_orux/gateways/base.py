@@ -225,8 +225,8 @@ class Gateway(abc.ABC):
     def is_definite_refusal(self, status: int, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
-        Of the redirects only 307 and 308 say that the request is to be sent elsewhere as it is. (An answer that names a
-        job proves nothing, whatever its status: the client looks for that.)
+        Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged". (An answer that names a job
+        proves nothing, whatever its status: the client checks for that.)
 
         A gateway with unreliable statuses also checks the error.
         """

@@ -60,7 +60,7 @@ class JobEvent(BaseModel):
         """Validate an event.
 
         :param event: what Airflow hands to the resumed task.
-        :raises ValueError: it is no event of a job trigger.
+        :raises ValueError: it is not an event of a job trigger.
         """
         try:
             return cls.model_validate(event)

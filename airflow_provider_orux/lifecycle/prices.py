@@ -7,7 +7,7 @@ from typing import Any
 
 
 def amount_of(price: Any, images: int | None) -> float | None:
-    """The price of one submission; None: it cannot be told, or is no price.
+    """The price of one submission; None: unknown, or not a price.
 
     :param price: a number, or ``{"per_image": number}``.
     :param images: how many images were made or asked for; None: not known.

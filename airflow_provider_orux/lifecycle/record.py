@@ -97,8 +97,8 @@ class Record(BaseModel):
     :param fields: short digests of the fields, to name what changed.
     :param resubmits: how many times an ambiguous submission of this record was sent again.
     :param synchronous: True when there is no job at the gateway to ask for.
-    :param reattached_fingerprint: fingerprint of another form of the request that reattached to the job all the same
-        (a clear with ``on_clear="reattach"``): its next try is no change.
+    :param reattached_fingerprint: fingerprint of another form of the request that reattached to the job anyway (a clear
+        with ``on_clear="reattach"``): its next try does not count as a change.
     :param reuse_key: the fingerprint under which ``reuse`` finds the result.
     :param account: a salted digest of the connection's key; None when there was no key.
     :param earlier: the submissions that this one superseded. Nothing that was charged leaves the record.

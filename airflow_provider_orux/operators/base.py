@@ -45,8 +45,8 @@ FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fa
 class OruxOperator(BaseOperator):
     """The base of all operators that pay.
 
-    A task instance pays once per requested run, whatever dies in between. A durable record (the ledger) decides what
-    happens when it runs again; see the page "Errors and retries".
+    A task instance pays at most once each time a person asks for it to run, whatever dies in between. A durable record
+    (the ledger) decides what happens when it runs again; see the page "Errors and retries".
 
     :param conn_id: the Airflow connection of the gateway (templated). Default ``orux_default``; its type chooses
         the gateway.
@@ -64,8 +64,8 @@ class OruxOperator(BaseOperator):
     :param on_clear: what a clear does with a known job. ``auto`` (default): pay for a new one if the task had
         succeeded, the job failed or expired, or the request changed since; else continue with it, or return its
         undelivered result. ``resubmit``: pay for a new one even if the old one runs. ``reattach``: never replace it.
-    :param on_request_changed: what a retry, or a clear of an undelivered result, does when it renders another request
-        than the one that was submitted: ``fail`` (default), ``resubmit`` or ``reattach``.
+    :param on_request_changed: what a retry, or a clear of an undelivered result, does if its request differs from the
+        one that was submitted: ``fail`` (default), ``resubmit`` or ``reattach``.
     :param fingerprint_exclude: names of fields to ignore in that comparison.
     :param reuse: ``never`` (default), or ``always``: an earlier saved result of the same request, found by its content
         at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.

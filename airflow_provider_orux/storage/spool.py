@@ -15,8 +15,8 @@ class DestinationError(ArtifactError):
     """The folder, object store or disk cannot be written to: it is full, gone, or access is denied."""
 
     default_next_step = (
-        "The job is paid for. A retry fetches what is missing; mend the destination "
-        "first if it does not mend itself."
+        "The job is paid for. A retry fetches what is missing; fix the destination first "
+        "if the problem does not pass by itself."
     )
 
 

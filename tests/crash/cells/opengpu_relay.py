@@ -205,7 +205,7 @@ def relay_sync_saving(stage: Stage) -> None:
 
 @cell(
     "synchronous, the image inside the answer: killed before it is saved. It went with the process; the error says so, "
-    "and a person pays anew, knowingly",
+    "and a person knowingly pays again",
     conf=INSIDE,
     extra={"route": "sync"},
     decidable=False,

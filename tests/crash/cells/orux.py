@@ -551,7 +551,7 @@ def sync_in_post(stage: Stage) -> None:
 
 @cell(
     PART,
-    "synchronous generation: killed in the POST; nobody has the URL, so a person discards it and pays anew, knowingly",
+    "synchronous generation: killed in the POST; nobody has the URL, so a person discards it and knowingly pays again",
     dag_id="crash_sync",
     decidable=False,
     charges=2,
