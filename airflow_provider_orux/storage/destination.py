@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from airflow_provider_orux.models.errors import ArtifactError, ConfigurationError, redact
+from airflow_provider_orux.models.errors import ArtifactError, redact
+from airflow_provider_orux.storage.file_systems import (
+    PACKAGES,
+    checked_uri,
+    file_system,
+    no_file_system,
+    scheme_of,
+    unusable,
+)
 from airflow_provider_orux.storage.settings import CHUNK, MIB
 from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of
 
@@ -31,22 +39,11 @@ BLOCK = 8 * MIB
 LEFTOVER_SECONDS = 24 * 3600.0
 
 _PROBE = "probe"
-_PACKAGES = {
-    "s3": "apache-airflow-providers-amazon[s3fs]",
-    "s3a": "apache-airflow-providers-amazon[s3fs]",
-    "gs": "apache-airflow-providers-google",
-    "gcs": "apache-airflow-providers-google",
-    "abfs": "apache-airflow-providers-microsoft-azure",
-    "abfss": "apache-airflow-providers-microsoft-azure",
-    "adl": "apache-airflow-providers-microsoft-azure",
-}
 _S3 = ("s3", "s3a")
-_READ_ONLY = frozenset({"http", "https", "github", "git", "data", "zip", "tar", "libarchive", "reference"})
 #: Schemes where a file is there as a whole or not at all, so that what is found there is complete. Their folders need
 #: no making: making one may create a bucket.
-_WHOLE_PUTS = frozenset({"file", "memory", "oci", "oss", "obs", "r2", "tos", *_PACKAGES})
+_WHOLE_PUTS = frozenset({"file", "memory", "oci", "oss", "obs", "r2", "tos", *PACKAGES})
 
-_TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST_ID = 120
 
@@ -96,7 +93,7 @@ class Folder:
 
         :raises ConfigurationError: the text is no URI or absolute path, or there is no file system for it.
         """
-        uri = _checked_text(str(save_to))
+        uri = checked_uri(str(save_to))
         scheme = uri.partition("://")[0]
         # Late: this package is imported while DAG files are parsed, and Airflow's storage is heavy.
         from airflow.sdk import ObjectStoragePath
@@ -104,8 +101,8 @@ class Folder:
         try:
             path = ObjectStoragePath(uri, conn_id=conn_id)
         except (ValueError, ImportError, TypeError) as e:
-            raise _no_file_system(scheme, e) from e
-        return cls(uri, path, _file_system(path, scheme))
+            raise no_file_system(scheme, e) from e
+        return cls(uri, path, file_system(path, scheme))
 
     def under(self, name: str) -> Folder:
         """A folder in this folder."""
@@ -121,7 +118,7 @@ class Folder:
     @property
     def keeps_only_whole_files(self) -> bool:
         """Whether every file that exists is complete."""
-        return self.is_local or _scheme(self.uri) in _WHOLE_PUTS
+        return self.is_local or scheme_of(self.uri) in _WHOLE_PUTS
 
     def uri_of(self, name: str) -> str:
         """The URI of a file in it."""
@@ -336,91 +333,16 @@ class Folder:
         return DestinationError(f"{self.uri} cannot be {what}: {type(error).__name__}: {detail}".rstrip(": "))
 
 
-def _scheme(uri: str) -> str:
-    return uri.partition("://")[0].lower()
-
-
-def _checked_text(text: str) -> str:
-    """The URI for what the author wrote.
-
-    :raises ConfigurationError: it names no folder.
-    """
-    text = text.strip()
-    if not text:
-        raise _unusable("it is empty")
-    if _TEMPLATE.search(text):
-        raise _unusable(f"{text!r} contains a template that was not rendered")
-    if "\0" in text or "\n" in text:
-        raise _unusable(f"{text!r} contains a line break or a null character")
-    scheme, marks, rest = text.partition("://")
-    if not marks:
-        if not text.startswith("/"):
-            raise _unusable(
-                f"{text!r} is relative; write an absolute path or a URI such as s3://bucket/folder"
-            )
-        return "file://" + (text.rstrip("/") or "/")
-    scheme = scheme.lower()
-    if scheme in _READ_ONLY:
-        raise _unusable(f"{scheme}:// cannot be written to")
-    if scheme in ("file", "local") and not rest.rpartition("@")[2].startswith("/"):
-        raise _unusable(f"{text!r} is relative; a local folder is written file:///with/three/slashes")
-    if scheme in _PACKAGES and not rest.rpartition("@")[2].partition("/")[0]:
-        raise _unusable(f"{text!r} names no bucket")
-    return f"{scheme}://{rest.rstrip('/')}"
-
-
-def _file_system(path: ObjectStoragePath, scheme: str) -> AbstractFileSystem:
-    """Airflow's file system for a path, with its connection; else fsspec's own.
-
-    :raises ConfigurationError: there is none, or its package is missing.
-    """
-    import fsspec
-    from airflow.sdk.io import has_fs
-
-    try:
-        return path.fs
-    except ImportError as e:
-        raise _no_file_system(scheme, e) from e
-    except ValueError as e:
-        if has_fs(scheme):
-            raise _unusable(f"{scheme}:// is refused: {redact(str(e))}") from e
-        # Airflow knows only the schemes of its providers; fsspec knows more, but no connections.
-        if path.conn_id is not None:
-            raise _no_file_system(scheme, e) from e
-    except Exception as e:
-        raise _unusable(
-            f"connection {path.conn_id!r} for {scheme}:// cannot be used: {redact(str(e))}"
-        ) from e
-    try:
-        return fsspec.filesystem(scheme)
-    except (ValueError, ImportError) as e:
-        raise _no_file_system(scheme, e) from e
-
-
-def _no_file_system(scheme: str, error: Exception) -> ConfigurationError:
-    if scheme in _PACKAGES:
-        return _unusable(f"{scheme}:// needs the package {_PACKAGES[scheme]}, which is not installed")
-    if isinstance(error, ImportError):
-        return _unusable(f"{scheme}:// needs a package that is not installed: {error}")
-    return _unusable(
-        f"there is no file system for {scheme}://; install the Airflow provider that brings it ({error})"
-    )
-
-
-def _unusable(why: str) -> ConfigurationError:
-    return ConfigurationError(f"The destination save_to cannot be used: {why}", param="save_to", charged="no")
-
-
 def _try_local(folder: Folder) -> None:
     path = Path(str(folder.path.path))
     if path.exists() and not path.is_dir():
-        raise _unusable(f"{path} is a file, not a folder")
+        raise unusable(f"{path} is a file, not a folder")
     try:
         with folder.spool(_PROBE, max_bytes=1) as spool:
             spool.write(b"x")
             spool.finish()
     except DestinationError as e:
-        raise _unusable(e.message) from e
+        raise unusable(e.message) from e
 
 
 def _ask_store(folder: Folder) -> None:
@@ -430,11 +352,11 @@ def _ask_store(folder: Folder) -> None:
             info = folder.fs.info(path)
         except FileNotFoundError:
             # A folder need not exist in a store, a bucket must.
-            if _scheme(folder.uri) in _S3:
+            if scheme_of(folder.uri) in _S3:
                 folder.fs.info(path.lstrip("/").partition("/")[0])
             return
     except FileNotFoundError as e:
-        raise _unusable(f"the bucket of {folder.uri} does not exist") from e
+        raise unusable(f"the bucket of {folder.uri} does not exist") from e
     except PermissionError as e:
         # The right to write does not include the right to look: this proves nothing.
         log.warning("%s cannot be checked (%s); a problem will show only when it is written", folder.uri, e)
@@ -448,7 +370,7 @@ def _ask_store(folder: Folder) -> None:
                 charged="no",
                 next_step="Nothing was sent; a retry looks again.",
             ) from e
-        raise _unusable(f"{folder.uri}: {words}") from e
+        raise unusable(f"{folder.uri}: {words}") from e
     # A store says "file" of an empty marker object that stands for a folder; that one is in nobody's way.
     if info.get("type") == "file" and info.get("size"):
-        raise _unusable(f"{folder.uri} is a file, not a folder")
+        raise unusable(f"{folder.uri} is a file, not a folder")
