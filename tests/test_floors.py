@@ -1,4 +1,4 @@
-"""The plan of the house: who may import whom, and what stays cheap to import. Read from the source, not believed."""
+"""Who may import whom, and what stays cheap to import. Read from the source, not believed."""
 
 from __future__ import annotations
 

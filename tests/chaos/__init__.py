@@ -8,7 +8,7 @@ reason that the schedule itself gave, no paid result that is lost, no end withou
 paid request without an intent that the store acknowledged, no intent overwritten, no deferral for a job that the ledger
 does not know.
 
-The gateways and the ways to pay them stand in ``ways.py``: half of the schedules are Orux AI's, a quarter YEScale's, a
+The gateways and the ways to pay them stand in ``gateway_profiles.py``: half of the schedules are Orux AI's, a quarter YEScale's, a
 quarter OpenGPU Relay's of both generations. ``mutations.py`` holds deliberate defects of the provider; the checker has
 to see each of them, as a violation of the kind that it is.
 

@@ -42,7 +42,7 @@ from orux_sandbox import SandboxServer
 from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, context_of, note_reschedule
 from tests.chaos.checker import Checker, Kind, Violation
 from tests.chaos.schedule import BLIND, Step, Task
-from tests.crash import points
+from tests.crash import failpoints
 
 SETTINGS = {
     "queue_seconds": 0.02,
@@ -109,7 +109,7 @@ def prepare() -> None:
     from airflow_provider_orux.client import flow
     from airflow_provider_orux.durable import delivered, stores
 
-    points.arm(_tell)
+    failpoints.arm(_tell)
     stores.WRITE_PATIENCE = 2.0
     delivered.PATIENCE = 1.0
     long_pause = flow.backoff

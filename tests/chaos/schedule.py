@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.ways import BATCH, FILES, WAYS, Way
+from tests.chaos.gateway_profiles import BATCH, FILES, GATEWAY_PROFILES, GatewayProfile
 
 SUBMITTING = (
     "at_execute",
@@ -30,7 +30,7 @@ ENDING = (
     "before_delivered",
     "after_delivered",
 )
-"""Where an execution can die or be held; see ``tests/crash/points.py``."""
+"""Where an execution can die or be held; see ``tests/crash/failpoints.py``."""
 
 SUCCEEDED = ("before_delivered", "after_delivered")
 """Here Airflow has recorded the success: nobody gives such a worker up."""
@@ -60,7 +60,7 @@ HIDDEN: tuple[Mapping[str, Any], ...] = ({"hidden_reads": 1}, {"hidden_reads": 2
 class Task:
     """How the paying task is set. Most schedules keep what the provider ships."""
 
-    way: Way
+    way: GatewayProfile
     deferrable: bool = True
     wait_for_completion: bool = True
     several: bool = False
@@ -167,10 +167,10 @@ class Step:
         return step
 
 
-def _way_of(seed: int) -> Way:
+def _way_of(seed: int) -> GatewayProfile:
     """Multiples of the golden ratio lie evenly, so that a few seeds in a row have all ways in about their shares."""
-    place = seed * 0.618033988749895 % 1 * sum(way.share for way in WAYS.values())
-    for way in WAYS.values():
+    place = seed * 0.618033988749895 % 1 * sum(way.share for way in GATEWAY_PROFILES.values())
+    for way in GATEWAY_PROFILES.values():
         if place < way.share:
             break
         place -= way.share

@@ -21,11 +21,11 @@ def test_random_fault_schedules_break_no_promise():
 
 def test_a_trigger_that_crashes_before_the_gateway_has_indexed_the_job():
     from tests.chaos.drive import Drive, gateway
+    from tests.chaos.gateway_profiles import GATEWAY_PROFILES
     from tests.chaos.schedule import Step, Task
-    from tests.chaos.ways import WAYS
 
     with gateway() as server:
-        drive = Drive(0, server, print, task=Task(WAYS["yescale.media"]))
+        drive = Drive(0, server, print, task=Task(GATEWAY_PROFILES["yescale.media"]))
         server.configure(yescale_unindexed_seconds=60)
         for step, state in (
             (Step(), "deferred"),
@@ -48,10 +48,10 @@ def test_the_checker_sees_a_second_charge(tmp_path):
 
     from orux_sandbox import SandboxServer
     from tests.chaos.checker import Checker, Kind
+    from tests.chaos.gateway_profiles import GATEWAY_PROFILES
     from tests.chaos.schedule import Task
-    from tests.chaos.ways import WAYS
 
-    task = Task(WAYS["orux.tasks"])
+    task = Task(GATEWAY_PROFILES["orux.tasks"])
     with SandboxServer({"queue_seconds": 0, "run_seconds": 0}) as server:
         checker = Checker(task, server, tmp_path, lambda text: None)
         body = {"model": "midjourney-v7", "prompt": "a fox"}

@@ -11,11 +11,11 @@ import pytest
 
 from tests.chaos.checker import Kind
 from tests.chaos.drive import Drive, gateway
+from tests.chaos.gateway_profiles import GATEWAY_PROFILES
 from tests.chaos.mutations import MUTATIONS
 from tests.chaos.run import run_seeds
 from tests.chaos.schedule import Step, Task
 from tests.chaos.test_chaos import SEEDS
-from tests.chaos.ways import WAYS
 
 SEEN_BY: dict[str, tuple[int, set[Kind]]] = {
     "no-intent": (0, {Kind.INTENT_MISSING, Kind.DOUBLE_CHARGE}),
@@ -100,7 +100,7 @@ DIRECTED = (
 @pytest.mark.parametrize(("mutation", "way", "story", "kind"), DIRECTED, ids=[d[0] for d in DIRECTED])
 def test_a_rare_defect_is_seen_as_what_it_is(mutation, way, story, kind):
     def seen() -> set[Kind]:
-        drive = Drive(0, server, print, task=Task(WAYS[way]))
+        drive = Drive(0, server, print, task=Task(GATEWAY_PROFILES[way]))
         server.reset()
         story(drive)
         drive.checker.count(drive.store.record())

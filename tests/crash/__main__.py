@@ -1,4 +1,4 @@
-"""``python -m tests.crash``: all cells, the table, and the page of the documentation."""
+"""``python -m tests.crash``: all scenarios, the table, and the page of the documentation."""
 
 from __future__ import annotations
 
@@ -7,39 +7,41 @@ import sys
 import time
 from pathlib import Path
 
-from tests.crash.cells import CELLS
-from tests.crash.house import House
+from tests.crash.airflow_processes import AirflowProcesses
 from tests.crash.report import markdown, publish, summary, table
-from tests.crash.runner import run_cells
+from tests.crash.runner import run_scenarios
+from tests.crash.scenarios import SCENARIOS
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these cells only; the page is not written")
     parser.add_argument(
-        "--without", nargs="+", default=[], metavar="NAME", help="all cells but these; the same"
+        "--only", nargs="+", metavar="NAME", help="these scenarios only; the page is not written"
     )
-    parser.add_argument("--list", action="store_true", help="print the cells' names")
-    parser.add_argument("--at-once", type=int, default=6, help="cells side by side (%(default)s)")
+    parser.add_argument(
+        "--without", nargs="+", default=[], metavar="NAME", help="all scenarios but these; the same"
+    )
+    parser.add_argument("--list", action="store_true", help="print the scenarios' names")
+    parser.add_argument("--at-once", type=int, default=6, help="scenarios side by side (%(default)s)")
     parser.add_argument("--keep", action="store_true", help="leave the folder with logs and database behind")
     parser.add_argument("--page", type=Path, default=None, help="the page to write (docs/reliability.md)")
     options = parser.parse_args(argv)
     if options.list:
-        print(*(f"{c.name:28} {c.part}: {c.what}" for c in CELLS), sep="\n")
+        print(*(f"{c.name:28} {c.part}: {c.what}" for c in SCENARIOS), sep="\n")
         return 0
-    unknown = {*(options.only or ()), *options.without} - {c.name for c in CELLS}
+    unknown = {*(options.only or ()), *options.without} - {c.name for c in SCENARIOS}
     if unknown:
-        parser.error(f"no such cell: {', '.join(sorted(unknown))}")
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     wanted = [
-        c for c in CELLS if (not options.only or c.name in options.only) and c.name not in options.without
+        c for c in SCENARIOS if (not options.only or c.name in options.only) and c.name not in options.without
     ]
     began = time.monotonic()
-    with House(workers=options.at_once + 4, keep=options.keep) as house:
-        print(f"Airflow is ready after {time.monotonic() - began:.0f} s ({house.home})", flush=True)
-        rows = run_cells(house, wanted, at_once=options.at_once, say=lambda t: print(t, flush=True))
+    with AirflowProcesses(workers=options.at_once + 4, keep=options.keep) as airflow:
+        print(f"Airflow is ready after {time.monotonic() - began:.0f} s ({airflow.home})", flush=True)
+        rows = run_scenarios(airflow, wanted, at_once=options.at_once, say=lambda t: print(t, flush=True))
     print(table(rows))
     print(summary(rows), f"{time.monotonic() - began:.0f} s in all.")
-    if len(wanted) == len(CELLS):
+    if len(wanted) == len(SCENARIOS):
         publish("crash", markdown(rows), page=options.page)
     return 0 if all(row.passed for row in rows) else 1
 

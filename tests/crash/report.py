@@ -1,4 +1,4 @@
-"""The table of the cells, on the terminal and in ``docs/reliability.md``."""
+"""The table of the scenarios, on the terminal and in ``docs/reliability.md``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PAGE = ROOT / "docs" / "reliability.md"
 
 def table(rows: Sequence[Row]) -> str:
     """For the terminal."""
-    lines = [f"{'cell':28} {'end':8} {'charges':>7} {'POSTs':>6} {'saved':>6} {'runs':>5}  seen"]
+    lines = [f"{'scenario':28} {'end':8} {'charges':>7} {'POSTs':>6} {'saved':>6} {'runs':>5}  seen"]
     for row in rows:
         f = row.found
         lines.append(
-            f"{row.cell.name:28} {f.state:8} {f.charges:7} {f.posts:6} {f.saved:6} {f.executions:5}  "
+            f"{row.scenario.name:28} {f.state:8} {f.charges:7} {f.posts:6} {f.saved:6} {f.executions:5}  "
             + ("" if row.passed else "WRONG: " + "; ".join(p.splitlines()[0] for p in f.problems) + " ")
             + ", ".join(f.notes)
         )
@@ -31,15 +31,15 @@ def table(rows: Sequence[Row]) -> str:
 
 def summary(rows: Sequence[Row]) -> str:
     """One sentence of counts."""
-    double = sum(row.found.charges > row.cell.charges for row in rows)
-    lost = sum(row.found.saved < row.cell.saved for row in rows)
+    double = sum(row.found.charges > row.scenario.charges for row in rows)
+    lost = sum(row.found.saved < row.scenario.saved for row in rows)
     asked = sum(row.asked for row in rows)
     wrong = sum(not row.passed for row in rows)
-    given_up = sum(row.cell.given_up for row in rows)
-    gateways = Counter(GATEWAYS[row.cell.gateway].title for row in rows)
+    given_up = sum(row.scenario.given_up for row in rows)
+    gateways = Counter(GATEWAYS[row.scenario.gateway].title for row in rows)
     where = ", ".join(f"{number} on {title}" for title, number in gateways.items())
     return (
-        f"{len(rows)} cells ({where}): {double} double charges, {lost} lost results, {wrong} not as expected; "
+        f"{len(rows)} scenarios ({where}): {double} double charges, {lost} lost results, {wrong} not as expected; "
         f"{len(rows) - asked} healed by themselves, in {asked} a person was asked, and {given_up} of these gave a "
         "synchronous result up, knowingly."
     )
@@ -52,7 +52,7 @@ def markdown(rows: Sequence[Row]) -> str:
         "",
         f"Airflow {version('apache-airflow')}, LocalExecutor, SQLite.",
     ]
-    for part, group in groupby(rows, key=lambda r: r.cell.part):
+    for part, group in groupby(rows, key=lambda r: r.scenario.part):
         lines += [
             "",
             f"### {part}",
@@ -61,7 +61,7 @@ def markdown(rows: Sequence[Row]) -> str:
             "|---|---|--:|--:|--:|---|--:|---|",
         ]
         for row in group:
-            f, c = row.found, row.cell
+            f, c = row.found, row.scenario
             who = "a person: " + ", ".join(f.notes) if row.asked else "Airflow alone"
             lines.append(
                 f"| {_cell(c.what)} | {_cell(who)} | {f.charges} | {f.posts} | {f.executions} | {f.state} | {f.saved} | "

@@ -1,4 +1,4 @@
-"""Runs cells against one Airflow: side by side where they do not disturb each other, the others after them."""
+"""Runs scenarios against one Airflow: side by side where they do not disturb each other, the others after them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.crash.cells import Cell
-from tests.crash.house import House, until
-from tests.crash.stage import PAYS_ANEW, Found, Stage
+from tests.crash.airflow_processes import AirflowProcesses, until
+from tests.crash.scenario import PAYS_ANEW, Found, ScenarioRun
+from tests.crash.scenarios import Scenario
 
 ASKED = ("`ledger", PAYS_ANEW)
 """How the note of what a person had to do begins."""
@@ -18,9 +18,9 @@ ASKED = ("`ledger", PAYS_ANEW)
 
 @dataclass
 class Row:
-    """A cell and what was seen."""
+    """A scenario and what was seen."""
 
-    cell: Cell
+    scenario: Scenario
     found: Found
     seconds: float
 
@@ -34,69 +34,78 @@ class Row:
         return not self.found.problems
 
 
-def run_cell(house: House, cell: Cell) -> Row:
-    """One cell; whatever goes wrong is a problem in its row."""
+def run_scenario(airflow: AirflowProcesses, scenario: Scenario) -> Row:
+    """One scenario; whatever goes wrong is a problem in its row."""
     began = time.monotonic()
-    stage: Stage | None = None
+    case: ScenarioRun | None = None
     try:
-        stage = Stage(
-            house,
-            cell.name,
-            dag_id=cell.dag_id,
-            settings=cell.settings,
-            own_process=cell.own_process,
-            kind=cell.gateway,
-            extra=cell.extra,
-            conf=cell.conf,
+        case = ScenarioRun(
+            airflow,
+            scenario.name,
+            dag_id=scenario.dag_id,
+            settings=scenario.settings,
+            own_process=scenario.own_process,
+            kind=scenario.gateway,
+            extra=scenario.extra,
+            conf=scenario.conf,
         )
-        cell.act(stage)
-        found = stage.look()
-        _compare(cell, found)
+        scenario.act(case)
+        found = case.look()
+        _compare(scenario, found)
     except Exception as e:
-        found = stage.found if stage is not None else Found()
-        if stage is not None:
+        found = case.found if case is not None else Found()
+        if case is not None:
             try:
-                stage.look()
+                case.look()
             except Exception as again:
                 found.problems.append(f"{type(again).__name__}: {again}")
         found.problems.append(f"{type(e).__name__}: {e}\n{traceback.format_exc(limit=-2)}")
     finally:
-        if stage is not None:
-            stage.close()
-    return Row(cell, found, time.monotonic() - began)
+        if case is not None:
+            case.close()
+    return Row(scenario, found, time.monotonic() - began)
 
 
-def _compare(cell: Cell, found: Found) -> None:
+def _compare(scenario: Scenario, found: Found) -> None:
     for what in ("charges", "posts", "state", "saved"):
-        wanted, seen = getattr(cell, what), getattr(found, what)
+        wanted, seen = getattr(scenario, what), getattr(found, what)
         if wanted != seen:
             found.problems.append(f"{what}: {seen}, wanted {wanted}")
-    if cell.executions not in (None, found.executions):
-        found.problems.append(f"executions: {found.executions}, wanted {cell.executions}")
+    if scenario.executions not in (None, found.executions):
+        found.problems.append(f"executions: {found.executions}, wanted {scenario.executions}")
     asked = any(note.startswith(ASKED) for note in found.notes)
-    if cell.decidable and asked:
+    if scenario.decidable and asked:
         found.problems.append("a person was asked, and Airflow could have gone on alone")
-    if not cell.decidable and not asked:
+    if not scenario.decidable and not asked:
         found.problems.append("nobody was asked, and nobody can know")
 
 
-def run_cells(
-    house: House, cells: Iterable[Cell], *, at_once: int, say: Callable[[str], object] = lambda text: None
+def run_scenarios(
+    airflow: AirflowProcesses,
+    scenarios: Iterable[Scenario],
+    *,
+    at_once: int,
+    say: Callable[[str], object] = lambda text: None,
 ) -> list[Row]:
-    """All cells, in their own order."""
-    cells = list(cells)
+    """All scenarios, in their own order."""
+    scenarios = list(scenarios)
     rows: dict[str, Row] = {}
 
-    def one(cell: Cell) -> None:
-        row = rows[cell.name] = run_cell(house, cell)
-        say(f"{'ok ' if row.passed else 'BAD'} {cell.name} ({row.seconds:.0f} s)")
+    def one(scenario: Scenario) -> None:
+        row = rows[scenario.name] = run_scenario(airflow, scenario)
+        say(f"{'ok ' if row.passed else 'BAD'} {scenario.name} ({row.seconds:.0f} s)")
         for problem in row.found.problems:
             say(f"    {problem}")
 
-    with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(one, [c for c in cells if not c.alone]))
-    for cell in cells:
-        if cell.alone:
-            until(lambda: house.healthy("metadatabase", "scheduler", "triggerer"), "a healthy Airflow")
-            one(cell)
-    return [rows[c.name] for c in cells]
+    # SQLite's locks end a part of Airflow now and then; that is no finding about the provider.
+    with airflow.reviving("scheduler", "triggerer", "dag-processor"):
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(one, [c for c in scenarios if not c.alone]))
+        for scenario in scenarios:
+            if scenario.alone:
+                airflow.check()
+                until(lambda: airflow.healthy("metadatabase", "scheduler", "triggerer"), "a healthy Airflow")
+                one(scenario)
+    if airflow.revivals:
+        say(f"Parts of Airflow that ended by themselves and were started again: {airflow.revivals}")
+    return [rows[c.name] for c in scenarios]

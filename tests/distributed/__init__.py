@@ -2,7 +2,7 @@
 
 Six runs of imagine, upscale, variation and reroll go side by side. Their imagine tasks are held at different places of
 the protocol (before the intent, after the job id is written, at the resume, between artifacts, …; see
-``tests/crash/points.py``). When all are there, the worker that holds the most of them is killed with SIGKILL, with all
+``tests/crash/failpoints.py``). When all are there, the worker that holds the most of them is killed with SIGKILL, with all
 that it runs. Airflow gives its tasks up, the other worker goes on. Wanted: four charges a run and not one more, every
 image saved and whole.
 

@@ -17,17 +17,17 @@ def main(argv: list[str] | None = None) -> int:
     subprocess.run([str(Path(__file__).parent / "setup.sh")], check=True)
 
     from tests.crash.report import publish
-    from tests.distributed.house import DistributedHouse
+    from tests.distributed.airflow_processes import DistributedAirflow
     from tests.distributed.run import markdown, run_scene
 
     began = time.monotonic()
-    house = DistributedHouse(keep=options.keep)
-    with house:
+    airflow = DistributedAirflow(keep=options.keep)
+    with airflow:
         print(
-            f"Airflow, Redis and PostgreSQL are ready after {time.monotonic() - began:.0f} s ({house.home})",
+            f"Airflow, Redis and PostgreSQL are ready after {time.monotonic() - began:.0f} s ({airflow.home})",
             flush=True,
         )
-        lines = run_scene(house)
+        lines = run_scene(airflow)
     text = markdown(lines)
     print(text)
     for line in lines:

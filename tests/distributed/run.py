@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crash.stage import QUICK, Stage
-from tests.distributed.house import DistributedHouse
+from tests.crash.scenario import QUICK, ScenarioRun
+from tests.distributed.airflow_processes import DistributedAirflow
 
 HELD_AT = (
     "before_intent",
@@ -38,49 +38,53 @@ class Line:
     problems: list[str]
 
 
-def run_scene(house: DistributedHouse, say: Callable[[str], object] = print) -> list[Line]:
+def run_scene(airflow: DistributedAirflow, say: Callable[[str], object] = print) -> list[Line]:
     """Start the runs, kill, wait, look."""
     stages = [
-        Stage(
-            house, f"run_{point.split('.')[0]}", dag_id="distributed_chain", settings=GRID, task_id="imagine"
+        ScenarioRun(
+            airflow,
+            f"run_{point.split('.')[0]}",
+            dag_id="distributed_chain",
+            settings=GRID,
+            task_id="imagine",
         )
         for point in HELD_AT
     ]
     try:
-        for stage, point in zip(stages, HELD_AT, strict=True):
-            stage.start((point, "hold"), task="imagine")
+        for case, point in zip(stages, HELD_AT, strict=True):
+            case.start((point, "hold"), task="imagine")
         where: dict[str, str] = {}
-        for stage, point in zip(stages, HELD_AT, strict=True):
-            note = stage.wait_point(point)
-            where[stage.name] = house.worker_of(note["pid"]) or "?"
+        for case, point in zip(stages, HELD_AT, strict=True):
+            note = case.wait_point(point)
+            where[case.name] = airflow.worker_of(note["pid"]) or "?"
         say(f"held: {where}")
         counts = Counter(where.values())
-        if set(counts) != set(house.workers):
+        if set(counts) != set(airflow.workers):
             raise RuntimeError(f"not both workers took tasks: {where}")
         victim = counts.most_common(1)[0][0]
-        house.signal(victim, signal.SIGKILL)
+        airflow.signal(victim, signal.SIGKILL)
         say(f"killed {victim} with {counts[victim]} of {len(stages)} runs")
-        for stage in stages:
-            stage.release()
+        for case in stages:
+            case.release()
         return [
-            _line(stage, point, where[stage.name] == victim)
-            for stage, point in zip(stages, HELD_AT, strict=True)
+            _line(case, point, where[case.name] == victim)
+            for case, point in zip(stages, HELD_AT, strict=True)
         ]
     finally:
-        for stage in stages:
-            stage.close()
+        for case in stages:
+            case.close()
 
 
-def _line(stage: Stage, point: str, killed: bool) -> Line:
-    stage.wait_run()
-    found = stage.look()
-    states = {task: str(stage.task(task).get("state")) for task in TASKS}
+def _line(case: ScenarioRun, point: str, killed: bool) -> Line:
+    case.wait_run()
+    found = case.look()
+    states = {task: str(case.task(task).get("state")) for task in TASKS}
     problems = found.problems
     if set(states.values()) != {"success"}:
         problems.append(f"states: {states}")
     if (found.charges, found.posts, found.saved) != (len(TASKS), len(TASKS), IMAGES):
         problems.append(f"{found.charges} charges, {found.posts} paid requests, {found.saved} images")
-    executions = sum(n["point"] == "at_execute" for n in stage.trace())
+    executions = sum(n["point"] == "at_execute" for n in case.trace())
     if killed and executions <= len(TASKS) and point != "at_resume":
         problems.append("its task was killed, and nothing was executed again")
     return Line(point, killed, found.charges, found.posts, found.saved, executions, states, problems)

@@ -11,9 +11,9 @@ from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 from airflow_provider_orux.sensors.jobs import OruxJobSensor
-from tests.crash import points
+from tests.crash import failpoints
 
-points.arm()
+failpoints.arm()
 
 PAID = {
     "conn_id": "{{ dag_run.conf['conn_id'] }}",

@@ -13,9 +13,9 @@ from airflow_provider_orux.operators.midjourney import (
     OruxUpscaleOperator,
     OruxVariationOperator,
 )
-from tests.crash import points
+from tests.crash import failpoints
 
-points.arm()
+failpoints.arm()
 
 with DAG(
     "distributed_chain",

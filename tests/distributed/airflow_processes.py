@@ -13,11 +13,11 @@ from pathlib import Path
 
 import redis
 
-from tests.crash.house import House, free_port, until
+from tests.crash.airflow_processes import AirflowProcesses, free_port, until
 
 
-class DistributedHouse(House):
-    """A house whose tasks run in two Celery workers.
+class DistributedAirflow(AirflowProcesses):
+    """A airflow whose tasks run in two Celery workers.
 
     :param concurrency: tasks at once in each worker.
     """

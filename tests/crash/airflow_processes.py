@@ -90,7 +90,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class House:
+class AirflowProcesses:
     """Airflow in a temporary folder, on loopback.
 
     :param workers: processes of the LocalExecutor.
@@ -134,10 +134,13 @@ class House:
         self._lock = threading.Lock()
         self._token = ""
         self._killed: set[str] = set()
+        self._launching = threading.Lock()
+        self.revivals = 0
+        """How many times a part was started again that had ended by itself."""
         self._revived: set[str] = set()
 
     # -- life ---------------------------------------------------------------------------------------------
-    def __enter__(self) -> House:
+    def __enter__(self) -> AirflowProcesses:
         try:
             self.start()
         except BaseException:
@@ -185,9 +188,9 @@ class House:
 
     @contextlib.contextmanager
     def patient_scheduler(self, seconds: float) -> Iterator[None]:
-        """A scheduler that gives a task without heartbeats up after so long, for a cell that runs alone.
+        """A scheduler that gives a task without heartbeats up after so long, for a scenario that runs alone.
 
-        With the short timeout of this house an API server that is started again comes back too late.
+        With the short timeout of this airflow an API server that is started again comes back too late.
         """
         self.signal("scheduler", signal.SIGKILL)
         timeout = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(int(seconds))}
@@ -242,7 +245,7 @@ class House:
         os.kill(pid, signal.SIGSTOP)
 
     def close(self) -> None:
-        """End every process that is this house's, however it came to be."""
+        """End every process that is this airflow's, however it came to be."""
         deadline = time.monotonic() + 20
         while (mine := self._mine()) and time.monotonic() < deadline:
             for process in mine:
@@ -314,7 +317,10 @@ class House:
         for name, process in list(self.processes.items()):
             if name not in self._killed and process.poll() is not None:
                 if name in self._revived:
-                    self.launch(name)
+                    with self._launching:
+                        if self.processes[name].poll() is not None:  # nobody else was quicker
+                            self.launch(name)
+                            self.revivals += 1
                     continue
                 log = (self.home / "log" / f"{name.replace(' ', '_')}.log").read_text(errors="replace")
                 raise RuntimeError(f"{name} ended by itself:\n{log[-1000:]}")

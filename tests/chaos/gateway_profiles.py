@@ -237,7 +237,7 @@ FILES: tuple[Fault, ...] = (
 
 
 @dataclass(frozen=True)
-class Way:
+class GatewayProfile:
     """One way to pay one gateway.
 
     :param share: of all schedules, per cent.
@@ -288,49 +288,49 @@ class Way:
         return self.synchronous and "job" in then and then.get("error_code") not in self.refuses_late
 
 
-WAYS: Mapping[str, Way] = {
+GATEWAY_PROFILES: Mapping[str, GatewayProfile] = {
     way.name: way
     for way in (
-        Way(
+        GatewayProfile(
             "orux.tasks", "orux", 40, "imagine", "tasks.submit", "tasks.get",
             several={}, submit_faults=ORUX_SUBMIT, poll_faults=ORUX_POLL, fates=ORUX_FATES,
             passing=frozenset({"upstream_error"}),
         ),
-        Way(
+        GatewayProfile(
             "orux.sync", "orux", 10, "generate", "images.generate", "tasks.get",
             model="gpt-image-2", several={"n": 2}, synchronous=True, submit_faults=ORUX_SUBMIT, fates=ORUX_FATES,
             passing=frozenset({"upstream_error"}),
         ),
-        Way(
+        GatewayProfile(
             "yescale.mj", "yescale", 15, "imagine", "yescale.mj.submit.imagine", "yescale.mj.fetch",
             family="mj", submit_faults=MJ_SUBMIT, poll_faults=MJ_POLL,
             fates=(*YESCALE_FATES, {"job": "cancel"}, {"job": "modal"}, {"job": "modal"}),
             passing=frozenset({"upstream_error", "task_expired", "cancelled"}),
         ),
-        Way(
+        GatewayProfile(
             "yescale.media", "yescale", 7, "submit", "yescale.media.submit", "yescale.media.fetch",
             model="flux-kontext[max]", options={"aspect_ratio": "16:9"}, family="media",
             submit_faults=MEDIA_SUBMIT, poll_faults=MEDIA_POLL, fates=YESCALE_FATES,
             passing=frozenset({"upstream_error", "task_expired"}),
         ),
-        Way(
+        GatewayProfile(
             "yescale.sync", "yescale", 3, "generate", "yescale.images.generate",
             model="flux-pro", several={"n": 2}, synchronous=True, submit_faults=YESCALE_SYNC,
             fates=({"job": "fail"}, {"job": "never_finish"}), passing=frozenset({"upstream_error"}),
         ),
-        Way(
+        GatewayProfile(
             "relay.2", "opengpu_relay", 14, "submit", "relay.submit", "relay.poll",
             model="black-forest-labs/FLUX-2-pro", options={"width": 256, "height": 256},
             submit_faults=RELAY_SUBMIT, poll_faults=RELAY_POLL, fates=RELAY_FATES,
             passing=frozenset({"UPSTREAM_ERROR", "task_expired"}),
         ),
-        Way(
+        GatewayProfile(
             "relay.1", "opengpu_relay", 8, "submit", "relay.submit", "relay.poll",
             model="black-forest-labs/FLUX-2-pro", options={"width": 256, "height": 256}, generation=1,
             submit_faults=GEN1_SUBMIT, poll_faults=GEN1_POLL, fates=RELAY_FATES,
             passing=frozenset({"UPSTREAM_ERROR", "task_expired"}),
         ),
-        Way(
+        GatewayProfile(
             "relay.1.sync", "opengpu_relay", 3, "generate", "relay.submit",
             model="Qwen/qwen-image", generation=1, synchronous=True, submit_faults=GEN1_SUBMIT,
             fates=({"job": "fail", "error_code": "CONTENT_POLICY_DECLINED"}, {"job": "fail"}, {"job": "never_finish"}),

@@ -1,4 +1,4 @@
-"""What a cell works with: one DAG run, one sandbox of its own, and what came of both."""
+"""What a scenario works with: one DAG run, one sandbox of its own, and what came of both."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from PIL import Image
 
 from demo.airflow_home import ROOT
 from orux_sandbox import SandboxServer
-from tests.crash.house import PATIENCE, House, T, free_port, until
+from tests.crash.airflow_processes import PATIENCE, AirflowProcesses, T, free_port, until
 
 QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "image_scale": 0.25}
-"""Jobs take longer than a scheduler's loop; see :meth:`Stage.end_job_once_deferred`."""
+"""Jobs take longer than a scheduler's loop; see :meth:`ScenarioRun.end_job_once_deferred`."""
 SLOW = {**QUICK, "run_seconds": 3600.0}
 """Jobs end when the test lets the sandbox's clock run."""
 PAYS_ANEW = "a clear that pays anew"
@@ -47,7 +47,7 @@ FAMILIES = {"yescale.mj": "mj", "yescale.media": "media", "yescale.kling": "klin
 
 @dataclass
 class Found:
-    """What a cell saw, for the table."""
+    """What a scenario saw, for the table."""
 
     charges: int = 0
     posts: int = 0
@@ -59,7 +59,7 @@ class Found:
 
 
 class Gateway:
-    """The sandbox of a cell: in this process, or one of its own that can be killed.
+    """The sandbox of a scenario: in this process, or one of its own that can be killed.
 
     :param name: whose wire is spoken with it.
     :param extra: settings of the connection, beside the sandbox's own.
@@ -185,10 +185,10 @@ class Gateway:
         self.ask("POST", "accounts", {"key": self._key, "disabled": disabled})
 
 
-class Stage:
+class ScenarioRun:
     """One DAG run before one sandbox.
 
-    :param name: of the cell; also the run id and the connection id.
+    :param name: of the scenario; also the run id and the connection id.
     :param gateway: a sandbox that is there already.
     :param conn_id: a connection that is there already.
     :param kind: the gateway whose wire the sandbox speaks with it.
@@ -198,7 +198,7 @@ class Stage:
 
     def __init__(
         self,
-        house: House,
+        airflow: AirflowProcesses,
         name: str,
         *,
         dag_id: str = "crash_deferrable",
@@ -211,13 +211,13 @@ class Stage:
         extra: Mapping[str, Any] | None = None,
         conf: Mapping[str, Any] | None = None,
     ) -> None:
-        self.house = house
+        self.airflow = airflow
         self.name = name
         self.dag_id = dag_id
         self.task_id = task_id
         self.run_id = name
         self.gateway = gateway or Gateway(
-            house.home / f"sandbox_{name}",
+            airflow.home / f"sandbox_{name}",
             settings,
             own_process=own_process,
             name=kind,
@@ -225,18 +225,18 @@ class Stage:
         )
         self.conn_id = conn_id or name
         self.conf = dict(conf or {})
-        self.others: list[Stage] = []
+        self.others: list[ScenarioRun] = []
         self.found = Found()
         self.plan: list[dict[str, str]] = []
-        self.out = house.home / "out" / name
+        self.out = airflow.home / "out" / name
         if conn_id is None:
-            house.connect(name, self.gateway.connection)
+            airflow.connect(name, self.gateway.connection)
 
-    def more_runs(self, number: int) -> Sequence[Stage]:
+    def more_runs(self, number: int) -> Sequence[ScenarioRun]:
         """As many other runs of the same DAG at the same gateway; :meth:`look` counts them in."""
         self.others = [
-            Stage(
-                self.house,
+            ScenarioRun(
+                self.airflow,
                 f"{self.name}_{n}",
                 dag_id=self.dag_id,
                 task_id=self.task_id,
@@ -254,7 +254,7 @@ class Stage:
         """Wait for something of this run; when it never comes, say where the run stands."""
 
         def checked() -> T | None:
-            self.house.check()
+            self.airflow.check()
             return look()
 
         try:
@@ -275,8 +275,8 @@ class Stage:
         """
         plan = [{"point": p, "do": do, **({"task": task} if task else {})} for p, do in orders]
         self.plan = plan
-        (self.house.home / "plan" / f"{self.run_id}.json").write_text(json.dumps(plan))
-        self.house.api(
+        (self.airflow.home / "plan" / f"{self.run_id}.json").write_text(json.dumps(plan))
+        self.airflow.api(
             "POST",
             f"/dags/{self.dag_id}/dagRuns",
             json={
@@ -291,14 +291,14 @@ class Stage:
         return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
 
     def task(self, task_id: str | None = None) -> dict[str, Any]:
-        return self.house.api("GET", f"{self._run}/taskInstances/{task_id or self.task_id}") or {}
+        return self.airflow.api("GET", f"{self._run}/taskInstances/{task_id or self.task_id}") or {}
 
     def states(self) -> Counter[str]:
         """How many instances of the task are in each state; a task that is not mapped has one."""
         if one := self.task():
             return Counter([str(one.get("state"))])
         path = f"{self._run}/taskInstances/{self.task_id}/listMapped"
-        listed = (self.house.api("GET", path, params={"limit": 500}) or {"task_instances": []})[
+        listed = (self.airflow.api("GET", path, params={"limit": 500}) or {"task_instances": []})[
             "task_instances"
         ]
         return Counter(str(ti["state"]) for ti in listed)
@@ -316,9 +316,9 @@ class Stage:
         """Let a slow job end when the scheduler has heard that the task deferred.
 
         A scheduler that hears of it only after it has queued the resume takes that for a failure and uses a retry
-        (Airflow 3.3.2, on a busy machine): the resume that a cell waits for would never come.
+        (Airflow 3.3.2, on a busy machine): the resume that a scenario waits for would never come.
         """
-        log = self.house.home / "log" / "scheduler.log"
+        log = self.airflow.home / "log" / "scheduler.log"
 
         def heard() -> bool:
             execution = f"run_id='{self.run_id}', try_number={self.task()['try_number']},"
@@ -334,7 +334,7 @@ class Stage:
 
         :param state: the task's, by which the scheduler is misled.
         """
-        log = self.house.home / "log" / "scheduler.log"
+        log = self.airflow.home / "log" / "scheduler.log"
         words = f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{state}]"
 
         def failed() -> bool:
@@ -347,14 +347,14 @@ class Stage:
         """Wait until the run has ended; its state."""
 
         def ended() -> str | None:
-            state = (self.house.api("GET", self._run) or {}).get("state")
+            state = (self.airflow.api("GET", self._run) or {}).get("state")
             return state if state in ("success", "failed") else None
 
         return self.until(ended, "the end of the run", patience=patience)
 
     def clear(self, *task_ids: str) -> None:
         """A person clears the task (with what comes after it)."""
-        self.house.api(
+        self.airflow.api(
             "POST",
             f"/dags/{self.dag_id}/clearTaskInstances",
             json={
@@ -369,7 +369,7 @@ class Stage:
     def clear_all(self) -> None:
         """A person clears this run and the others in one go: one call of the REST API."""
         runs = [self, *self.others]
-        self.house.api(
+        self.airflow.api(
             "POST",
             f"/dags/{self.dag_id}/clearDagRuns",
             json={
@@ -411,15 +411,15 @@ class Stage:
     def _command(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", *words],
-            env={**self.house.env, "AIRFLOW__API__BASE_URL": self.house.url},
-            cwd=self.house.home,
+            env={**self.airflow.env, "AIRFLOW__API__BASE_URL": self.airflow.url},
+            cwd=self.airflow.home,
             capture_output=True,
             text=True,
         )
 
     # -- what happened inside ---------------------------------------------------------------------------------
     def trace(self) -> list[dict[str, Any]]:
-        path = self.house.home / "trace" / f"{self.run_id}.jsonl"
+        path = self.airflow.home / "trace" / f"{self.run_id}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def wait_point(self, point: str, *, nth: int = 1, task: str | None = None) -> dict[str, Any]:
@@ -433,7 +433,7 @@ class Stage:
 
     def release(self, number: int = 0) -> None:
         """Let a process that is held go on."""
-        (self.house.home / "plan" / f"{self.run_id}.{number}.release").touch()
+        (self.airflow.home / "plan" / f"{self.run_id}.{number}.release").touch()
 
     def wait_processes(self) -> None:
         """Wait until every process of this run's tasks has ended: they still work when the run is green."""
@@ -445,7 +445,7 @@ class Stage:
 
     def log(self, task_id: str | None = None) -> str:
         """All that the task's executions wrote."""
-        folder = self.house.home / "airflow" / "logs"
+        folder = self.airflow.home / "airflow" / "logs"
         pattern = f"dag_id={self.dag_id}/run_id={self.run_id}/task_id={task_id or self.task_id}/**/*.log*"
         text = "".join(p.read_text(errors="replace") for p in sorted(folder.glob(pattern)) if p.is_file())
         return text.replace('\\"', '"')
@@ -484,7 +484,7 @@ class Stage:
         """Add what this run executed and saved; the jobs of its manifests."""
         found.executions += sum(n["point"] == "at_execute" for n in self.trace())
         for number, order in enumerate(self.plan):
-            if not (self.house.home / "plan" / f"{self.run_id}.{number}.used").exists():
+            if not (self.airflow.home / "plan" / f"{self.run_id}.{number}.used").exists():
                 found.problems.append(f"it never came to {order['point']}: nothing was shown")
         handles = self.gateway.handles()
         saved = []

@@ -1,4 +1,4 @@
-"""What a cell is, the list of all, and the acts that cells of several gateways share."""
+"""What a scenario is, the list of all, and the acts that scenarios of several gateways share."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.crash.stage import QUICK, Stage
+from tests.crash.scenario import QUICK, ScenarioRun
 
-Act = Callable[[Stage], None]
+Act = Callable[[ScenarioRun], None]
 GRID = {**QUICK, "grid": "four"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class Scenario:
     """One boundary.
 
     :param what: what is done, for the table.
@@ -51,44 +51,44 @@ class Cell:
     conf: Mapping[str, Any] = field(default_factory=dict)
 
 
-CELLS: list[Cell] = []
+SCENARIOS: list[Scenario] = []
 
 
-def cell(part: str, what: str, **expected: Any) -> Callable[[Act], Act]:
-    """Register a cell under the name of its act."""
+def scenario(part: str, what: str, **expected: Any) -> Callable[[Act], Act]:
+    """Register a scenario under the name of its act."""
 
     def register(act: Act) -> Act:
-        CELLS.append(Cell(name=act.__name__, part=part, what=what, act=act, **expected))
+        SCENARIOS.append(Scenario(name=act.__name__, part=part, what=what, act=act, **expected))
         return act
 
     return register
 
 
 def dies_at(point: str, how: str = "kill_worker") -> Act:
-    def act(stage: Stage) -> None:
-        stage.start((point, how))
-        stage.wait_run()
+    def act(case: ScenarioRun) -> None:
+        case.start((point, how))
+        case.wait_run()
 
     return act
 
 
-def dies_at_resume(stage: Stage) -> None:
+def dies_at_resume(case: ScenarioRun) -> None:
     """The worker and its supervisor are killed as soon as the task goes on after a (slow) job."""
-    stage.start(("at_resume", "kill_worker"))
-    stage.end_job_once_deferred()
-    stage.wait_run()
+    case.start(("at_resume", "kill_worker"))
+    case.end_job_once_deferred()
+    case.wait_run()
 
 
-def ask_a_person(stage: Stage, *, charged: bool = True) -> None:
+def ask_a_person(case: ScenarioRun, *, charged: bool = True) -> None:
     """The ambiguous end: a failed task with the right words, then what they say, and a clear."""
-    stage.wait_state("failed")
-    stage.wait_run()
-    if (posts := stage.gateway.posts()) != charged:
-        stage.found.problems.append(f"{posts} paid requests before a person was asked")
-    stage.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
+    case.wait_state("failed")
+    case.wait_run()
+    if (posts := case.gateway.posts()) != charged:
+        case.found.problems.append(f"{posts} paid requests before a person was asked")
+    case.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
     if charged:
-        stage.settle()
+        case.settle()
     else:
-        stage.settle(discard=True)
-    stage.clear()
-    stage.wait_run()
+        case.settle(discard=True)
+    case.clear()
+    case.wait_run()
