@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_orux.lifecycle.record import State
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -50,6 +48,10 @@ def mark(store: RecordStore, *, max_tries: int) -> bool:
     :returns: whether there was something to mark.
     :raises LedgerError: it could not be written.
     """
+    from airflow_provider_orux.lifecycle.record import (
+        State,  # late: every DAG file that is parsed loads this module
+    )
+
     record = store.glance()
     if record is None or record.state is not State.FINISHED or record.delivered:
         return False

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class GatewayInfo:
+class GatewayInfo(NamedTuple):
     """Where the parts of a gateway are. It stands in the lowest room, so modules are named and not imported.
 
     :param name: also the type of its Airflow connection.
