@@ -14,10 +14,8 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
 
-from airflow_provider_orux.durable.delivered import on_success
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import OruxArtifactLink
-from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -149,7 +147,7 @@ class OruxOperator(BaseOperator):
         if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay and not own_backoff:
             self.retry_policy = OruxRetryPolicy()
         # First: all callbacks together have 20 s, and until the mark is written a clear is free.
-        self.on_success_callback = [on_success, *self.on_success_callback]
+        self.on_success_callback = [mark_delivered, *self.on_success_callback]
         self._job: DurableJob | None = None
         self.artifact_link: str | None = None
 
@@ -282,6 +280,7 @@ class OruxOperator(BaseOperator):
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
         """Reschedule the task because the gateway is full, without using a retry."""
         from airflow_provider_orux.lifecycle.schedule import capacity_pause
+        from airflow_provider_orux.metrics import count
 
         times = int(context.get("task_reschedule_count") or 0)
         first = context["ti"].get_first_reschedule_date(context)
@@ -297,3 +296,10 @@ class OruxOperator(BaseOperator):
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
         raise AirflowRescheduleException(now + timedelta(seconds=pause)) from error
+
+
+def mark_delivered(context: Context) -> None:
+    """An ``on_success_callback``; see ``durable/delivered.py``."""
+    from airflow_provider_orux.durable.delivered import on_success
+
+    on_success(context)

@@ -19,9 +19,8 @@ class OruxModelOperator(OruxOperator):
     :param prompt: what to make (templated).
     :param options: the model's other fields, like ``{"size": "1536x1024", "n": 2}`` (templated). Values known
         at parse time are checked then.
-    :param request: instead of model, prompt and options: one typed request, like
-        ``GptImage2(prompt="…", size="auto")``, or ``CustomRequest(name=…, body={…})`` for a model whose fields this
-        version does not know (all of Orux AI's video models).
+    :param request: one typed request instead, like ``GptImage2(prompt="…")``; for a model whose fields this version does
+        not know (all of Orux AI's video models) ``CustomRequest(name=…, body={…})``.
     """
 
     template_fields: Sequence[str] = ("model", "prompt", "options", "request", *OruxOperator.template_fields)
@@ -64,9 +63,6 @@ class OruxGenerateImageOperator(OruxModelOperator):
     If ``deferrable``, the task uses the gateway's asynchronous route, if there is one, and no worker waits; the
     connection's ``route`` overrides that. A synchronous call holds the worker until the image is made, for at most
     the connection's ``generate_timeout``.
-
-    Its arguments are those of :class:`OruxModelOperator` and of
-    :class:`~airflow_provider_orux.operators.base.OruxOperator`.
 
     :raises InvalidRequestError: a field is wrong; the message names it, the allowed values and the nearest right name.
     """

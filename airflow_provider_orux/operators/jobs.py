@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 class OruxSubmitJobOperator(OruxModelOperator):
     """Submit an asynchronous job for any model: image, song, clip.
 
-    Its arguments are those of :class:`~airflow_provider_orux.operators.images.OruxModelOperator` and of
-    :class:`~airflow_provider_orux.operators.base.OruxOperator`; with ``wait_for_completion=False`` the task returns at
-    once with the job id, for a sensor.
+    With ``wait_for_completion=False`` the task returns at once with the job id, for a sensor.
 
     :raises InvalidRequestError: a field is wrong; the message names it, the allowed values and the nearest right name.
     """

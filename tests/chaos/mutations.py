@@ -360,7 +360,6 @@ def finished_is_delivered(patch: pytest.MonkeyPatch) -> None:
 @mutation
 def airflow_not_asked(patch: pytest.MonkeyPatch) -> None:
     """The success callback believes the worker: it marks also what Airflow took for a failure."""
-    from airflow_provider_orux.operators import base
 
     def on_success(context: Any) -> None:
         store = TaskStateStore(context["task_state_store"], log=delivered.log)
@@ -368,7 +367,6 @@ def airflow_not_asked(patch: pytest.MonkeyPatch) -> None:
             delivered.mark(store, max_tries=context["ti"].max_tries)
 
     patch.setattr(delivered, "on_success", on_success)
-    patch.setattr(base, "on_success", on_success)
 
 
 @mutation

@@ -153,7 +153,7 @@ def test_the_first_try_is_told_from_a_retry(try_number, max_tries, first):
 
 
 def test_ours_comes_first_and_the_authors_callbacks_are_kept():
-    from airflow_provider_orux.durable.delivered import on_success
+    from airflow_provider_orux.operators.base import mark_delivered
 
     def told(context):
         """An author's."""
@@ -162,5 +162,5 @@ def test_ours_comes_first_and_the_authors_callbacks_are_kept():
         with DAG("d", schedule=None):
             plain = OruxImagineOperator(task_id="a", prompt="x", on_success_callback=given)
             mapped = OruxImagineOperator.partial(task_id="b", on_success_callback=given).expand(prompt=["x"])
-        assert plain.on_success_callback == [on_success, told]
-        assert mapped.unmap({"prompt": "x"}).on_success_callback == [on_success, told]
+        assert plain.on_success_callback == [mark_delivered, told]
+        assert mapped.unmap({"prompt": "x"}).on_success_callback == [mark_delivered, told]
