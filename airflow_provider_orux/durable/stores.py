@@ -87,6 +87,7 @@ class TaskStateStore:
                 next_step="Use Airflow 3.3 or newer, or give up the protection with durable=False.",
             )
         self._store = store
+        self._found: Any = None
         self._log = log
         self._sleep = sleep
         self._clock = clock
@@ -111,6 +112,7 @@ class TaskStateStore:
                     "The task state store does not return what was just written to it", charged="no"
                 )
             value = self._get(RECORD_KEY)
+        self._found = value
         return None if value is None else Record.from_json(value)
 
     def glance(self) -> Record | None:
@@ -132,8 +134,9 @@ class TaskStateStore:
             error = _unreachable("written", e)
             error.charged = "no"
             with contextlib.suppress(LedgerError):
-                # Only the answer may have been lost: an intent that nobody sent would need a person.
-                if self._get(RECORD_KEY) == value:
+                # Only the answer may have been lost: an intent that nobody sent would need a person. (What was there
+                # before this write is no sign of it.)
+                if value != self._found and self._get(RECORD_KEY) == value:
                     return
             raise error from e
 

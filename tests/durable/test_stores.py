@@ -84,6 +84,16 @@ def test_an_intent_whose_answer_was_lost_is_written():
     world.store().write_intent(world.record)
 
 
+def test_what_was_there_before_is_no_sign_of_a_write():
+    """A resend writes the intent that it found: only an acknowledged write is the fence."""
+    world = submitted()
+    store = world.store()
+    found = store.read()
+    world.rows.away("set")
+    with pytest.raises(LedgerError):
+        store.write_intent(found)
+
+
 @pytest.mark.parametrize(("patience", "tried"), [(None, WRITE_PATIENCE), (5.0, 5.0), (0.0, 0.0)])
 def test_a_write_that_must_not_be_lost_is_tried_for_its_patience(patience, tried):
     world = submitted()
