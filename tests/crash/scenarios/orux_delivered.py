@@ -200,7 +200,7 @@ def before_delivered(case: ScenarioRun) -> None:
 @scenario(
     PART,
     "the scheduler sleeps until the job has ended, queues the resume, and only then hears that the first half is done: "
-    "the resume never runs; a person clears the task (free: the job is taken up)",
+    "the resume never runs; a person clears the task (free: it reattaches to the job)",
     alone=True,
     dag_id="crash_no_retries",
     settings=SLOW,
