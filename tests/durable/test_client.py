@@ -217,3 +217,15 @@ def test_a_redirect_that_may_have_followed_the_work_proves_nothing(status):
     with pytest.raises(AmbiguousSubmitError):
         world.start()
     assert world.record.state is State.INTENT
+
+
+def test_a_resend_of_another_form_is_recorded_as_the_form_that_was_sent():
+    """The gateway takes one body under a key: what it accepts now is the form of this attempt."""
+    world = resent(relay())
+    before = world.record.fingerprint
+    world.request = world.request.model_copy(update={"prompt": "a windmill"})
+    world.start()
+    assert (world.record.state, world.record.fingerprint != before) == (State.SUBMITTED, True)
+    world.retry()
+    world.start()  # the accepted form, again: it is no change
+    assert len(world.client.sent) == 1

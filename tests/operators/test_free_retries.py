@@ -10,6 +10,7 @@ from airflow.sdk import DAG, TaskGroup
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_orux.decorators.orux_image import orux_image_task
+from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.operators.base import FREE_RETRIES, FreeRetries
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
@@ -164,3 +165,9 @@ def test_ours_comes_first_and_the_authors_callbacks_are_kept():
             mapped = OruxImagineOperator.partial(task_id="b", on_success_callback=given).expand(prompt=["x"])
         assert plain.on_success_callback == [mark_delivered, told]
         assert mapped.unmap({"prompt": "x"}).on_success_callback == [mark_delivered, told]
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), 1e12, True, "60"])
+def test_a_duration_that_could_not_be_waited_for_is_refused_before_anything_is_paid(timeout):
+    with pytest.raises(InvalidRequestError, match="ten years"):
+        OruxImagineOperator(task_id="t", prompt="a fox", timeout=timeout)
