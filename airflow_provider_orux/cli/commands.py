@@ -17,8 +17,8 @@ def get_commands() -> list[CLICommand]:
     return [
         GroupCommand(
             name="orux",
-            help="Paid AI generation: ledger, pools, models, results, estimates, sandbox",
-            subcommands=(LEDGER, RESULTS, POOL, MODELS, ESTIMATE, SANDBOX),
+            help="Paid AI generation: ledger, pools, models, results, estimates, examples, sandbox",
+            subcommands=(LEDGER, RESULTS, POOL, MODELS, ESTIMATE, EXAMPLES, SANDBOX),
         )
     ]
 
@@ -347,6 +347,17 @@ ESTIMATE = ActionCommand(
         ),
         OUTPUT,
         *API,
+    ),
+)
+
+EXAMPLES = ActionCommand(
+    name="examples",
+    help="Copy the example DAGs to a folder",
+    func=action("examples:copy_examples"),
+    args=(
+        _arg(
+            "--to", metavar="DIR", required=True, help="The folder, like $AIRFLOW_HOME/dags. Files there stay"
+        ),
     ),
 )
 
