@@ -37,7 +37,7 @@ def list_models(args: argparse.Namespace, out: Output) -> int:
     """Print the models, or the fields of those that were asked for."""
     found = describe_models(gateway=args.gateway, model=args.model, verb=args.verb)
     if not found:
-        known = {cls.model for cls in catalogue.all_requests() if args.gateway in (None, cls.gateway)}
+        known = {cls.model for cls in catalogue.requests_of(args.gateway)}
         near = nearest(args.model or "", known)
         where = f" of {args.gateway}" if args.gateway else ""
         verb = f" with the verb {args.verb}" if args.verb else ""

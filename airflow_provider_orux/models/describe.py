@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.input_images import ImageInput, PixelSize
-from airflow_provider_orux.models.registry import GATEWAYS, title_of
+from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Ratio
 
 _NAMES = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object"}
@@ -50,11 +50,9 @@ def describe_models(
     :param model: the model's id, case-insensitive; None: all.
     :param verb: like ``generate`` or ``upscale``; None: all.
     """
-    gateways = tuple(GATEWAYS) if gateway is None else (gateway,)
     return [
         describe_model(cls)
-        for name in gateways
-        for cls in catalogue.requests_of(name)
+        for cls in catalogue.requests_of(gateway)
         if (model is None or cls.model.lower() == model.lower()) and verb in (None, cls.verb)
     ]
 

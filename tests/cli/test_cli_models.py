@@ -15,7 +15,7 @@ from airflow_provider_orux.models.describe import describe_model, describe_model
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.orux import GptImage2, MidjourneyV7
 
-CLASSES = catalogue.all_requests()
+CLASSES = catalogue.requests_of()
 FIELDS = [
     pytest.param(cls, field, id=f"{cls.gateway}-{cls.__name__}-{field['name']}")
     for cls in CLASSES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.catalogue import is_pending
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import is_pending
 from airflow_provider_orux.operators.base import OruxOperator
 from airflow_provider_orux.operators.images import OruxModelOperator
 
