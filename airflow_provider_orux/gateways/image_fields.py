@@ -21,14 +21,12 @@ def wire_fields(request: GenerationRequest, *, form: Literal["data_url", "base64
     :raises InvalidRequestError: an image is still a path, or a URL the gateway does not fetch.
     """
     fields = request.fields()
-    for name, marker in image_fields(type(request)).items():
+    for name, takes_urls in image_fields(type(request)).items():
         value = fields.get(name)
         if isinstance(value, list):
-            fields[name] = [
-                _wire(request, name, item, takes_urls=marker.takes_urls, form=form) for item in value
-            ]
+            fields[name] = [_wire(request, name, item, takes_urls=takes_urls, form=form) for item in value]
         elif value is not None:
-            fields[name] = _wire(request, name, value, takes_urls=marker.takes_urls, form=form)
+            fields[name] = _wire(request, name, value, takes_urls=takes_urls, form=form)
     return fields
 
 

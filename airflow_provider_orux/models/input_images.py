@@ -6,11 +6,11 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from airflow_provider_orux.models.describe import describe_fields
 from airflow_provider_orux.models.requests import GenerationRequest
 
 Form = Literal["url", "data_url", "base64", "file"]
@@ -45,22 +45,19 @@ def _image(value: str) -> str:
     return value
 
 
-@dataclass(frozen=True)
-class ImageInput:
-    """Marks a field that takes images.
+#: An image that may be sent as an https URL, which the gateway fetches itself, or as its bytes.
+UrlImage = Annotated[
+    str,
+    AfterValidator(_image),
+    Field(json_schema_extra={"format": "image", "takesUrls": True}),
+]
 
-    :param takes_urls: whether the gateway fetches https URLs itself. If not, and for files in any case, the bytes are
-        read and passed as a data URL before the request is sent.
-    """
-
-    takes_urls: bool
-
-
-#: An image that may be sent as an https URL or as its bytes.
-UrlImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=True)]
-
-#: An image that is sent as its bytes.
-InlineImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=False)]
+#: An image that is sent as its bytes: what is given as a URL or a file is read before the request is sent.
+InlineImage = Annotated[
+    str,
+    AfterValidator(_image),
+    Field(json_schema_extra={"format": "image", "takesUrls": False}),
+]
 
 
 def _pixels(value: str) -> str:
@@ -70,7 +67,11 @@ def _pixels(value: str) -> str:
 
 
 #: A free size in pixels.
-PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x height in pixels.")]
+PixelSize = Annotated[
+    str,
+    AfterValidator(_pixels),
+    Field(description="Width x height in pixels.", json_schema_extra={"format": "width x height"}),
+]
 
 
 class WithImages(GenerationRequest):
@@ -82,19 +83,14 @@ class WithImages(GenerationRequest):
             yield name, "…" if name in hidden and value is not None else value
 
 
-def image_fields(cls: type[GenerationRequest]) -> dict[str, ImageInput]:
-    """The fields of a request that take images."""
-    found = {
-        name: next((m for m in info.metadata if isinstance(m, ImageInput)), None) or _marker(info.annotation)
-        for name, info in cls.model_fields.items()
+def image_fields(cls: type[GenerationRequest]) -> dict[str, bool]:
+    """The fields of a request that take images, and whether the gateway fetches https URLs in them itself.
+
+    Other images, and files in any case, are read and passed as data URLs before the request is sent.
+    """
+    return {
+        name: field["takes_urls"] for name, field in describe_fields(cls).items() if "takes_urls" in field
     }
-    return {name: marker for name, marker in found.items() if marker is not None}
-
-
-def _marker(annotation: Any) -> ImageInput | None:
-    if isinstance(annotation, ImageInput):
-        return annotation
-    return next((m for m in map(_marker, get_args(annotation)) if m is not None), None)
 
 
 def read_inline(value: str) -> tuple[bytes, str]:

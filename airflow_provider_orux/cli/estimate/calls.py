@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.catalogue import is_pending
+from airflow_provider_orux.models.describe import describe_fields
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.base import OruxOperator
 from airflow_provider_orux.operators.images import OruxModelOperator
@@ -258,9 +259,9 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bo
         return None
     classes = catalogue.find(model=model, verb=verb)
     defaults = {
-        default if isinstance(default := info.get_default(), int) else 1
+        default if isinstance(default := field["default"], int) else 1
         for cls in classes
-        for name, info in cls.model_fields.items()
+        for name, field in describe_fields(cls).items()
         if name in COUNTS
     } or {1}
     # Of a model that this version does not know, the default is not known either.
@@ -269,11 +270,8 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bo
 
 def _limit(cls: type[GenerationRequest]) -> int | None:
     """The most images that a typed request can ask for; None: it has no limit."""
-    fields = [info for name, info in cls.model_fields.items() if name in COUNTS]
-    limits = [
-        limit for info in fields for m in info.metadata if isinstance(limit := getattr(m, "le", None), int)
-    ]
-    return 1 if not fields else max(limits, default=None)
+    fields = [field for name, field in describe_fields(cls).items() if name in COUNTS]
+    return max((field["maximum"] for field in fields if "maximum" in field), default=None) if fields else 1
 
 
 def _returns_prompt(function: Any) -> bool:
