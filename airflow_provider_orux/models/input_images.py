@@ -5,13 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
-
-from airflow_provider_orux.models.describe import describe_fields
-from airflow_provider_orux.models.requests import GenerationRequest
 
 Form = Literal["url", "data_url", "base64", "file"]
 
@@ -72,25 +68,6 @@ PixelSize = Annotated[
     AfterValidator(_pixels),
     Field(description="Width x height in pixels.", json_schema_extra={"format": "width x height"}),
 ]
-
-
-class WithImages(GenerationRequest):
-    """A request without images in its ``repr``: one can be megabytes of base64."""
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        hidden = image_fields(type(self))
-        for name, value in super().__repr_args__():
-            yield name, "…" if name in hidden and value is not None else value
-
-
-def image_fields(cls: type[GenerationRequest]) -> dict[str, bool]:
-    """The fields of a request that take images, and whether the gateway fetches https URLs in them itself.
-
-    Other images, and files in any case, are read and passed as data URLs before the request is sent.
-    """
-    return {
-        name: field["takes_urls"] for name, field in describe_fields(cls).items() if "takes_urls" in field
-    }
 
 
 def read_inline(value: str) -> tuple[bytes, str]:

@@ -124,6 +124,20 @@ class GenerationRequest(BaseModel):
         """The model's own fields, in the order of the vendor's table."""
         return [name for name in cls.model_fields if name != "extra_body"]
 
+    @classmethod
+    def image_fields(cls) -> dict[str, bool]:
+        """The fields that take images, and whether the gateway fetches https URLs in them itself.
+
+        Other images, and files in any case, are read and passed as data URLs before the request is sent.
+        """
+        return {n: field["takes_urls"] for n, field in describe_fields(cls).items() if "takes_urls" in field}
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Without images: one can be megabytes of base64."""
+        hidden = self.image_fields()
+        for name, value in super().__repr_args__():
+            yield name, "…" if name in hidden and value is not None else value
+
     def fields(self) -> dict[str, Any]:
         """The fields that were given, as JSON values, without ``extra_body``."""
         return self.model_dump(mode="json", exclude_unset=True, exclude={"extra_body"}, by_alias=False)

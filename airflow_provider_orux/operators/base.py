@@ -236,13 +236,13 @@ class OruxOperator(BaseOperator):
     def _durable_job(self, context: Context) -> Iterator[tuple[DurableJob, GatewayHook]]:
         """The job of this task instance; completes its errors and translates them for Airflow."""
         # Late: a DAG file is parsed all day, and none of this is needed for it.
-        from airflow_provider_orux.durable.settings import Settings, complete_unread, open_job
+        from airflow_provider_orux.durable.opening import JobSettings, complete_unread, open_job
         from airflow_provider_orux.hooks.base import GatewayHook
 
         self._job = None
         try:
             with GatewayHook.for_conn(self.conn_id) as hook:
-                settings = Settings(
+                settings = JobSettings(
                     conn_id=self.conn_id,
                     timeout=self.timeout,
                     poll_interval=self.poll_interval,

@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 from airflow_provider_orux.models.errors import ArtifactError, InvalidRequestError
-from airflow_provider_orux.models.input_images import form_of, image_fields
+from airflow_provider_orux.models.input_images import form_of
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.media import inspect
@@ -27,7 +27,7 @@ def read_images(
     :raises InvalidRequestError: an input cannot be read or is not an image; nothing was sent.
     """
     changes: dict[str, Any] = {}
-    for name, takes_urls in image_fields(type(request)).items():
+    for name, takes_urls in request.image_fields().items():
         value = getattr(request, name, None)
         if value is None:
             continue

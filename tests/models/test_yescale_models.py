@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_orux.models import catalogue, orux, yescale
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
-from airflow_provider_orux.models.input_images import form_of, image_fields, to_base64, to_data_url
+from airflow_provider_orux.models.input_images import form_of, to_base64, to_data_url
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBD"
@@ -142,9 +142,9 @@ def test_inline_images_change_their_form_and_know_their_type() -> None:
 
 
 def test_which_fields_take_images_and_whether_urls_are_fetched() -> None:
-    assert image_fields(yescale.MidjourneyBlend) == {"images": False}
-    assert image_fields(yescale.GptImage2) == {"images": True, "mask": True}
-    assert image_fields(yescale.FluxPro) == {}
+    assert yescale.MidjourneyBlend.image_fields() == {"images": False}
+    assert yescale.GptImage2.image_fields() == {"images": True, "mask": True}
+    assert yescale.FluxPro.image_fields() == {}
 
 
 def test_an_image_is_not_part_of_a_repr() -> None:
