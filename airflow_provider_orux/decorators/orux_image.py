@@ -11,9 +11,9 @@ from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 from airflow.sdk.definitions.context import context_merge
 
 from airflow_provider_orux.exceptions import raise_for_airflow
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import spec_of
 from airflow_provider_orux.operators.base import FREE_RETRIES
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 
@@ -80,7 +80,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
         context_merge(context, self.op_kwargs)
         returned = self.python_callable(*self.op_args, **self.determine_kwargs(context))
         try:
-            self._take(self._spec(returned))
+            self._take(self._spec(returned).to_dict())
         except OruxError as e:
             raise_for_airflow(e)
         # What the function returned is literal: it may hold braces of its own, so it is not rendered as a template.
@@ -98,7 +98,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
         self._recall(context)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    def _spec(self, returned: Any) -> Mapping[str, Any]:
+    def _spec(self, returned: Any) -> RequestSpec:
         if isinstance(returned, GenerationRequest):
             if self.model is not None or self.options:
                 raise InvalidRequestError(
@@ -106,8 +106,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
                     param="request",
                     charged="no",
                 )
-            value: Mapping[str, Any] = spec_of(returned)
-            return value
+            return RequestSpec.of(returned)
         fields = {"prompt": returned} if isinstance(returned, str) else returned
         if not isinstance(fields, Mapping):
             raise InvalidRequestError(
@@ -115,12 +114,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
                 "of the model's fields, or a typed request",
                 charged="no",
             )
-        spec: dict[str, Any] = {
-            "model": self.model,
-            "verb": "generate",
-            "fields": {**(self.options or {}), **fields},
-        }
-        return spec
+        return RequestSpec(model=self.model, fields={**(self.options or {}), **fields})
 
     def _take(self, spec: Mapping[str, Any]) -> None:
         self.model, self.prompt, self.options = None, None, None

@@ -20,7 +20,6 @@ from airflow_provider_orux.models.errors import (
     JobExpiredError,
     JobFailedError,
 )
-from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -98,7 +97,7 @@ class Delivery:
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
         """The request as it is sent: input images read. (In the fingerprint they stand as their paths.)"""
-        if not image_fields(type(request)):
+        if not request.image_fields():
             return request
         from airflow_provider_orux.storage.inputs import read_images
 

@@ -372,11 +372,11 @@ class DurableJob:
     # -- what to tell ---------------------------------------------------------------------------------------
     def complete(self, error: OruxError) -> None:
         """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
-        advice.complete(error, self._situation())
+        self._situation().complete(error)
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""
-        return advice.on_kill(self._situation())
+        return self._situation().on_kill()
 
     def _situation(self) -> advice.Situation:
         ledger = self.ledger

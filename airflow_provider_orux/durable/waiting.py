@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
-from airflow_provider_orux.lifecycle.schedule import schedule_for
+from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     JobExpiredError,
@@ -35,7 +35,7 @@ def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
         gateway.name,
         wait.deadline,
         wait.started,
-        schedule_for(wait.poll_interval),
+        PollSchedule(fixed=wait.poll_interval),
         auth_grace=hook.connection.extra.auth_grace,
         not_found_grace=gateway.not_found_grace,
     )

@@ -15,6 +15,7 @@ from airflow_provider_orux.models.errors import (
     ConfigurationError,
     GatewayUnavailableError,
     InvalidRequestError,
+    JobNotFoundError,
     OruxError,
     RateLimitedError,
     Remedy,
@@ -183,6 +184,23 @@ class Gateway(abc.ABC):
         """
         self.check(response, purpose=Purpose.READ)
         return response.json(gateway=self.name)
+
+    def check_poll(self, job_id: str, response: HttpResponse, *, unknown: str) -> None:
+        """Raise the typed error of an unsuccessful answer to a poll.
+
+        :param unknown: what a 404 in the vendor's own error shape says of the job.
+        :raises JobNotFoundError: the gateway does not know it.
+        """
+        error = self.read_error(response) if response.status == 404 else None
+        if error is not None:
+            raise JobNotFoundError(
+                unknown, gateway=self.name, code=error.code, job_id=job_id, http_status=404
+            )
+        try:
+            self.check(response, purpose=Purpose.READ)
+        except OruxError as e:
+            e.job_id = job_id
+            raise
 
     # -- errors -----------------------------------------------------------------------------------------
     @abc.abstractmethod

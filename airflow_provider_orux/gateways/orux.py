@@ -21,7 +21,6 @@ from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     InsufficientCreditsError,
     InvalidRequestError,
-    JobNotFoundError,
     OruxError,
     RateLimitedError,
     UnexpectedResponseError,
@@ -217,7 +216,7 @@ class OruxGateway(Gateway):
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The task object (page Tasks); fields may be absent until the job ends."""
-        self._check_read(job_id, response)
+        self.check_poll(job_id, response, unknown="The gateway does not know this job under this key")
         value = self.json_object(response)
         if not isinstance(value.get("status"), str):
             raise self.unexpected(response, "no `status`")
@@ -289,21 +288,6 @@ class OruxGateway(Gateway):
             param=redact(param)[:100] if isinstance(param, str) else None,
             retry_after=response.retry_after,
         )
-
-    def _check_read(self, job_id: str, response: HttpResponse) -> None:
-        if response.status == 404 and self.read_error(response) is not None:
-            raise JobNotFoundError(
-                "The gateway does not know this job under this key",
-                gateway=self.name,
-                code=getattr(self.read_error(response), "code", None),
-                job_id=job_id,
-                http_status=404,
-            )
-        try:
-            self.check(response, purpose=Purpose.READ)
-        except OruxError as e:
-            e.job_id = job_id
-            raise
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body = {**request.fields(), **request.extra_body}

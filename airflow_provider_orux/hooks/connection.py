@@ -74,6 +74,17 @@ class GatewayConnection:
         """How many polls may be in flight: the connection's setting, else the gateway's default."""
         return self.extra.max_in_flight_polls or self.gateway.default_in_flight_polls
 
+    def unknown_extras(self) -> str | None:
+        """A sentence about unknown extras, with the nearest right names; None if there are none."""
+        if not self.unknown:
+            return None
+        names = [*Extra.model_fields, *self.gateway.OPTIONS]
+        hints = [
+            f"{n!r}" + (f" (did you mean {near!r}?)" if (near := nearest(n, names)) else "")
+            for n in self.unknown
+        ]
+        return f"Connection {self.conn_id!r} has extras that nothing reads: {', '.join(hints)}"
+
 
 def read_connection(
     *,
@@ -146,18 +157,6 @@ def base_url(host: str, *, port: int | None = None, schema: str | None = None) -
     if port and ":" not in netloc.rpartition("]")[2]:
         netloc = f"{netloc}:{port}"
     return f"{scheme}://{netloc}{slash}{path}"
-
-
-def unknown_extras(connection: GatewayConnection) -> str | None:
-    """A sentence about unknown extras, with the nearest right names; None if there are none."""
-    if not connection.unknown:
-        return None
-    names = [*Extra.model_fields, *connection.gateway.OPTIONS]
-    hints = [
-        f"{n!r}" + (f" (did you mean {near!r}?)" if (near := nearest(n, names)) else "")
-        for n in connection.unknown
-    ]
-    return f"Connection {connection.conn_id!r} has extras that nothing reads: {', '.join(hints)}"
 
 
 def _is_loopback(host: str) -> bool:

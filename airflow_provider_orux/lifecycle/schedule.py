@@ -57,18 +57,6 @@ class PollSchedule:
         return wanted * (1 + random.uniform(-self.jitter, self.jitter))  # noqa: S311  (no secret)
 
 
-def schedule_for(
-    poll_interval: float | None, *, durations: Durations | None = None, sure: bool = False
-) -> PollSchedule:
-    """The schedule of a job.
-
-    :param poll_interval: seconds between polls, as the DAG author chose; None: the schedule decides.
-    :param durations: how long recent jobs took, if known.
-    :param sure: whether those are only jobs of the same kind.
-    """
-    return PollSchedule(fixed=poll_interval, durations=durations, sure=sure)
-
-
 def capacity_pause(times: int, *, retry_after: float | None) -> float:
     """Seconds until a task comes back to a full gateway: doubled each time, with jitter.
 

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage, WithImages
+from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, NonBlank
 
 
@@ -43,7 +43,7 @@ TieredSize = Annotated[
 OutputFormat = Literal["png", "jpeg", "webp"]
 
 
-class RelayRequest(WithImages):
+class RelayRequest(GenerationRequest):
     """A request for a model of OpenGPU Relay."""
 
     gateway: ClassVar[str] = "opengpu_relay"

@@ -16,10 +16,10 @@ from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
 
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import OruxArtifactLink
-from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import check_spec, is_mapped, one_of, refuse, seconds
+from airflow_provider_orux.operators.arguments import is_mapped, one_of, refuse, seconds
 from airflow_provider_orux.operators.retry_policy import OruxRetryPolicy
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ class OruxOperator(BaseOperator):
                 kwargs["free_retries"] = True
         return super().partial(**kwargs)
 
-    def request_spec(self) -> dict[str, Any]:
-        """Model, verb, fields and extra_body of the request, from the arguments."""
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
         raise NotImplementedError
 
     def check_arguments(self) -> None:
@@ -176,11 +176,11 @@ class OruxOperator(BaseOperator):
         :raises InvalidRequestError: a value that is known already is wrong.
         """
         if not is_mapped(self):  # one of a mapped task is made while it runs: its errors belong to execute()
-            check_spec(self.request_spec())
+            self.request_spec().check()
 
     def build_request(self, hook: GatewayHook) -> GenerationRequest:
         """The validated request for the connection's gateway, from the rendered arguments."""
-        return catalogue.rebuild(self.request_spec(), among=hook.connection.gateway.requests)
+        return self.request_spec().build(among=hook.connection.gateway.requests)
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
         """The route this operator prefers if a gateway has both.
@@ -236,13 +236,13 @@ class OruxOperator(BaseOperator):
     def _durable_job(self, context: Context) -> Iterator[tuple[DurableJob, GatewayHook]]:
         """The job of this task instance; completes its errors and translates them for Airflow."""
         # Late: a DAG file is parsed all day, and none of this is needed for it.
-        from airflow_provider_orux.durable.settings import Settings, complete_unread, open_job
+        from airflow_provider_orux.durable.opening import JobSettings, complete_unread, open_job
         from airflow_provider_orux.hooks.base import GatewayHook
 
         self._job = None
         try:
             with GatewayHook.for_conn(self.conn_id) as hook:
-                settings = Settings(
+                settings = JobSettings(
                     conn_id=self.conn_id,
                     timeout=self.timeout,
                     poll_interval=self.poll_interval,

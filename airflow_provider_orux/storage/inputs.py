@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 from airflow_provider_orux.models.errors import ArtifactError, InvalidRequestError
-from airflow_provider_orux.models.input_images import form_of, image_fields
+from airflow_provider_orux.models.input_images import form_of
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.media import inspect
@@ -27,14 +27,14 @@ def read_images(
     :raises InvalidRequestError: an input cannot be read or is not an image; nothing was sent.
     """
     changes: dict[str, Any] = {}
-    for name, marker in image_fields(type(request)).items():
+    for name, takes_urls in request.image_fields().items():
         value = getattr(request, name, None)
         if value is None:
             continue
         items = value if isinstance(value, list) else [value]
         ready = [
             _data_url(request, name, item, settings=settings, conn_id=conn_id)
-            if form_of(item) == "file" or (form_of(item) == "url" and not marker.takes_urls)
+            if form_of(item) == "file" or (form_of(item) == "url" and not takes_urls)
             else item
             for item in items
         ]

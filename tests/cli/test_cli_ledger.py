@@ -238,14 +238,14 @@ def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag
 
 def test_an_unreadable_record_without_an_age_says_so(monkeypatch):
     from airflow_provider_orux.cli.ledger.discard import _going, _lost, _under_way
-    from airflow_provider_orux.cli.ledger.instances import Entry, Instance
+    from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry
 
     instance = Instance("d", "r", "t", facts={"state": "failed"})
-    entry = Entry(instance, None, "not ours")
+    entry = LedgerEntry(instance, None, "not ours")
     assert _under_way(entry, None, {}, 1e9) is None
     assert "its age is not known" in _going(entry)
     assert "its age was not known" in _lost(entry)
-    old = Entry(instance, None, "not ours", updated=1e9 - 86_400)
+    old = LedgerEntry(instance, None, "not ours", updated=1e9 - 86_400)
     assert _under_way(old, None, {}, 1e9) is None
     assert _going(old) == "discard"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_orux.durable.settings import complete_unread
+from airflow_provider_orux.durable.opening import complete_unread
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ConfigurationError,

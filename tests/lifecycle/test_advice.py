@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_orux.lifecycle import advice
-from airflow_provider_orux.lifecycle.advice import Situation, after_clear, next_attempt
+from airflow_provider_orux.lifecycle.advice import Situation, next_attempt
 from airflow_provider_orux.lifecycle.ledger import Action, Attempt, Policy, RemoteState, decide
 from airflow_provider_orux.lifecycle.polling import PollTracker
 from airflow_provider_orux.lifecycle.record import Record, State
@@ -63,7 +63,7 @@ def situation(record=SUBMITTED, **changes):
 
 
 def told(error, where):
-    advice.complete(error, where)
+    where.complete(error)
     return error.next_step
 
 
@@ -94,7 +94,7 @@ def test_the_words_are_the_tables(record, remote):
     """Every record, answer, attempt and policy: the sentences say what the function does, and only that."""
     for attempt, policy in itertools.product(ATTEMPTS, POLICIES):
         where = situation(record, remote=remote, policy=policy, attempt=attempt)
-        for words, comes in ((where.retry(), attempt), (where.clear(), after_clear(attempt))):
+        for words, comes in ((where.retry(), attempt), (where.clear(), attempt.after_clear())):
             decision = decide(record, comes, policy)
             if decision.action is Action.CHECK:
                 if remote is RemoteState.UNKNOWN and not record.synchronous:
@@ -122,7 +122,7 @@ def test_where_nobody_asked_the_gateway_each_case_is_told():
 
 def test_the_cases_of_an_open_question_are_the_tables():
     for attempt, policy in itertools.product(ATTEMPTS, POLICIES):
-        for comes in (attempt, after_clear(attempt)):
+        for comes in (attempt, attempt.after_clear()):
             if decide(SUBMITTED, comes, policy).action is not Action.CHECK:
                 continue
             text = next_attempt(SUBMITTED, comes, policy)
@@ -222,10 +222,10 @@ def test_what_comes_next(error, where, said):
 
 def test_gateway_and_job_are_filled_in_and_never_replaced():
     error = errors.ArtifactError("x")
-    advice.complete(error, situation())
+    situation().complete(error)
     assert (error.gateway, error.job_id) == ("orux", "task_1")
     error = errors.ArtifactError("x", gateway="yescale", job_id="task_7")
-    advice.complete(error, situation())
+    situation().complete(error)
     assert (error.gateway, error.job_id) == ("yescale", "task_7")
 
 
@@ -306,7 +306,7 @@ def test_what_stands_in_the_way_can_be_given_up():
 
 
 def test_a_changed_request_of_a_result_that_nobody_received_names_every_way_out():
-    where = situation(FINISHED, attempt=after_clear(replace(situation().attempt, fingerprint=TWO)))
+    where = situation(FINISHED, attempt=replace(situation().attempt, fingerprint=TWO).after_clear())
     error = decide(where.record, where.attempt, where.policy).error
     text = told(error, where)
     for way in (
@@ -386,7 +386,7 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
     ],
 )  # fmt: skip
 def test_a_killed_task_tells_the_truth(where, said):
-    assert advice.on_kill(where) == said
+    assert where.on_kill() == said
 
 
 # -- a result that nobody received --------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def every_sentence():
         error = kind("x", remedy=remedy)
         yield told(error, situation(record, retries_left=left, durable=durable))
     for record, job_id, remote in itertools.product(RECORDS, (None, "task_1"), (None, *RemoteState)):
-        yield advice.on_kill(situation(record, job_id=job_id, remote=remote)) or ""
+        yield situation(record, job_id=job_id, remote=remote).on_kill() or ""
 
 
 def test_every_sentence_is_whole():

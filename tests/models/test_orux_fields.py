@@ -425,7 +425,7 @@ def test_inline_and_count():
 
 
 def test_the_catalogue_holds_all_of_them():
-    assert set(orux.REQUESTS) <= set(catalogue.all_requests())
+    assert set(orux.REQUESTS) <= set(catalogue.requests_of())
     pairs = [(c.model, c.verb) for c in orux.REQUESTS]
     assert len(pairs) == len(set(pairs))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi, segment
-from airflow_provider_orux.cli.connections import Found, find_connection
+from airflow_provider_orux.cli.connections import FoundConnection, find_connection
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.estimate.calls import Call, Line, mapped_names, paid_tasks
 from airflow_provider_orux.cli.estimate.prices import Price, PriceTable
@@ -204,7 +204,7 @@ def _priced(
 ) -> list[dict[str, Any]]:
     """One row for each connection, model, verb and price."""
     table = PriceTable.configured()
-    found: dict[str, Found] = {}
+    found: dict[str, FoundConnection] = {}
     for conn_id in sorted({line.call.conn_id for line in lines if line.call.conn_id}):
         try:
             found[conn_id] = find_connection(conn_id, api)

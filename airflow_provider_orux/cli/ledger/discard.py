@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi
-from airflow_provider_orux.cli.connections import Found, connection_of, patience
+from airflow_provider_orux.cli.connections import FoundConnection, connection_of, patience
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Entry, Instance, Ledger, may_be_charged
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry, LedgerRecords
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY, WAITING
-from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, csv_row, json_of, names_one, row, select
+from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, names_one, select
 from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.cli.times import age_text
 from airflow_provider_orux.lifecycle.record import State
@@ -31,7 +31,7 @@ def _discard_one(args: argparse.Namespace, out: Output) -> int:
     tell = _teller(args, out)
     now = time.time()
     with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+        ledger = LedgerRecords(api)
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
         if entry is None:
@@ -53,14 +53,14 @@ def _discard_one(args: argparse.Namespace, out: Output) -> int:
 def _discard_many(args: argparse.Namespace, out: Output) -> int:
     tell = _teller(args, out)
     with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+        ledger = LedgerRecords(api)
         now = time.time()
         entries = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
         if not entries:
             tell("No record fits: there is nothing to discard.")
             _data(args, out, {}, now)
             return 0
-        connections: dict[str, Found] = {}
+        connections: dict[str, FoundConnection] = {}
         outcomes = {
             entry.instance: (
                 entry,
@@ -74,10 +74,10 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
         kept = len(entries) - len(going)
         if args.output == "table":
             out.table(
-                [row(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()], COLUMNS
+                [entry.row(now) | {"outcome": outcome} for entry, outcome in outcomes.values()], COLUMNS
             )
             out.say()
-        charged = sum(may_be_charged(entry) for entry in going)
+        charged = sum(entry.may_be_charged for entry in going)
         tell(
             f"{plural(len(going), 'record')} to discard; {charged} of them of a submission that was, or may have "
             "been, charged. Each of these tasks submits a new job when it runs again, which is charged."
@@ -120,20 +120,22 @@ def _teller(args: argparse.Namespace, out: Output) -> Callable[[str], None]:
 
 
 def _data(
-    args: argparse.Namespace, out: Output, outcomes: Mapping[Instance, tuple[Entry, str]], now: float
+    args: argparse.Namespace, out: Output, outcomes: Mapping[Instance, tuple[LedgerEntry, str]], now: float
 ) -> None:
     """What became of each record, for a program."""
     if args.output == "table":
         return
     out.data(
         args.output,
-        [json_of(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
-        rows=[csv_row(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
+        [entry.to_json(now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
+        rows=[entry.csv_row(now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
         columns=(*CSV, "outcome"),
     )
 
 
-def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now: float) -> str | None:
+def _under_way(
+    entry: LedgerEntry, api: AirflowApi, connections: dict[str, FoundConnection], now: float
+) -> str | None:
     """Why a record is still needed by somebody who is at work; None when it is not."""
     state = entry.instance.state
     if state in UNDER_WAY or state in WAITING:
@@ -141,7 +143,7 @@ def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now
     record, age = entry.record, entry.age(now)
     if record is None:
         # It may be of a newer version, whose request is under way; of which kind is not known.
-        limit = patience(Found(None), synchronous=True)
+        limit = patience(FoundConnection(None), synchronous=True)
         if age is not None and age < limit:
             return f"it cannot be read and was written {age_text(age)} ago (kept until {age_text(limit)})"
         return None
@@ -155,13 +157,13 @@ def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now
     return None
 
 
-def _going(entry: Entry) -> str:
+def _going(entry: LedgerEntry) -> str:
     if entry.record is None and entry.updated is None:
         return "discard (cannot be read, and its age is not known)"
     return "discard"
 
 
-def _lost(entry: Entry) -> str:
+def _lost(entry: LedgerEntry) -> str:
     record = entry.record
     if record is None:
         return "it could not be read" + ("" if entry.updated is not None else ", and its age was not known")

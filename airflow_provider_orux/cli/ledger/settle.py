@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi
-from airflow_provider_orux.cli.connections import Found, connection_of
+from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Instance, Ledger
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerRecords
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
@@ -80,7 +80,7 @@ def settle(args: argparse.Namespace, out: Output) -> int:
     answer = Answer(args.job_id, tuple(dict.fromkeys(args.url or ())), args.gateway)
     with AirflowApi.of(args) as api:
         done = settle_one(
-            Ledger(api),
+            LedgerRecords(api),
             Instance(args.dag_id, args.run_id, args.task_id, args.map_index),
             answer,
             force=args.force,
@@ -101,12 +101,12 @@ def settle(args: argparse.Namespace, out: Output) -> int:
 
 
 def settle_one(
-    ledger: Ledger,
+    ledger: LedgerRecords,
     wanted: Instance,
     answer: Answer,
     *,
     force: bool,
-    connections: dict[str, Found],
+    connections: dict[str, FoundConnection],
     out: Output,
 ) -> Settlement:
     """Check an answer against the record of a task instance and write it there.
@@ -143,7 +143,9 @@ def settle_one(
     return Settlement(instance, record, settled)
 
 
-def _settled(record: Record, answer: Answer, found: Found, instance: Instance, out: Output) -> Record | None:
+def _settled(
+    record: Record, answer: Answer, found: FoundConnection, instance: Instance, out: Output
+) -> Record | None:
     """The record after the settlement; None when it says so already."""
     if answer.job_id and not (re.match(JOB_ID_PATTERN, answer.job_id) and answer.job_id.isprintable()):
         raise CommandError(f"{answer.job_id[:100]!r} is not a job id: {JOB_ID_RULE}.")
@@ -234,9 +236,9 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
     """
     items = _read_file(args.file)
     counts = {"settled": 0, "unchanged": 0, "refused": 0}
-    connections: dict[str, Found] = {}
+    connections: dict[str, FoundConnection] = {}
     with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+        ledger = LedgerRecords(api)
         for item in items:
             outcome, text = _settle_item(item, ledger, args, connections, out)
             counts[outcome] += 1
@@ -251,7 +253,11 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
 
 
 def _settle_item(
-    item: Item, ledger: Ledger, args: argparse.Namespace, connections: dict[str, Found], out: Output
+    item: Item,
+    ledger: LedgerRecords,
+    args: argparse.Namespace,
+    connections: dict[str, FoundConnection],
+    out: Output,
 ) -> tuple[str, str]:
     if not item.job_ids and not item.urls:
         return "refused", f"{item.instance}: the row has neither job_id nor url."

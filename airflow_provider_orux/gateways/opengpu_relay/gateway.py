@@ -28,7 +28,6 @@ from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
     IdempotencyKeyReusedError,
     InvalidRequestError,
-    JobNotFoundError,
     OruxError,
     UnsupportedByGatewayError,
     redact,
@@ -197,7 +196,12 @@ class OpenGPURelayGateway(Gateway):
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The task; a failed one is HTTP 200 with ``status: failed``. It is deleted an hour after its end."""
-        self._check_read(job_id, response)
+        self.check_poll(
+            job_id,
+            response,
+            unknown="The gateway does not know this job: it never did, or it ended more than an hour ago and is "
+            "forgotten, its result with it",
+        )
         self.check_length(response, job_id=job_id)
         value = self.json_object(response)
         state = value.get("status")
@@ -268,24 +272,6 @@ class OpenGPURelayGateway(Gateway):
         return super()._error_of_status(response)
 
     # -- inside -----------------------------------------------------------------------------------------
-    def _check_read(self, job_id: str, response: HttpResponse) -> None:
-        if response.status == 404:
-            error = self.read_error(response)
-            if error is not None:
-                raise JobNotFoundError(
-                    "The gateway does not know this job: it never did, or it ended more than an hour ago and is "
-                    "forgotten, its result with it",
-                    gateway=self.name,
-                    code=error.code,
-                    job_id=job_id,
-                    http_status=404,
-                )
-        try:
-            self.check(response, purpose=Purpose.READ)
-        except OruxError as e:
-            e.job_id = job_id
-            raise
-
     def _path(self, request: GenerationRequest) -> str:
         if isinstance(request, CustomRequest):
             return self._custom_path(request)

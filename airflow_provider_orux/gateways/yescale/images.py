@@ -11,7 +11,6 @@ from airflow_provider_orux.gateways.image_fields import image_bytes
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Part, Purpose
 from airflow_provider_orux.models.errors import InvalidRequestError
-from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -35,7 +34,7 @@ def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
 
     Every field is a part of ``files``: otherwise a form without files would be sent urlencoded.
     """
-    images = image_fields(type(request))
+    images = request.image_fields()
     parts: dict[str, Part | list[Part]] = {}
     for name, value in {**request.fields(), **request.extra_body}.items():
         if name in images:

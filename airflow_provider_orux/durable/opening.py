@@ -28,7 +28,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 
 
 @dataclass(frozen=True)
-class Settings:
+class JobSettings:
     """The arguments of :class:`~airflow_provider_orux.operators.base.OruxOperator`, rendered; described there."""
 
     conn_id: str
@@ -56,7 +56,7 @@ def open_job(
     request: GenerationRequest,
     hook: GatewayHook,
     context: Any,
-    settings: Settings,
+    settings: JobSettings,
     *,
     route: Route | None,
     log: Any,

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_orux.durable.identity import TaskIdentity
-from airflow_provider_orux.durable.settings import Settings, open_job
+from airflow_provider_orux.durable.opening import JobSettings, open_job
 from airflow_provider_orux.hooks.connection import read_connection
 from airflow_provider_orux.models.errors import ConfigurationError, LedgerError
 from tests.durable.fakes import FLUX, IMAGE, IMAGINE, KEY, FakeClient, Rows
 
-SETTINGS = Settings(
+SETTINGS = JobSettings(
     conn_id="orux_default", timeout=600.0, poll_interval=None, wait_for_completion=True, deferrable=True,
     durable=True, on_clear="auto", on_request_changed="fail", on_ambiguous_submit="fail", retries=3,
     free_retries=True, fingerprint_exclude=(), reuse=False, save_to=None, storage_conn_id=None, on_partial="fail",
