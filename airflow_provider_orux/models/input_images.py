@@ -76,6 +76,10 @@ PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x h
 class WithImages(GenerationRequest):
     """A request without images in its ``repr``: one can be megabytes of base64."""
 
+    def text_fields(self) -> frozenset[str]:
+        """Without the images: what is recorded of them is no text."""
+        return super().text_fields() - frozenset(image_fields(type(self)))
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         hidden = image_fields(type(self))
         for name, value in super().__repr_args__():

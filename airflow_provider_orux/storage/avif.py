@@ -155,7 +155,7 @@ class _Bits:
 def _max_frame(bits: _Bits) -> Extent:
     """``max_frame_width`` and ``max_frame_height`` of a sequence header."""
     take = bits.take
-    take(4)  # profile, still picture
+    take(4)  # the profile and a flag
     if take(1):  # reduced header
         take(5)
     else:
