@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 from airflow.sdk.bases.decorator import TaskDecorator
 
-#: The request that the function returned, kept for the time of a deferral: the function is called once a try.
+#: The request that the function returned, kept for the time of a deferral: the function is called once a try (twice
+#: with ``record_prompt`` other than ``full``, where no prompt may lie in an XCom).
 REQUEST_XCOM = "orux_request"
 
 
@@ -78,13 +79,10 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function, then generate."""
         context_merge(context, self.op_kwargs)
-        returned = self.python_callable(*self.op_args, **self.determine_kwargs(context))
-        try:
-            self._take(self._spec(returned).to_dict())
-        except OruxError as e:
-            raise_for_airflow(e)
-        # What the function returned is literal: it may hold braces of its own, so it is not rendered as a template.
-        context["ti"].xcom_push(REQUEST_XCOM, self.request)
+        self._call(context)
+        if self.record_prompt == "full":
+            # What the function returned is literal: it may hold braces of its own, so it is not rendered as a template.
+            context["ti"].xcom_push(REQUEST_XCOM, self.request)
         result: dict[str, Any] = OruxGenerateImageOperator.execute(self, context)
         return result
 
@@ -116,12 +114,24 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
             )
         return RequestSpec(model=self.model, fields={**(self.options or {}), **fields})
 
+    def _call(self, context: Context) -> None:
+        """Take the request that the function returns."""
+        returned = self.python_callable(*self.op_args, **self.determine_kwargs(context))
+        try:
+            self._take(self._spec(returned).to_dict())
+        except OruxError as e:
+            raise_for_airflow(e)
+
     def _take(self, spec: Mapping[str, Any]) -> None:
         self.model, self.prompt, self.options = None, None, None
         self.request = spec
 
     def _recall(self, context: Context) -> None:
-        if self.request is None:
+        if self.request is None and self.record_prompt != "full":
+            # Where prompts are kept private, none lies in an XCom: the function says it again.
+            context_merge(context, self.op_kwargs)
+            self._call(context)
+        elif self.request is None:
             spec = context["ti"].xcom_pull(
                 task_ids=context["ti"].task_id, key=REQUEST_XCOM, map_indexes=context["ti"].map_index
             )

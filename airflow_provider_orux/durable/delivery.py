@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
-from airflow_provider_orux import __version__
 from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.durable.provenance import RecordPrompt, provenance
 from airflow_provider_orux.lifecycle.prices import price_in_table
 from airflow_provider_orux.models.errors import (
     ArtifactError,
@@ -27,14 +27,21 @@ if TYPE_CHECKING:
     from airflow_provider_orux.hooks.connection import GatewayConnection
     from airflow_provider_orux.storage import SavedJob, StorageSettings
 
-RecordPrompt = Literal["full", "hash"]
 OnPartial = Literal["fail", "accept"]
 
 #: Images that came inside an answer exist only in this process: saving them is tried more than once.
 INLINE_SAVE_TRIES = 4
 #: Seconds between these tries.
 INLINE_SAVE_PAUSE = 3.0
-PROMPT_FIELDS = ("prompt", "negative_prompt", "lyrics")
+#: Characters of an asset's URI (and name) in Airflow's database.
+LONGEST_ASSET_URI = 1500
+#: What need not be encoded in a path (RFC 3986, 3.3).
+_PATH = "/:@!$&'()*+,;=~"
+#: The keys of a task's result.
+RESULT_KEYS = (
+    "job_id", "conn_id", "status", "model", "gateway", "charged", "price", "currency", "requested", "returned",
+    "artifacts", "manifest", "text",
+)  # fmt: skip
 
 
 class Delivery:
@@ -211,17 +218,21 @@ class Delivery:
         from airflow.sdk import Asset, AssetAlias
 
         for alias in self.outlets:
-            if isinstance(alias, AssetAlias):
-                for artifact in result["artifacts"]:
-                    if artifact.get("uri"):
-                        self._context["outlet_events"][alias].add(
-                            Asset(artifact["uri"]),
-                            extra={
-                                "job_id": result["job_id"],
-                                "sha256": artifact.get("sha256"),
-                                "manifest": result["manifest"],
-                            },
-                        )
+            if not isinstance(alias, AssetAlias):
+                continue
+            for artifact in result["artifacts"]:
+                if not artifact.get("uri"):
+                    continue
+                extra = {
+                    "job_id": result["job_id"],
+                    "sha256": artifact.get("sha256"),
+                    "manifest": result["manifest"],
+                }
+                try:
+                    self._context["outlet_events"][alias].add(Asset(asset_uri(artifact["uri"])), extra=extra)
+                except Exception as e:
+                    # The result is paid for and saved: no event is worth failing the task.
+                    self._log.warning("No asset event for %s: %s: %s", artifact["uri"], type(e).__name__, e)
 
     # -- saving ---------------------------------------------------------------------------------------------
     def _save(self, job: Job, provenance: Mapping[str, Any], *, repeatable: bool) -> SavedJob:
@@ -264,41 +275,10 @@ class Delivery:
         self, job: Job, request: GenerationRequest | None, facts: Mapping[str, Any]
     ) -> dict[str, Any]:
         """What the manifest says of how the artifacts came to be."""
-        identity = TaskIdentity.of(self._context)
-        value: dict[str, Any] = {
-            "gateway": job.gateway,
-            "host": self.connection.client.host,
-            "conn_id": self.conn_id,
-            "job_id": job.job_id,
-            "model": job.model,
-        }
-        if request is not None:
-            fields = {**request.fields(), **request.extra_body}
-            follow_up = {n: fields.pop(n) for n in ("parent_job_id", "index") if n in fields}
-            if self.record_prompt == "hash":
-                for name in [n for n, v in fields.items() if isinstance(v, str) and n in PROMPT_FIELDS]:
-                    text = str(fields.pop(name))
-                    value[f"{name}_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-            elif "prompt" in fields:
-                value["prompt"] = fields.pop("prompt")
-            value |= {"model": request.model_id or job.model, "verb": request.verb, "parameters": fields}
-            value |= {n: v for n, v in follow_up.items() if v is not None}
-        return {
-            **value,
-            "dag_id": identity.dag_id,
-            "run_id": identity.run_id,
-            "task_id": identity.task_id,
-            "map_index": identity.map_index,
-            "submitted_at": job.submitted_at,
-            "finished_at": job.finished_at,
-            "charged": job.charged,
-            "price": job.price,
-            "currency": job.currency,
-            "requested": request.count if request is not None else None,
-            "returned": len(job.artifacts),
-            "provider_version": __version__,
-            **facts,
-        }
+        value = provenance(
+            job, request, identity=TaskIdentity.of(self._context), record_prompt=self.record_prompt
+        )
+        return {**value, "host": self.connection.client.host, "conn_id": self.conn_id, **facts}
 
     def _priced(self, job: Job, request: GenerationRequest | None) -> Job:
         """The job with price and currency from ``[orux] prices``, unless the gateway named them."""
@@ -334,6 +314,9 @@ class Delivery:
             allow_private_hosts=extra.allow_private_hosts,
             max_artifact_mib=extra.max_artifact_mib,
             max_pixels=extra.max_pixels,
+            max_artifacts=extra.max_artifacts,
+            max_job_mib=extra.max_job_mib,
+            save_timeout=extra.save_timeout,
             connect_timeout=extra.connect_timeout,
             read_timeout=max(extra.read_timeout, 60.0),
             proxy=extra.proxy,
@@ -341,11 +324,28 @@ class Delivery:
         )
 
 
+def asset_uri(uri: str) -> str:
+    """The URI of an asset for an artifact: percent-encoded (RFC 3986), without the id of a connection.
+
+    Airflow's API server refuses a task's success for a URI that is not ASCII or too long, and reads ``#`` and ``?`` as
+    the end of the path.
+
+    :raises ValueError: it is longer than Airflow takes.
+    """
+    scheme, _, rest = uri.partition("://")
+    place, slash, path = rest.partition("/")
+    place = quote(place.rpartition("@")[2], safe=":[]")
+    encoded = f"{scheme}://{place}{slash}{quote(path, safe=_PATH)}"
+    if len(encoded) > LONGEST_ASSET_URI:
+        raise ValueError(f"its URI has {len(encoded)} characters, Airflow takes {LONGEST_ASSET_URI}")
+    return encoded
+
+
 def first_link(result: Mapping[str, Any]) -> str | None:
-    """What the task's link opens: the first artifact's URL at the gateway, else where it was saved."""
+    """What the task's link opens: the first http(s) URL among the artifacts' URLs and the places they were saved to."""
     for key in ("url", "uri"):
         for item in result["artifacts"]:
-            if item.get(key):
+            if str(item.get(key)).lower().startswith(("http://", "https://")):
                 return str(item[key])
     return None
 

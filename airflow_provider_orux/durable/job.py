@@ -171,7 +171,9 @@ class DurableJob:
         self.delivery.check(self.request, waits_for_result=synchronous or self._wait_for_completion)
         request = self.delivery.read_inputs(self.request)
         resend = decision.action is Action.RESEND
-        reuse_key = reuse_key_of(request, self.gateway.name) if self._results is not None else None
+        reuse_key = None
+        if self._results is not None:
+            reuse_key = reuse_key_of(request, self.gateway.name, self.ledger.attempt.host)
         if self._results is not None and reuse_key is not None and not resend:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_orux.durable.delivery import Delivery, OnPartial, RecordPrompt
+from airflow_provider_orux.durable.delivery import Delivery, OnPartial
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.provenance import RecordPrompt
 from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.durable.stores import TaskStateStore
 from airflow_provider_orux.gateways.base import Route

@@ -25,6 +25,9 @@ class Extra(BaseModel):
     :param max_artifact_mib: MiB; larger artifacts are refused.
     :param max_inline_mib: MiB; longer answers, such as a finished job with its images inside, are refused.
     :param max_pixels: images with more pixels are refused before they are decoded.
+    :param max_artifacts: how many artifacts of one job are saved.
+    :param max_job_mib: MiB of all artifacts of one job together.
+    :param save_timeout: seconds for saving one job in one try of its task.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
     :param generate_timeout: the same for a synchronous generation, which holds its worker.
@@ -42,6 +45,9 @@ class Extra(BaseModel):
     max_artifact_mib: float = Field(default=256, gt=0, le=65536)
     max_inline_mib: float = Field(default=256, gt=0, le=4096)
     max_pixels: int = Field(default=200_000_000, ge=1)
+    max_artifacts: int = Field(default=256, ge=1, le=100_000)
+    max_job_mib: float = Field(default=4096, gt=0, le=1_048_576)
+    save_timeout: float = Field(default=3600, gt=0, le=86_400)
     connect_timeout: float = Field(default=10, gt=0, le=600)
     read_timeout: float = Field(default=30, gt=0, le=3600)
     generate_timeout: float = Field(default=300, gt=0, le=7200)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OruxArtifactLink(BaseOperatorLink):
-    """Opens the first artifact: at the gateway's URL, else where it was saved."""
+    """Opens the first artifact at the gateway's URL. Only http(s) URLs become links."""
 
     name = "Artifact"
 

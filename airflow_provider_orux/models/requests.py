@@ -67,6 +67,15 @@ Ratio = Annotated[str, AfterValidator(_ratio), Field(json_schema_extra={"format"
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 
 
+#: Fields of free text that hold no text of the author: ids, the names of models, formats, sizes and styles.
+PLAIN = frozenset(
+    {
+        "parent_job_id", "task_id", "continue_clip_id", "model_name", "mv", "size", "quality", "resolution",
+        "aspect_ratio", "output_format", "style", "style_codes",
+    }
+)  # fmt: skip
+
+
 class GenerationRequest(BaseModel):
     """A validated request for one model of one gateway.
 
@@ -141,6 +150,15 @@ class GenerationRequest(BaseModel):
     def fields(self) -> dict[str, Any]:
         """The fields that were given, as JSON values, without ``extra_body``."""
         return self.model_dump(mode="json", exclude_unset=True, exclude={"extra_body"}, by_alias=False)
+
+    def text_fields(self) -> frozenset[str]:
+        """The fields of the request and its ``extra_body`` that may hold a text of the author, like a prompt or lyrics.
+
+        A field is one unless its type or its name says that it cannot be; all of ``extra_body`` is.
+        """
+        plain = {name for name in self.field_names() if name in PLAIN or not _may_be_text(type(self), name)}
+        plain |= self.image_fields().keys()  # what is recorded of an image is no text
+        return frozenset({*self.fields(), *self.extra_body} - plain)
 
     @classmethod
     def check_known(cls, fields: Mapping[str, Any], *, pending: Iterable[str]) -> None:
@@ -263,6 +281,25 @@ class GenerationRequest(BaseModel):
         """How many artifacts were requested; None if the request does not say."""
         n = getattr(self, "n", None)
         return n if isinstance(n, int) else None
+
+
+def _may_be_text(cls: type[GenerationRequest], name: str) -> bool:
+    """Whether a field takes free text: a ``str`` that is neither one of several words nor a URL or ratio."""
+    info = cls.model_fields[name]
+    return _takes_text(info.annotation, tuple(info.metadata))
+
+
+def _takes_text(annotation: Any, metadata: tuple[Any, ...]) -> bool:
+    if any(getattr(item, "func", None) in (_https_url, _ratio) for item in metadata):
+        return False
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return _takes_text(inner, tuple(more))
+    if annotation in (str, Any) or annotation is JsonValue:
+        return True
+    if get_origin(annotation) is Literal:
+        return False
+    return any(_takes_text(part, metadata) for part in get_args(annotation))
 
 
 class CustomRequest(GenerationRequest):

@@ -25,8 +25,9 @@ from airflow_provider_orux.operators.retry_policy import OruxRetryPolicy
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_orux.durable.delivery import OnPartial, RecordPrompt
+    from airflow_provider_orux.durable.delivery import OnPartial
     from airflow_provider_orux.durable.job import DurableJob, Finished
+    from airflow_provider_orux.durable.provenance import RecordPrompt
     from airflow_provider_orux.gateways.base import Gateway, Route
     from airflow_provider_orux.hooks.base import GatewayHook
     from airflow_provider_orux.lifecycle.ledger import OnAmbiguousSubmit, OnClear, OnRequestChanged
@@ -69,7 +70,7 @@ class OruxOperator(BaseOperator):
         at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
     :param on_partial: when some artifacts cannot be saved: ``fail`` (default; a retry fetches the missing ones) or
         ``accept``.
-    :param record_prompt: ``full`` (default) or ``hash``: what the manifest holds of the prompt.
+    :param record_prompt: ``full`` (default), ``hash`` or ``none``: what the manifest holds of the author's texts.
     :param push_urls: False keeps the URLs out of XCom and of the manifest once the artifacts are saved. Default True.
     :param capacity_timeout: seconds (or a timedelta) to wait for a free slot at a full gateway. Default 24 hours.
     :param retries: how many times Airflow tries again. Default: 3 (or Airflow's ``default_task_retries``, if that is
@@ -112,9 +113,7 @@ class OruxOperator(BaseOperator):
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
         super().__init__(retries=retries, **kwargs)
         if self.free_retries and not durable and not is_mapped(self):
-            self.retries = (
-                0  # without a ledger each retry would pay; one of a mapped task refuses when it runs
-            )
+            self.retries = 0  # each retry would pay; one of a mapped task refuses when it runs
         self.conn_id = conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
@@ -140,7 +139,7 @@ class OruxOperator(BaseOperator):
                 "results can be found again",
             )
         self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
-        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash")
+        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash", "none")
         self.push_urls = push_urls
         self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
         own_backoff = self.retry_exponential_backoff or self.max_retry_delay is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import logging
+import math
 import random
 import time
 import urllib.request
@@ -77,9 +78,10 @@ class Downloader:
             client.close()
         self._clients.clear()
 
-    def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T]) -> T:
+    def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T], *, deadline: float = math.inf) -> T:
         """Fetch a URL into a spool, with retries.
 
+        :param deadline: ``time.monotonic()`` at which it must have ended, pauses and retries included.
         :param accept: checks the complete content. If it raises a non-final ``ArtifactError``, the attempt failed:
             a truncated file may be complete the next time.
         :raises ArtifactRejectedError: another try cannot help.
@@ -89,16 +91,20 @@ class Downloader:
         for attempt in range(1, self._settings.attempts + 1):
             spool.reset()
             try:
-                self._once(url, spool)
+                self._once(url, spool, deadline)
                 return accept(spool)
-            except (ArtifactRejectedError, DestinationError):
+            except DestinationError:
                 raise
             except ArtifactError as e:
-                if attempt >= self._settings.attempts:
+                dead = isinstance(e, ArtifactURLExpiredError) and e.http_status in _DEAD
+                if e.final and not dead:
+                    raise
+                allowed = self._settings.dead_attempts if dead else self._settings.attempts
+                pause = self._pause(attempt, e.retry_after)
+                if attempt >= min(allowed, self._settings.attempts) or time.monotonic() + pause > deadline:
                     if attempt > 1:
                         e.message = f"{e.message.rstrip('.')} ({attempt} tries)"
                     raise
-                pause = self._pause(attempt, e.retry_after)
                 log.info("%s; trying again in %.1f s", e.message, pause)
                 time.sleep(pause)
         raise ArtifactError(f"The URL {redacted_url(url)} was not tried: the setting attempts is below 1")
@@ -108,8 +114,8 @@ class Downloader:
         pause = base + random.uniform(0, base)  # noqa: S311 - spreads load, hides nothing
         return min(max(pause, asked or 0.0), self._settings.max_pause)
 
-    def _once(self, url: str, spool: Spool) -> None:
-        deadline = time.monotonic() + self._settings.total_timeout
+    def _once(self, url: str, spool: Spool, deadline: float) -> None:
+        deadline = min(deadline, time.monotonic() + self._settings.total_timeout)
         here = parse_url(url)
         for _ in range(self._settings.max_redirects + 1):
             proxy = self._proxy_for(here)
@@ -243,9 +249,7 @@ class Downloader:
         for chunk in chunks:
             spool.write(chunk)
             if time.monotonic() > deadline:
-                raise ArtifactError(
-                    f"{redacted_url(url)} did not end within {self._settings.total_timeout:g} s"
-                )
+                raise ArtifactError(f"{redacted_url(url)} did not end in time")
         if declared is not None and spool.size != declared:
             raise ArtifactError(f"{redacted_url(url)} ended after {spool.size} of {declared} bytes")
         if spool.size == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 from airflow_provider_orux.storage.settings import CHUNK
@@ -14,7 +14,7 @@ _PREFIX_LIMIT = 1024
 
 
 def decode(text: str, spool: Spool) -> None:
-    """Decode base64, with or without a ``data:`` prefix, into a spool.
+    """Decode base64, with or without a ``data:`` prefix, or a percent-encoded ``data:`` URL, into a spool.
 
     :raises ArtifactRejectedError: it is not base64, or too large.
     :raises ArtifactError: there is nothing in it.
@@ -22,11 +22,13 @@ def decode(text: str, spool: Spool) -> None:
     start = 0
     if text[:5].lower() == "data:":
         comma = text.find(",", 0, _PREFIX_LIMIT)
-        if comma < 0 or not unquote(text[:comma]).lower().endswith(";base64"):
-            raise ArtifactRejectedError(
-                "The inline artifact has an invalid data: prefix; only base64 is supported"
-            )
+        if comma < 0:
+            raise ArtifactRejectedError("The inline artifact has an invalid data: prefix")
         start = comma + 1
+        if not unquote(text[:comma]).lower().endswith(";base64"):
+            # As drawings come, for one: data:image/svg+xml,%3Csvg…
+            spool.write(unquote_to_bytes(text[start:]))
+            start = len(text)
     carry, padded = "", False
     for at in range(start, len(text), CHUNK):
         piece = carry + "".join(text[at : at + CHUNK].split())

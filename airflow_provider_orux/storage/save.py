@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -24,9 +25,12 @@ from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, SavedJob
 from airflow_provider_orux.storage.media import IMAGES, MEDIA_TYPES, Media, inspect
 from airflow_provider_orux.storage.settings import StorageSettings
-from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of
+from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of, too_large
 
 log = logging.getLogger(__name__)
+
+#: Artifacts of one job whose errors are told one by one.
+TOLD = 8
 
 _ARTIFACT_NAME = re.compile(rf"([1-9][0-9]*)\.({'|'.join(MEDIA_TYPES)})")
 
@@ -95,6 +99,7 @@ class _Saving:
         self, provenance: Mapping[str, Any], *, on_partial: Literal["fail", "accept"], record_urls: bool
     ) -> SavedJob:
         """See :func:`save_job`."""
+        self.folder.refuse_symlink()
         self.folder.sweep()
         earlier = manifest.load(self.folder)
         if earlier is not None:
@@ -165,20 +170,45 @@ class _Saving:
         saved: dict[int, SavedArtifact] = {}
         errors: dict[int, ArtifactError] = {}
         names = self._names()
+        deadline = time.monotonic() + self.settings.save_timeout
         with Downloader(self.settings, transport=self.transport) as downloader:
             for number, artifact in enumerate(self.job.artifacts, start=1):
-                kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
-                if kept is not None:
-                    saved[number] = kept
-                    continue
+                room = self.settings.max_job_bytes - sum(a.bytes for a in saved.values())
                 try:
-                    saved[number] = self._fetch(downloader, number, artifact)
-                except DestinationError:
+                    self._check_bounds(number, room, deadline)
+                    kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
+                    saved[number] = kept or self._fetch(downloader, number, artifact, room, deadline)
+                except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:
-                    log.warning("Artifact %d of job %s: %s", number, self.job.job_id, e.message)
                     errors[number] = e
+                except Exception as e:
+                    # What one artifact is made of is no reason to lose the others. Its words may hold the URL.
+                    errors[number] = ArtifactRejectedError(f"It cannot be fetched ({type(e).__name__})")
+                if number in errors and len(errors) <= TOLD:
+                    log.warning("Artifact %d of job %s: %s", number, self.job.job_id, errors[number].message)
         return saved, errors
+
+    def _check_bounds(self, number: int, room: int, deadline: float) -> None:
+        settings = self.settings
+        next_step = "The job is paid for. Raise the setting of the connection, then clear the task."
+        if number > settings.max_artifacts:
+            raise ArtifactRejectedError(
+                f"It is one of more than the {settings.max_artifacts} artifacts that the setting max_artifacts of the "
+                "connection allows",
+                next_step=next_step,
+            )
+        if room <= 0:
+            raise ArtifactRejectedError(
+                f"The job's artifacts are larger than the {settings.max_job_mib:g} MiB that the setting max_job_mib of "
+                "the connection allows",
+                next_step=next_step,
+            )
+        if time.monotonic() > deadline:
+            raise ArtifactError(
+                f"Saving the job took longer than {settings.save_timeout:g} s (the setting save_timeout of the "
+                "connection)"
+            )
 
     def _names(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -212,20 +242,28 @@ class _Saving:
         """What a file is that is there already, its digest and its size."""
         if self.folder.is_local:
             with self.folder.open(name) as file:
-                sha256, size = sha256_of(file)
+                sha256, size = sha256_of(file, self.settings.max_bytes)
+                if size > self.settings.max_bytes:
+                    raise too_large(self.settings.max_bytes)
                 return inspect(file, size, max_pixels=self.settings.max_pixels), sha256, size
         # To go to and fro in a file of a store is slow: it is looked at here.
         with self.folder.spool("check", max_bytes=self.settings.max_bytes) as spool:
             self.folder.copy_into(name, spool)
             return self._inspect(spool), spool.sha256, spool.size
 
-    def _fetch(self, downloader: Downloader, number: int, artifact: Artifact) -> SavedArtifact:
-        with self.folder.spool(str(number), max_bytes=self.settings.max_bytes) as spool:
+    def _fetch(
+        self, downloader: Downloader, number: int, artifact: Artifact, room: int, deadline: float
+    ) -> SavedArtifact:
+        """Fetch, check and write one artifact.
+
+        :param room: bytes that the job may still have.
+        """
+        with self.folder.spool(str(number), max_bytes=min(self.settings.max_bytes, room)) as spool:
             if artifact.inline is not None:
                 inline.decode(artifact.inline, spool)
                 media = self._inspect(spool)
             elif artifact.url:
-                media = downloader.fetch(artifact.url, spool, self._inspect)
+                media = downloader.fetch(artifact.url, spool, self._inspect, deadline=deadline)
             else:
                 raise ArtifactRejectedError("The artifact has neither a URL nor content")
             name = f"{number}.{media.extension}"
@@ -258,11 +296,15 @@ class _Saving:
         if total == 1:
             message = first.message
         else:
-            each = "; ".join(f"artifact {n}: {e.message.rstrip('.')}" for n, e in sorted(errors.items()))
+            told = sorted(errors.items())[:TOLD]
+            each = "; ".join(f"artifact {n}: {e.message.rstrip('.')}" for n, e in told)
+            if len(errors) > TOLD:
+                each += f"; and {len(errors) - TOLD} more"
             message = f"{len(errors)} of {total} artifacts could not be saved: {each}"
             if len(errors) < total:
                 message += f". The others are kept in {self.folder.uri}"
-        if all(isinstance(e, ArtifactURLExpiredError) for e in errors.values()):
+        if final and any(isinstance(e, ArtifactURLExpiredError) for e in errors.values()):
+            # A new poll may give fresh URLs, which cures a part of it at least.
             kind: type[ArtifactError] = ArtifactURLExpiredError
         else:
             kind = ArtifactRejectedError if final else ArtifactError

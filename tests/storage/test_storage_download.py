@@ -156,6 +156,24 @@ def test_a_dead_url_is_final_and_has_a_type_of_its_own(
         fetch(url + "?sig=secret", settings)
     assert caught.value.http_status == code
     assert "secret" not in str(caught.value)
+    assert web.count("/a") == settings.dead_attempts == 3
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 410])
+def test_a_url_that_is_not_there_yet_is_tried_again(web: Web, settings: StorageSettings, code: int) -> None:
+    # Right after the end of a job.
+    url = web.play("/a", status(code), status(code), ok)
+    assert fetch(url, settings) == BODY
+
+
+def test_nothing_is_tried_past_the_deadline(web: Web, settings: StorageSettings) -> None:
+    url = web.play("/a", status(503))
+    spool = Spool(io.BytesIO(), max_bytes=100)
+    with (
+        Downloader(replace(settings, backoff_base=10)) as downloader,
+        pytest.raises(ArtifactError, match="503"),
+    ):
+        downloader.fetch(url, spool, lambda spool: None, deadline=time.monotonic() + 1)
     assert web.count("/a") == 1
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import fsspec
 import httpx
@@ -273,7 +274,7 @@ def test_one_artifact_alone_speaks_for_itself(web: Web, settings: StorageSetting
     [
         (b"<!doctype html><title>Sign in</title>", True),
         (b'{"error":"x"}', True),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", True),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>", False),
         (b"", False),
         (image()[:-30], False),
         (clip()[:-30], False),
@@ -417,13 +418,32 @@ def test_inline_artifacts(settings: StorageSettings, save_to: str) -> None:
     assert verify_manifest(result.manifest) == []
 
 
+def test_a_drawing_from_every_route(web: Web, settings: StorageSettings, save_to: str) -> None:
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='9'><script>alert(1)</script></svg>"
+    job = replace(
+        job_of(),
+        artifacts=(
+            Artifact(url=web.file("/a", drawing, Content_Type="image/png")),
+            encoded(drawing),
+            encoded(drawing, "data:image/svg+xml;base64,"),
+            Artifact(url="data:image/svg+xml;utf8," + quote(drawing)),
+        ),
+    )
+    result = save(job, save_to, settings)
+    assert [a.name for a in result.artifacts] == ["1.svg", "2.svg", "3.svg", "4.svg"]
+    for saved in result.artifacts:
+        assert (saved.media_type, saved.width, saved.height) == ("image/svg+xml", None, None)
+        assert saved.sha256 == hashlib.sha256(drawing).hexdigest()
+    assert save(job, save_to, settings) == result
+
+
 @pytest.mark.parametrize(
     ("text", "words", "final"),
     [
         ("!!!!", "not valid base64", True),
         ("AAAAA", "not valid base64", True),
         ("AA==AAAA", "not valid base64", True),
-        ("data:image/png,AAAA", "invalid data: prefix", True),
+        ("data:image/png,AAAA", "something that begins with 41 41 41 41", True),
         ("data:image/png;base64", "invalid data: prefix", True),
         ("", "empty", False),
         ("data:image/png;base64,", "empty", False),
