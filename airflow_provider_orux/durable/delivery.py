@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_orux import __version__
+from airflow_provider_orux.compat import conf
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.lifecycle.prices import price_in_table
 from airflow_provider_orux.models.errors import (
@@ -305,8 +306,6 @@ class Delivery:
         """The job with price and currency from ``[orux] prices``, unless the gateway named them."""
         if request is None or job.price is not None or job.charged == "no":
             return job
-        from airflow.sdk.configuration import conf
-
         text = (conf.get("orux", "prices", fallback="") or "").strip()
         if not text:
             return job
