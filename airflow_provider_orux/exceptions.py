@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
+from airflow_provider_orux.compat import AirflowException, AirflowFailException
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ArtifactError,

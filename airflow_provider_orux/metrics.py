@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+from airflow_provider_orux.compat import incr
+
 log = logging.getLogger(__name__)
 
 Counter = Literal[
@@ -20,8 +22,6 @@ Counter = Literal[
 def count(name: Counter, *, gateway: str, by: int = 1) -> None:
     """Add to a counter, tagged with the gateway."""
     try:
-        from airflow.sdk.observability import stats
-
-        stats.incr(name, by, tags={"gateway": gateway})
+        incr(name, by, tags={"gateway": gateway})
     except Exception as e:  # a client, a name handler or a tag filter of the installation's own
         log.debug("Metric %s was not counted: %s", name, e)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -22,9 +23,9 @@ def run_command(command: Command, args: argparse.Namespace) -> int:
     Its output goes to stdout as it is now. All else that is printed meanwhile (log lines, what a DAG file prints)
     goes to stderr, for the output may be read by a program.
     """
-    from airflow.cli.utils import redirect_stdout_log_handlers_to_stderr
-
-    redirect_stdout_log_handlers_to_stderr()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
     out = Output(sys.stdout, sys.stderr)
     try:
         with contextlib.redirect_stdout(sys.stderr):

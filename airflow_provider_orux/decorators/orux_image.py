@@ -10,11 +10,12 @@ from airflow.sdk.bases.decorator import DecoratedOperator, _TaskDecorator
 from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 from airflow.sdk.definitions.context import context_merge
 
+from airflow_provider_orux.compat import determine_kwargs
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.base import FREE_RETRIES
+from airflow_provider_orux.operators.base import unset_retries
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
 
     def _call(self, context: Context) -> None:
         """Take the request that the function returns."""
-        returned = self.python_callable(*self.op_args, **self.determine_kwargs(context))
+        returned = self.python_callable(
+            *self.op_args, **determine_kwargs(self.python_callable, self.op_args, context)
+        )
         try:
             self._take(self._spec(returned).to_dict())
         except OruxError as e:
@@ -145,10 +148,7 @@ class _OruxImageTask(_TaskDecorator[Any, Any, Any]):
     def _expand(self, expand_input: Any, *, strict: bool) -> Any:
         mapped: Any = super()._expand(expand_input, strict=strict)
         arguments = mapped.operator.partial_kwargs
-        if "retries" not in arguments:  # the default_args of DAG and task group are merged into them by now
-            arguments["retries"] = 0 if arguments.get("durable") is False else int(FREE_RETRIES)
-            if arguments.get("free_retries") is None:
-                arguments["free_retries"] = True
+        arguments.update(unset_retries(arguments))  # the default_args are merged into them by now
         return mapped
 
 

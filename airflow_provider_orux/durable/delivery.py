@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from airflow_provider_orux.compat import conf
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.provenance import RecordPrompt, provenance
 from airflow_provider_orux.lifecycle.prices import price_in_table
@@ -284,8 +285,6 @@ class Delivery:
         """The job with price and currency from ``[orux] prices``, unless the gateway named them."""
         if request is None or job.price is not None or job.charged == "no":
             return job
-        from airflow.sdk.configuration import conf
-
         text = (conf.get("orux", "prices", fallback="") or "").strip()
         if not text:
             return job

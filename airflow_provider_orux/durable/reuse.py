@@ -12,8 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.configuration import conf
-
+from airflow_provider_orux.compat import conf
 from airflow_provider_orux.durable.delivery import RESULT_KEYS, is_result
 from airflow_provider_orux.lifecycle.fingerprint import fingerprint
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, ConfigurationError

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from airflow_provider_orux.compat import never_expire
 from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY, Record
 from airflow_provider_orux.models.errors import LedgerError
 
@@ -175,9 +176,7 @@ class TaskStateStore:
             raise _unreachable("read", e) from e
 
     def _set(self, key: str, value: Any) -> None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
-        self._store.set(key, value, retention=NEVER_EXPIRE)
+        self._store.set(key, value, retention=never_expire())
 
 
 def _unreachable(verb: str, cause: Exception) -> LedgerError:

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_provider_orux.compat import AirflowNotFoundException
 from airflow_provider_orux.gateways.registry import gateway_class
 from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection
 from airflow_provider_orux.models.catalogue import RequestSpec

@@ -76,6 +76,10 @@ PLAIN = frozenset(
 )  # fmt: skip
 
 
+#: Types of a described field that hold no text of the author.
+_NO_TEXT = re.compile(r"(?:list of )?(?:integer|number|boolean|ratio|https URL|width x height)s?")
+
+
 class GenerationRequest(BaseModel):
     """A validated request for one model of one gateway.
 
@@ -156,8 +160,14 @@ class GenerationRequest(BaseModel):
 
         A field is one unless its type or its name says that it cannot be; all of ``extra_body`` is.
         """
-        plain = {name for name in self.field_names() if name in PLAIN or not _may_be_text(type(self), name)}
-        plain |= self.image_fields().keys()  # what is recorded of an image is no text
+        plain = {
+            name
+            for name, field in describe_fields(type(self)).items()
+            if name in PLAIN
+            or "allowed" in field
+            or "takes_urls" in field
+            or _NO_TEXT.fullmatch(field["type"])
+        }
         return frozenset({*self.fields(), *self.extra_body} - plain)
 
     @classmethod
@@ -281,25 +291,6 @@ class GenerationRequest(BaseModel):
         """How many artifacts were requested; None if the request does not say."""
         n = getattr(self, "n", None)
         return n if isinstance(n, int) else None
-
-
-def _may_be_text(cls: type[GenerationRequest], name: str) -> bool:
-    """Whether a field takes free text: a ``str`` that is neither one of several words nor a URL or ratio."""
-    info = cls.model_fields[name]
-    return _takes_text(info.annotation, tuple(info.metadata))
-
-
-def _takes_text(annotation: Any, metadata: tuple[Any, ...]) -> bool:
-    if any(getattr(item, "func", None) in (_https_url, _ratio) for item in metadata):
-        return False
-    if get_origin(annotation) is Annotated:
-        inner, *more = get_args(annotation)
-        return _takes_text(inner, tuple(more))
-    if annotation in (str, Any) or annotation is JsonValue:
-        return True
-    if get_origin(annotation) is Literal:
-        return False
-    return any(_takes_text(part, metadata) for part in get_args(annotation))
 
 
 class CustomRequest(GenerationRequest):

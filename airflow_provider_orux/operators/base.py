@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operator import get_merged_defaults
-from airflow.sdk.configuration import conf
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
 
+from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import OruxArtifactLink
 from airflow_provider_orux.models.catalogue import RequestSpec
@@ -38,7 +37,16 @@ class FreeRetries(int):
     """The default of ``retries``: the author set none, so no retry may pay."""
 
 
-FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fallback=0)))
+FREE_RETRIES = FreeRetries(max(3, compat.conf.getint("core", "default_task_retries", fallback=0)))
+
+
+def unset_retries(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults for a mapped task, whose arguments Airflow reads before there is an operator."""
+    unset = compat.short_delays(given)
+    if "retries" not in given:
+        unset["retries"] = 0 if given.get("durable") is False else int(FREE_RETRIES)
+        unset["free_retries"] = given.get("free_retries") in (None, True)
+    return unset
 
 
 class OruxOperator(BaseOperator):
@@ -117,7 +125,7 @@ class OruxOperator(BaseOperator):
         self.conn_id = conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
-            conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
+            compat.conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
         )
         self.timeout = seconds("timeout", timeout)
         self.poll_interval = None if poll_interval is None else seconds("poll_interval", poll_interval)
@@ -142,9 +150,7 @@ class OruxOperator(BaseOperator):
         self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash", "none")
         self.push_urls = push_urls
         self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
-        own_backoff = self.retry_exponential_backoff or self.max_retry_delay is not None
-        if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay and not own_backoff:
-            self.retry_policy = OruxRetryPolicy()
+        compat.set_short_delays(self, OruxRetryPolicy)
         # First: all callbacks together have 20 s, and until the mark is written a clear is free.
         self.on_success_callback = [mark_delivered, *self.on_success_callback]
         self._job: DurableJob | None = None
@@ -158,12 +164,7 @@ class OruxOperator(BaseOperator):
         defaults, _ = get_merged_defaults(
             dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
         )
-        given = {**defaults, **kwargs}
-        if "retries" not in given:
-            kwargs["retries"] = 0 if given.get("durable") is False else int(FREE_RETRIES)
-            if given.get("free_retries") is None:
-                kwargs["free_retries"] = True
-        return super().partial(**kwargs)
+        return super().partial(**{**kwargs, **unset_retries({**defaults, **kwargs})})
 
     def request_spec(self) -> RequestSpec:
         """What the arguments ask for."""
@@ -202,7 +203,7 @@ class OruxOperator(BaseOperator):
         """Resume even if the trigger crashed or the deferral timed out: check the job before giving up."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except (TaskDeferralError, TaskDeferralTimeout) as e:
+        except (compat.TaskDeferralError, compat.TaskDeferralTimeout) as e:
             self.log.warning("The deferral ended without an event (%s); checking the job itself", e)
         with self._durable_job(context) as (job, hook):
             return self._follow(job.resume_without_event(), job, hook)
@@ -294,7 +295,7 @@ class OruxOperator(BaseOperator):
             self.log.info(tip, self.conn_id)
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
-        raise AirflowRescheduleException(now + timedelta(seconds=pause)) from error
+        raise compat.AirflowRescheduleException(now + timedelta(seconds=pause)) from error
 
 
 def mark_delivered(context: Context) -> None:

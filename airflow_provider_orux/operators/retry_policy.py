@@ -6,8 +6,7 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import RetryDecision, RetryPolicy
-
+from airflow_provider_orux.compat import RetryDecision, RetryPolicy
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     GatewayUnavailableError,

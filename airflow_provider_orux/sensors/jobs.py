@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.configuration import conf
 
+from airflow_provider_orux.compat import conf
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.links.artifact import OruxArtifactLink

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from airflow_provider_orux.compat import lineage_collector
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, redact
 from airflow_provider_orux.storage.file_systems import (
     PACKAGES,
@@ -341,10 +342,8 @@ class Folder:
 
     def _tell_lineage(self, name: str) -> None:
         """What ``ObjectStoragePath.open("wb")`` tells Airflow at each write, told once and of complete files only."""
-        from airflow.sdk.lineage import get_hook_lineage_collector
-
         path = self.path / name
-        get_hook_lineage_collector().add_output_asset(context=path, uri=str(path))
+        lineage_collector().add_output_asset(context=path, uri=str(path))
 
     def _failed(self, what: str, error: Exception) -> DestinationError:
         detail = getattr(error, "strerror", None) or redact(str(error))

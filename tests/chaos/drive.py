@@ -22,14 +22,13 @@ from typing import Any
 
 import httpx
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import (
+from PIL import Image
+
+from airflow_provider_orux.compat import (
     AirflowException,
     AirflowFailException,
     AirflowRescheduleException,
-    TaskDeferred,
 )
-from PIL import Image
-
 from airflow_provider_orux.exceptions import OruxTaskFailedException, OruxTaskRetryException
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import AmbiguousSubmitError
@@ -43,6 +42,7 @@ from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, co
 from tests.chaos.checker import Checker, Kind, Violation
 from tests.chaos.schedule import BLIND, Step, Task
 from tests.crash import failpoints
+from tests.versions import TaskDeferred
 
 SETTINGS = {
     "queue_seconds": 0.02,

@@ -145,9 +145,9 @@ def test_a_log_handler_that_raises_does_not_lose_the_job_id():
 
 
 def test_a_metrics_client_that_raises_does_not_lose_the_job_id(monkeypatch):
-    from airflow.sdk.observability import stats
+    from airflow_provider_orux import metrics
 
-    monkeypatch.setattr(stats, "incr", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(metrics, "incr", lambda *args, **kwargs: 1 / 0)
     world = World()
     world.start()
     assert (world.state, world.record.job_id) == (State.SUBMITTED, "task_1")
