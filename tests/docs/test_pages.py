@@ -315,6 +315,13 @@ def test_the_pages_build_without_a_warning(tmp_path):
     models = (tmp_path / "html" / "models.html").read_text(encoding="utf-8")
     assert "flux-kontext-max" in models
     assert "arrives" in models
+    # An example is shown as a reader can use it: whole or with its imports, and without our marks.
+    for page in (tmp_path / "html").rglob("*.html"):
+        assert not re.search(r"\[(START|END) ", page.read_text(encoding="utf-8")), page
+    upscale = re.sub(
+        r"<[^>]+>", "", (tmp_path / "html" / "operators" / "upscale.html").read_text(encoding="utf-8")
+    )
+    assert "from airflow_provider_orux.operators.midjourney import OruxUpscaleOperator\n\nhero = " in upscale
 
 
 def test_every_test_that_the_page_of_gateways_names_is_there():
