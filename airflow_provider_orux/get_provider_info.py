@@ -313,6 +313,13 @@ def get_provider_info() -> dict[str, object]:
                         "example": None,
                         "default": "",
                     },
+                    "thumbnails": {
+                        "description": "Whether a small WebP is written beside each saved image, for the gallery.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
                 },
             }
         },

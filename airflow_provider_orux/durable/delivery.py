@@ -328,6 +328,8 @@ class Delivery:
 
     def _storage_settings(self) -> StorageSettings:
         """How artifacts are fetched: the connection's limits, proxy and certificates, never its key."""
+        from airflow.sdk.configuration import conf
+
         from airflow_provider_orux.storage import StorageSettings
 
         extra = self.connection.extra
@@ -339,6 +341,7 @@ class Delivery:
             read_timeout=max(extra.read_timeout, 60.0),
             proxy=extra.proxy,
             ca_path=extra.ca_path,
+            thumbnails=conf.getboolean("orux", "thumbnails", fallback=True),
         )
 
 

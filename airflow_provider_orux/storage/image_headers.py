@@ -22,7 +22,8 @@ DECODE_MEMORY = 44 * 1024 * 1024
 _TAIL = 64 * 1024
 _META_LIMIT = 4 * 1024 * 1024
 _PNG_EXTRA_LIMIT = 32 * 1024 * 1024
-_PILLOW = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF"}
+#: What Pillow calls each kind.
+PILLOW_FORMATS = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF"}
 
 
 class TooManyPixelsError(Exception):
@@ -54,6 +55,12 @@ def measure(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> tuple[
     return width, height
 
 
+def fits_in_memory(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> bool:
+    """Whether an image that was measured may be decoded: within ``max_pixels`` and ``DECODE_MEMORY``."""
+    width, height, bytes_per_pixel = _HEADS[kind](file, size)
+    return width * height <= max_pixels and width * height * bytes_per_pixel + size <= DECODE_MEMORY
+
+
 def _judge(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise BrokenError("it has no extent")
@@ -71,14 +78,14 @@ def _decode(
         return known
     try:
         file.seek(0)
-        with Image.open(file, formats=[_PILLOW[kind]]) as image:
+        with Image.open(file, formats=[PILLOW_FORMATS[kind]]) as image:
             width, height = image.width, image.height
             image.verify()
         # The first frame of a GIF may be larger than its head says.
         _judge(width, height, max_pixels)
         if width * height * bytes_per_pixel <= DECODE_MEMORY:
             file.seek(0)
-            with Image.open(file, formats=[_PILLOW[kind]]) as image:
+            with Image.open(file, formats=[PILLOW_FORMATS[kind]]) as image:
                 image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise TooManyPixelsError(0, 0) from e

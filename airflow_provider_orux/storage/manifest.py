@@ -46,6 +46,7 @@ class SavedArtifact:
     :param height: pixels, of an image.
     :param bytes: its size.
     :param sha256: hexadecimal digest of its content.
+    :param thumbnail: file name of a small WebP beside it; None: there is none.
     """
 
     uri: str
@@ -55,6 +56,7 @@ class SavedArtifact:
     height: int | None
     bytes: int
     sha256: str
+    thumbnail: str | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +73,7 @@ class SavedArtifact:
             "height": self.height,
             "bytes": self.bytes,
             "sha256": self.sha256,
+            **({"thumbnail": self.thumbnail} if self.thumbnail else {}),
         }
 
     @classmethod
@@ -81,6 +84,7 @@ class SavedArtifact:
         """
         try:
             width, height = value.get("width"), value.get("height")
+            thumbnail = value.get("thumbnail")
             return cls(
                 uri=str(value["uri"]),
                 url=value.get("url"),
@@ -89,6 +93,7 @@ class SavedArtifact:
                 height=None if height is None else int(height),
                 bytes=int(value["bytes"]),
                 sha256=str(value["sha256"]),
+                thumbnail=None if thumbnail is None else str(thumbnail),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a saved artifact: {type(e).__name__} {e}") from e
