@@ -239,7 +239,7 @@ class _Saving:
                 # Counted where it is written: what a retry finds there was counted before, also if that try failed.
                 count("orux.saved_bytes", gateway=self.job.gateway, by=spool.size)
             saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
-            saved = self._with_thumbnail(saved, number, partial(nullcontext, spool.file))
+            saved = self._with_thumbnail(saved, number, lambda: nullcontext(spool.file))
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
 
