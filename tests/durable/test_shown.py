@@ -24,7 +24,14 @@ RECORD = Record(
     earlier=(Superseded(job_id="job-1", charged="yes", price=20.0, currency="credits", at=1690000000.0),),
 )
 JOB = {"job_id": "job-2", "conn_id": "orux_default", "gateway": "orux"}
-RESULT = {**JOB, "model": "midjourney-v7", "charged": "yes", "price": 5.0, "currency": "credits", "artifacts": [{}]}
+RESULT = {
+    **JOB,
+    "model": "midjourney-v7",
+    "charged": "yes",
+    "price": 5.0,
+    "currency": "credits",
+    "artifacts": [{}],
+}
 
 
 @dataclass
