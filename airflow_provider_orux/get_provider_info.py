@@ -336,6 +336,29 @@ def get_provider_info() -> dict[str, object]:
                         "example": None,
                         "default": "",
                     },
+                    "gallery": {
+                        "description": "Whether the Airflow UI shows the gallery: a tab on DAG, DAG run and task, and "
+                        "a page under Browse.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
+                    "gallery_roots": {
+                        "description": "Folders (URIs or absolute paths, separated by commas) from which the gallery "
+                        "shows files. Empty: it shows facts, but no files.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@content/images, /data/images",
+                        "default": "",
+                    },
+                    "thumbnails": {
+                        "description": "Whether a small WebP is written beside each saved image, for the gallery.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
                 },
             }
         },

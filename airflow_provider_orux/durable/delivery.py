@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from airflow_provider_orux.compat import conf
+from airflow_provider_orux.durable import shown
 from airflow_provider_orux.durable.identity import TaskIdentity
-from airflow_provider_orux.durable.provenance import RecordPrompt, provenance
-from airflow_provider_orux.lifecycle.prices import price_in_table
+from airflow_provider_orux.durable.pricing import priced
+from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, texts_of
+from airflow_provider_orux.lifecycle.record import Record
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactURLExpiredError,
     InvalidRequestError,
     JobExpiredError,
     JobFailedError,
+    OruxError,
 )
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -132,7 +133,7 @@ class Delivery:
         :raises JobFailedError: it made nothing, or images that have nowhere to go.
         :raises ArtifactError: artifacts could not be saved.
         """
-        job = self._priced(job, request)
+        job = priced(job, request, conn_id=self.conn_id, log=self._log)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
@@ -193,10 +194,23 @@ class Delivery:
         return result
 
     # -- to Airflow -----------------------------------------------------------------------------------------
-    def push_job(self, job_id: str) -> None:
+    def push_job(
+        self, job_id: str, *, request: GenerationRequest | None = None, record: Record | None = None
+    ) -> None:
         """Push what a follow-up needs, before the task defers: the XComs of an earlier try are gone."""
         self._context["ti"].xcom_push("job_id", job_id)
         self._context["ti"].xcom_push("conn_id", self.conn_id)
+        self._show(job_id, request=request, record=record)
+
+    def push_error(self, error: OruxError, *, request: GenerationRequest, record: Record | None) -> None:
+        """Push the error for the gallery, without what the author wants kept out."""
+        shown.push_error(
+            self._context,
+            error,
+            hidden=() if self.record_prompt == "full" else texts_of(request),
+            keep_urls=self.push_urls,
+            record=record,
+        )
 
     def pushed_job(self) -> str | None:
         """The job id that this try pushed before it deferred."""
@@ -204,9 +218,19 @@ class Delivery:
         value = ti.xcom_pull(task_ids=ti.task_id, key="job_id", map_indexes=ti.map_index)
         return str(value) if value else None
 
-    def hand_over(self, result: Mapping[str, Any]) -> None:
-        """Add the asset events, and push the result's parts: ``op.output["urls"]`` reads the XCom key ``urls``."""
+    def hand_over(
+        self,
+        result: Mapping[str, Any],
+        *,
+        request: GenerationRequest | None = None,
+        record: Record | None = None,
+    ) -> None:
+        """Add the asset events, and push the result's parts: ``op.output["urls"]`` reads the XCom key ``urls``.
+
+        :param record: of the ledger as it was while the job ran.
+        """
         self._add_asset_events(result)
+        self._show(result["job_id"], request=request, record=record, result=result)
         ti, items = self._context["ti"], result["artifacts"]
         ti.xcom_push("job_id", result["job_id"])
         ti.xcom_push("conn_id", result["conn_id"])
@@ -214,6 +238,10 @@ class Delivery:
         ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
         if result.get("text") is not None:
             ti.xcom_push("text", result["text"])
+
+    def _show(self, job_id: str, **known: Any) -> None:
+        gateway = self.connection.gateway.name
+        shown.push_job(self._context, job_id=job_id, conn_id=self.conn_id, gateway=gateway, **known)
 
     def _add_asset_events(self, result: Mapping[str, Any]) -> None:
         from airflow.sdk import Asset, AssetAlias
@@ -281,29 +309,6 @@ class Delivery:
         )
         return {**value, "host": self.connection.client.host, "conn_id": self.conn_id, **facts}
 
-    def _priced(self, job: Job, request: GenerationRequest | None) -> Job:
-        """The job with price and currency from ``[orux] prices``, unless the gateway named them."""
-        if request is None or job.price is not None or job.charged == "no":
-            return job
-        text = (conf.get("orux", "prices", fallback="") or "").strip()
-        if not text:
-            return job
-        try:
-            table = json.loads(text)
-            if not isinstance(table, dict):
-                raise ValueError("not an object")
-        except ValueError as e:
-            self._log.warning("[orux] prices cannot be read: %s", e)
-            return job
-        found = price_in_table(
-            table,
-            groups=(self.conn_id, job.gateway),
-            models=(request.model_id,),
-            verb=request.verb,
-            images=len(job.artifacts) or request.count,
-        )
-        return job if found is None else replace(job, price=found[0], currency=found[1] or None)
-
     def _storage_settings(self) -> StorageSettings:
         """How artifacts are fetched: the connection's limits, proxy and certificates, never its key."""
         from airflow_provider_orux.storage import StorageSettings
@@ -320,6 +325,7 @@ class Delivery:
             read_timeout=max(extra.read_timeout, 60.0),
             proxy=extra.proxy,
             ca_path=extra.ca_path,
+            thumbnails=conf.getboolean("orux", "thumbnails", fallback=True),
         )
 
 

@@ -208,7 +208,7 @@ class DurableJob:
             job.job_id,
             "" if synchronous else " by the gateway's own rules",
         )
-        self.delivery.push_job(job.job_id)
+        self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)
 
     def _after_failed_submission(self, error: OruxError, *, resend: bool) -> OruxError:
@@ -240,7 +240,7 @@ class DurableJob:
             earlier.get("job_id"),
             earlier["reused_from"],
         )
-        self.delivery.hand_over(earlier)
+        self.delivery.hand_over(earlier, request=self.request, record=self.ledger.record)
         return Finished(earlier)
 
     def _return_recorded(self, record: Record) -> Finished:
@@ -250,7 +250,7 @@ class DurableJob:
             raise LedgerError(
                 "The result in the ledger cannot be read", job_id=record.job_id, remedy=Remedy.DISCARD
             )
-        self.delivery.hand_over(result)
+        self.delivery.hand_over(result, request=self.request, record=record)
         if not record.delivered:
             self._log.warning("%s", advice.returned_undelivered(record, self.ledger.policy))
         return Finished(result)
@@ -311,7 +311,7 @@ class DurableJob:
         record = self.ledger.reattach()
         job_id = self.job_id = str(record.job_id)
         count("orux.reattached", gateway=self.gateway.name)
-        self.delivery.push_job(job_id)
+        self.delivery.push_job(job_id, request=self.request, record=record)
         if record.synchronous and job is None:
             job = self._recorded_job()  # it was settled: nobody looked at it yet
         if job is not None and job.status.is_terminal:
@@ -349,14 +349,14 @@ class DurableJob:
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:
+        record = self.ledger.record
         try:
             self.ledger.finish(result)
         except LedgerError as e:
-            record = self.ledger.record
             if record is not None and record.synchronous and record.result is None:
                 raise unfinished(result, e, self.ledger) from e
             raise
-        self.delivery.hand_over(result)
+        self.delivery.hand_over(result, request=self.request, record=record)
         return Finished(result)
 
     @property
@@ -375,6 +375,7 @@ class DurableJob:
     def complete(self, error: OruxError) -> None:
         """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
         self._situation().complete(error)
+        self.delivery.push_error(error, request=self.request, record=self.ledger.record)
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""

@@ -13,6 +13,7 @@ from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.provenance import RecordPrompt
 from airflow_provider_orux.durable.reuse import ResultStore
+from airflow_provider_orux.durable.shown import push_error
 from airflow_provider_orux.durable.stores import TaskStateStore
 from airflow_provider_orux.gateways.base import Route
 from airflow_provider_orux.hooks.base import GatewayHook
@@ -117,9 +118,15 @@ def open_job(
     )
 
 
-def complete_unread(error: OruxError, context: Any) -> None:
-    """Before the ledger was read, say what it holds: the error may be about a job that is paid for."""
-    store = context.get("task_state_store")
+def complete_unread(error: OruxError, context: Any, *, durable: bool, record_prompt: RecordPrompt) -> None:
+    """Before the ledger was read, say what it holds: the error may be about a job that is paid for.
+
+    :param durable: whether there is a ledger.
+    :param record_prompt: ``hash``: the gallery is told no words of the error, for they may be the prompt's.
+    """
+    store = context.get("task_state_store") if durable else None
     record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
     if record is not None:
         advice.complete_unread(error, record)
+    hidden = None if record_prompt == "hash" else ()
+    push_error(context, error, hidden=hidden, keep_urls=False, record=record)

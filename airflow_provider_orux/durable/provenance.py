@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from airflow_provider_orux import __version__
@@ -77,3 +77,21 @@ def recorded(value: Any, record_prompt: RecordPrompt) -> Any:
     if isinstance(value, (list, tuple)):
         return [recorded(item, record_prompt) for item in value]
     return value
+
+
+def texts_of(request: GenerationRequest) -> list[str]:
+    """The author's texts in a request, at any depth."""
+    fields = {**request.fields(), **request.extra_body}
+    return [text for name in request.text_fields() for text in _texts(fields[name])]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from () if _NAME.fullmatch(str(key)) else (str(key),)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)

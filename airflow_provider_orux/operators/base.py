@@ -270,8 +270,8 @@ class OruxOperator(BaseOperator):
         except OruxError as e:
             if self._job is not None:
                 self._job.complete(e)
-            elif self.durable:
-                complete_unread(e, context)
+            else:
+                complete_unread(e, context, durable=self.durable, record_prompt=self.record_prompt)
             if isinstance(e, RateLimitedError):
                 # At a submission nothing was accepted: else the error would be ambiguous. A polled job goes on.
                 self._reschedule(e, context)

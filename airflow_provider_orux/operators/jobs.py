@@ -74,6 +74,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the job, save its artifacts, return the result."""
         from airflow_provider_orux.durable.delivery import Delivery, first_link
+        from airflow_provider_orux.durable.shown import push_error
         from airflow_provider_orux.durable.waiting import raise_unless_succeeded
         from airflow_provider_orux.hooks.base import GatewayHook
         from airflow_provider_orux.lifecycle.advice import complete_free
@@ -107,6 +108,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
             delivery.hand_over(result)
         except OruxError as e:
             complete_free(e, submitter="the task that submitted the job")
+            push_error(context, e, keep_urls=self.push_urls)
             raise_for_airflow(e)
         self.artifact_link = first_link(result)
         return result

@@ -123,7 +123,7 @@ class OruxJobSensor(BaseSensorOperator):
                     return False
                 return PokeReturnValue(is_done=True, xcom_value=self._ended(context, job, hook))
         except OruxError as e:
-            self._fail(e)
+            self._fail(context, e)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Continue after the trigger fired."""
@@ -135,7 +135,7 @@ class OruxJobSensor(BaseSensorOperator):
                 job = job_of_event(hook.get_conn(), event, job_id=self.job_id, log=self.log)
                 return self._ended(context, job, hook)
         except OruxError as e:
-            self._fail(e)
+            self._fail(context, e)
 
     def on_kill(self) -> None:
         """Log that the job continues and will be charged."""
@@ -154,9 +154,11 @@ class OruxJobSensor(BaseSensorOperator):
         self.artifact_link = first_link(result)
         return result
 
-    def _fail(self, error: OruxError) -> NoReturn:
+    def _fail(self, context: Context, error: OruxError) -> NoReturn:
+        from airflow_provider_orux.durable.shown import push_error
         from airflow_provider_orux.lifecycle.advice import complete_free
 
         submitter = f"the task {self._submitter!r}" if self._submitter else "the task that submitted it"
         complete_free(error, submitter=submitter)
+        push_error(context, error)
         raise_for_airflow(error)

@@ -26,7 +26,8 @@ DECODE_PARTS = 8192
 
 _TAIL = 64 * 1024
 _PNG_EXTRA_LIMIT = 32 * 1024 * 1024
-_PILLOW = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF"}
+#: What Pillow calls each kind.
+PILLOW_FORMATS = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF"}
 
 
 class TooManyPixelsError(Exception):
@@ -56,14 +57,31 @@ def measure(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> tuple[
     width, height, bytes_per_pixel = _HEADS[kind](file, size, budget)
     _judge(width, height, max_pixels)
     _WHOLE[kind](file, size, budget)
-    if (
-        bytes_per_pixel is not None
-        and budget.used <= DECODE_PARTS
-        and width * height * bytes_per_pixel + size <= DECODE_MEMORY
-        and (kind != "jpg" or width * height * _jpeg_scans(file) <= DECODE_WORK)
-    ):
+    if bytes_per_pixel is not None and _is_cheap(file, size, kind, (width, height, bytes_per_pixel), budget):
         return _decode(file, kind, (width, height), max_pixels=max_pixels, bytes_per_pixel=bytes_per_pixel)
     return width, height
+
+
+def may_be_decoded(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> bool:
+    """Whether decoding an image that was measured is cheap, as :func:`measure` has it.
+
+    :raises ExhaustedError: looking at it takes too much.
+    """
+    budget = Budget()
+    width, height, bytes_per_pixel = _HEADS[kind](file, size, budget)
+    if bytes_per_pixel is None or width * height > max_pixels:
+        return False
+    _WHOLE[kind](file, size, budget)
+    return _is_cheap(file, size, kind, (width, height, bytes_per_pixel), budget)
+
+
+def _is_cheap(file: IO[bytes], size: int, kind: str, head: tuple[int, int, int], budget: Budget) -> bool:
+    width, height, bytes_per_pixel = head
+    return (
+        budget.used <= DECODE_PARTS
+        and width * height * bytes_per_pixel + size <= DECODE_MEMORY
+        and (kind != "jpg" or width * height * _jpeg_scans(file) <= DECODE_WORK)
+    )
 
 
 def _judge(width: int, height: int, max_pixels: int) -> None:
@@ -83,14 +101,14 @@ def _decode(
         return known
     try:
         file.seek(0)
-        with Image.open(file, formats=[_PILLOW[kind]]) as image:
+        with Image.open(file, formats=[PILLOW_FORMATS[kind]]) as image:
             width, height = image.width, image.height
             image.verify()
         # The first frame of a GIF may be larger than its head says.
         _judge(width, height, max_pixels)
         if width * height * bytes_per_pixel <= DECODE_MEMORY:
             file.seek(0)
-            with Image.open(file, formats=[_PILLOW[kind]]) as image:
+            with Image.open(file, formats=[PILLOW_FORMATS[kind]]) as image:
                 image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise TooManyPixelsError(0, 0) from e

@@ -52,6 +52,7 @@ class SavedArtifact:
     :param height: pixels, of an image.
     :param bytes: its size.
     :param sha256: hexadecimal digest of its content.
+    :param thumbnail: file name of a small WebP beside it; None: there is none.
     """
 
     uri: str
@@ -61,6 +62,7 @@ class SavedArtifact:
     height: int | None
     bytes: int
     sha256: str
+    thumbnail: str | None = None
 
     @property
     def name(self) -> str:
@@ -77,6 +79,7 @@ class SavedArtifact:
             "height": self.height,
             "bytes": self.bytes,
             "sha256": self.sha256,
+            **({"thumbnail": self.thumbnail} if self.thumbnail else {}),
         }
 
     @classmethod
@@ -94,6 +97,7 @@ class SavedArtifact:
                 height=value.get("height"),
                 bytes=value["bytes"],
                 sha256=value["sha256"],
+                thumbnail=value.get("thumbnail"),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a saved artifact: {type(e).__name__} {e}") from e
@@ -101,7 +105,7 @@ class SavedArtifact:
         counts = [n for n in (found.bytes, found.width, found.height) if n is not None]
         if (
             not all(isinstance(text, str) for text in texts)
-            or not (found.url is None or isinstance(found.url, str))
+            or not all(text is None or isinstance(text, str) for text in (found.url, found.thumbnail))
             or found.bytes is None
             or not all(type(n) is int and 0 <= n < 2**63 for n in counts)
         ):

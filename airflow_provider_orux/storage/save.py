@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Literal
+from functools import partial
+from typing import IO, Any, Literal
 
 import httpx
 
@@ -26,6 +28,7 @@ from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, Save
 from airflow_provider_orux.storage.media import IMAGES, MEDIA_TYPES, Media, inspect
 from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of, too_large
+from airflow_provider_orux.storage.thumbnail import draw_thumbnail, thumbnail_name
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ def save_job(
     record_urls: bool = True,
 ) -> SavedJob:
     """Save the artifacts of a job as ``{save_to}/{job id}/{n}.{ext}`` and, last, a ``manifest.json`` beside them.
+
+    Beside each image it writes a small WebP, ``{n}.thumb.webp``, unless ``settings.thumbnails`` is off.
 
     Safe to repeat: if the files match their manifest, nothing is fetched. Without a manifest, complete files are kept
     and missing ones are fetched.
@@ -235,7 +240,8 @@ class _Saving:
             if media.extension not in IMAGES and expected is None and not self.folder.keeps_only_whole_files:
                 continue  # where a write may have stopped half-way, a clip does not show it
             log.info("%s is already saved", self.folder.uri_of(name))
-            return self._saved(name, url, media, sha256=sha256, size=size)
+            saved = self._saved(name, url, media, sha256=sha256, size=size)
+            return self._with_thumbnail(saved, number, partial(self.folder.open, name))
         return None
 
     def _examine(self, name: str) -> tuple[Media, str, int]:
@@ -271,6 +277,7 @@ class _Saving:
                 # Counted where it is written: what a retry finds there was counted before, also if that try failed.
                 count("orux.saved_bytes", gateway=self.job.gateway, by=spool.size)
             saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
+            saved = self._with_thumbnail(saved, number, lambda: nullcontext(spool.file))
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
 
@@ -288,6 +295,27 @@ class _Saving:
             bytes=size,
             sha256=sha256,
         )
+
+    def _with_thumbnail(
+        self, saved: SavedArtifact, number: int, opened: Callable[[], AbstractContextManager[IO[bytes]]]
+    ) -> SavedArtifact:
+        """The same with a small WebP beside it, where one can be made: never a reason to fail a paid task.
+
+        :param opened: opens it for reading.
+        """
+        kind = saved.name.rpartition(".")[2]
+        if kind not in IMAGES or not self.settings.thumbnails:
+            return saved
+        try:
+            with opened() as file:
+                content = draw_thumbnail(file, saved.bytes, kind, max_pixels=self.settings.max_pixels)
+            if content is None:
+                return saved
+            self.folder.publish_bytes(content, thumbnail_name(number))
+        except Exception as e:
+            log.warning("No thumbnail of %s: %s: %s", saved.uri, type(e).__name__, e)
+            return saved
+        return replace(saved, thumbnail=thumbnail_name(number))
 
     def _shortfall(self, errors: Mapping[int, ArtifactError], total: int) -> ArtifactError:
         """One error for all missing artifacts. It is final only when each of them is."""

@@ -31,6 +31,7 @@ class StorageSettings:
     :param proxy: URL of a proxy; None: what the environment says.
     :param ca_path: file of certificates to trust instead of the system's.
     :param max_redirects: how many redirects of one URL are followed.
+    :param thumbnails: write a small WebP beside each image.
     """
 
     allow_private_hosts: bool = False
@@ -49,6 +50,7 @@ class StorageSettings:
     total_timeout: float = 1800.0
     backoff_base: float = 0.5
     max_pause: float = 60.0
+    thumbnails: bool = True
 
     @property
     def max_job_bytes(self) -> int:

@@ -233,6 +233,8 @@ class FakeDelivery:
         self.refuses: Exception | None = None
         """Raised by the check before the payment."""
         self.push_fails = False
+        self.errors: list[Any] = []
+        """What the gallery was told of errors: each with the record as it was."""
         self.saved: list[dict[str, Any]] = []
         """The arguments of each save."""
 
@@ -268,7 +270,7 @@ class FakeDelivery:
             "manifest": None,
         }
 
-    def push_job(self, job_id: str) -> None:
+    def push_job(self, job_id: str, *, request: Any = None, record: Any = None) -> None:
         if self.push_fails:
             raise RuntimeError("the XCom could not be pushed")
         self.events.append(f"push {job_id}")
@@ -277,9 +279,12 @@ class FakeDelivery:
     def pushed_job(self) -> str | None:
         return self.xcoms.get("job_id")
 
-    def hand_over(self, result: dict[str, Any]) -> None:
+    def hand_over(self, result: dict[str, Any], *, request: Any = None, record: Any = None) -> None:
         self.events.append("hand over")
         self.xcoms["job_id"] = result["job_id"]
+
+    def push_error(self, error: Any, *, request: Any, record: Any) -> None:
+        self.errors.append((error, record))
 
 
 class Log:

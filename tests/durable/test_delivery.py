@@ -315,6 +315,9 @@ def test_a_follow_up_finds_job_and_connection_while_the_task_is_deferred():
     assert it.pushed_job() is None
     it.push_job("task_1")
     assert it.pushed_job() == "task_1"
+    shown = xcoms(it).pop("orux_job")
+    assert shown.pop("at") > 1e9
+    assert shown == {"job_id": "task_1", "conn_id": "orux_default", "gateway": "orux"}
     assert xcoms(it) == {"job_id": "task_1", "conn_id": "orux_default"}
 
 
@@ -322,6 +325,7 @@ def test_the_parts_of_a_result_are_xcoms_of_their_own():
     it = delivery()
     job = Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://f/1"),), text="a fox")
     it.hand_over(it.deliver(job))
+    assert xcoms(it).pop("orux_job")["artifacts"] == 1
     assert xcoms(it) == {
         "job_id": "job-1", "conn_id": "orux_default", "urls": ["https://f/1"], "uris": [], "text": "a fox",
     }  # fmt: skip

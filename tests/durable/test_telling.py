@@ -138,7 +138,7 @@ def test_an_error_before_the_ledger_was_read_tells_what_the_ledger_holds():
     world = World()
     world.start()
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": world.rows.view()})
+    complete_unread(error, {"task_state_store": world.rows.view()}, durable=True, record_prompt="full")
     assert (error.job_id, error.charged) == ("task_1", "unknown")
 
 
@@ -155,5 +155,5 @@ def test_an_ambiguous_submission_of_an_earlier_attempt_is_told_too():
     with pytest.raises(AmbiguousSubmitError):
         world.start()
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": world.rows.view()})
+    complete_unread(error, {"task_state_store": world.rows.view()}, durable=True, record_prompt="full")
     assert "a submission without a known answer" in error.next_step
