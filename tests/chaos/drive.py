@@ -511,7 +511,7 @@ class Drive:
                 and value.error.http_status != 422  # an idempotency key that meets another request
             ):
                 for command in ("ledger settle chaos", "ledger discard chaos"):
-                    if command not in str(value):
+                    if command not in value.error.report():
                         self.checker.wrong(Kind.NO_ADVICE, f"it does not name `{command} …`: {value}")
             self.checker.asked(getattr(value, "error", None))
             if isinstance(value, AirflowFailException) or not isinstance(value, AirflowException):

@@ -10,6 +10,7 @@ provider proves nothing about a whole one.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -404,7 +405,7 @@ def error_untyped(patch: pytest.MonkeyPatch) -> None:
     """An error leaves the task as it is, and Airflow does not know whether to use a retry."""
     from airflow_provider_orux.operators import base
 
-    def as_it_is(error: OruxError) -> None:
+    def as_it_is(error: OruxError, log: logging.Logger) -> None:
         raise error
 
     patch.setattr(base, "raise_for_airflow", as_it_is)
