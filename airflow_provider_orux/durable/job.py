@@ -76,10 +76,10 @@ class DurableJob:
         self.gateway = client.gateway
         self.ledger = ledger
         self.delivery = delivery
+        #: The job of this attempt, as soon as an answer or the record named it.
         self.job_id: str | None = None
-        """The job of this attempt, as soon as an answer or the record named it."""
+        #: How the recorded job is, where it is known.
         self.remote: RemoteState | None = None
-        """How the recorded job is, where it is known."""
         self._timeout = timeout
         self._poll_interval = poll_interval
         self._wait_for_completion = wait_for_completion

@@ -59,10 +59,10 @@ BAD_KEY = refusal(401, "invalid_api_key")
 UNKNOWN_JOB = refusal(404, "task_not_found", "invalid_request_error")
 HTML = answer(b"<html>A proxy</html>")
 UNREACHED = TransportFailure("connection refused", sent=False)
+#: The request may have arrived: nothing was accepted, or the answer was lost.
 SILENCE = TransportFailure("no answer came", sent=True)
-"""The request may have arrived: nothing was accepted, or the answer was lost."""
+#: It was accepted, and the answer was lost.
 LOST = TransportFailure("the answer was lost", sent=True)
-"""It was accepted, and the answer was lost."""
 
 
 # -- the world outside -----------------------------------------------------------------------------------------
@@ -91,8 +91,8 @@ class Rows:
         self.values: dict[str, str] = {}
         self.events = events
         self.owner = 1
+        #: How many of the next reads find nothing.
         self.hidden = 0
-        """How many of the next reads find nothing."""
         self.fails: Callable[[str, str, Any], bool] = lambda verb, key, value: False
 
     def view(self) -> RowsView:
@@ -161,8 +161,8 @@ class FakeClient(GatewayClient):
         self.polls: list[Any] = []
         self.sent: list[HttpRequest] = []
         self.job_is: dict[str, Any] = {"status": "RUNNING"}
+        #: The jobs that were accepted.
         self.charged: list[str] = []
-        """The jobs that were accepted."""
         self._keys: dict[str, str] = {}
 
     def run(self, flow: Any) -> Any:
@@ -228,15 +228,15 @@ class FakeDelivery:
         self.save_to = save_to
         self.storage_conn_id = None
         self.xcoms: dict[str, Any] = {}
+        #: Raised by the next saves.
         self.fails: list[Exception] = []
-        """Raised by the next saves."""
+        #: Raised by the check before the payment.
         self.refuses: Exception | None = None
-        """Raised by the check before the payment."""
         self.push_fails = False
+        #: What the gallery was told of errors: each with the record as it was.
         self.errors: list[Any] = []
-        """What the gallery was told of errors: each with the record as it was."""
+        #: The arguments of each save.
         self.saved: list[dict[str, Any]] = []
-        """The arguments of each save."""
 
     def check(self, request: GenerationRequest, *, waits_for_result: bool) -> None:
         self.events.append("check destination")

@@ -238,6 +238,7 @@ def test_poll_errors_name_the_job():
 
 
 # -- errors -------------------------------------------------------------------------------------------------
+#: Page Errors; the HTTP status of ``invalid_param`` is inferred, the type of ``insufficient_balance`` too.
 DOCUMENTED = [
     ("invalid_api_key", 401, "auth_error", errors.AuthenticationError, True),
     ("sk_disabled", 401, "auth_error", errors.AuthenticationError, True),
@@ -251,7 +252,6 @@ DOCUMENTED = [
     ("channel_queue_full", 429, "rate_limit_error", errors.RateLimitedError, False),
     ("invalid_param", 400, "invalid_request_error", errors.InvalidRequestError, True),
 ]
-"""Page Errors; the HTTP status of ``invalid_param`` is inferred, the type of ``insufficient_balance`` too."""
 
 
 @pytest.mark.parametrize("reader", ["generate", "submit"])

@@ -13,6 +13,7 @@ from airflow_provider_orux.models.errors import OruxError, redact
 CLASSES = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, OruxError)]
 KEY = "sk-app-Ab3dEf9h_" + "0123456789abcdefghijABCDEFGHIJ0123456789abcdefgh"
 
+#: Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries.
 FINAL = {
     "OruxError": True, "ConfigurationError": True, "InvalidRequestError": True, "AuthenticationError": True,
     "ContentRejectedError": True, "InsufficientCreditsError": True, "UnsupportedByGatewayError": True,
@@ -21,7 +22,6 @@ FINAL = {
     "AmbiguousSubmitError": True, "IdempotencyKeyReusedError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
     "ArtifactURLExpiredError": True,
 }  # fmt: skip
-"""Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries."""
 
 
 def test_every_class_is_in_the_table():

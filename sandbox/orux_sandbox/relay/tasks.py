@@ -199,7 +199,7 @@ def _new_job(
         lives = _LIFE_1
     else:
         job_id = f"direct:{uuid.uuid4()}"
-        lives = _STORED.get(storage, settings.relay_link_seconds)
+        lives = _STORED.get(storage, settings.relay_url_seconds)
     return NewJob(
         job_id=job_id,
         kind="image",
@@ -213,7 +213,7 @@ def _new_job(
         images=count,
         synchronous=not asynchronous,
         webhook_url=fields.get("webhook_url"),
-        link_seconds=lives,
+        url_seconds=lives,
         facts={
             "generation": generation,
             "answers": route.answers[generation],
@@ -333,7 +333,7 @@ def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
     """The synchronous body less the envelope: ``images`` or ``urls``."""
     settings = engine.settings
     base = (settings.public_url or base_url).rstrip("/")
-    links = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
+    urls = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
     result: dict[str, Any] = {"success": True} if settings.relay_result_success else {}
     if job.facts["answers"] == "base64":
         result["images"] = [
@@ -341,7 +341,7 @@ def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
             for artifact in job.artifacts
         ]
         if job.facts["stored"] and settings.relay_stored_urls:
-            result["urls"] = links
+            result["urls"] = urls
     else:
-        result["urls" if job.facts["answers"] == "urls" else "images"] = links
+        result["urls" if job.facts["answers"] == "urls" else "images"] = urls
     return {**result, "model": job.model, **job.facts["echo"]}

@@ -61,7 +61,7 @@ class RelaySettings(BaseModel):
     relay_task_seconds: float = Field(
         default=3600.0, gt=0, description="seconds after its end a task can be polled (generation 2)"
     )
-    relay_link_seconds: float = Field(
+    relay_url_seconds: float = Field(
         default=3600.0,
         gt=0,
         description="seconds a result URL works after the end without store_output (generation 2)",
