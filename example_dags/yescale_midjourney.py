@@ -14,6 +14,9 @@ from airflow_provider_orux.operators.midjourney import (
     OruxUpscaleOperator,
 )
 
+# `describe` and `blend` read files that other tasks saved. Their names are templates, so the folder must be one of
+# [orux] input_roots: AIRFLOW__ORUX__INPUT_ROOTS=file:///tmp/orux.
+
 # A pool with as many slots as the account runs at once; see the page "Pools".
 POOL = os.environ.get("ORUX_POOL", "default_pool")
 SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
 from airflow_provider_orux.durable.provenance import RecordPrompt, provenance
 from airflow_provider_orux.lifecycle.prices import price_in_table
 from airflow_provider_orux.models.errors import (
@@ -109,7 +110,13 @@ class Delivery:
             return request
         from airflow_provider_orux.storage.inputs import read_images
 
-        return read_images(request, settings=self._storage_settings(), conn_id=self.storage_conn_id)
+        return read_images(
+            request,
+            settings=self._storage_settings(),
+            conn_id=self.storage_conn_id,
+            roots=input_roots(),
+            written=written_in_dag(self._context),
+        )
 
     # -- once the job has ended -----------------------------------------------------------------------------
     def saves(self, job: Job) -> bool:

@@ -83,7 +83,8 @@ def test_a_destination_is_tried_before_it_is_paid_for(tmp_path):
         delivery(save_to="nowhere").check(IMAGE, waits_for_result=True)
 
 
-def test_input_images_are_read_right_before_the_request_is_sent(tmp_path):
+def test_input_images_are_read_right_before_the_request_is_sent(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ORUX__INPUT_ROOTS", str(tmp_path))
     (tmp_path / "in.png").write_bytes(PNG)
     request = FLUX.model_copy(update={"input_image": str(tmp_path / "in.png")})
     assert delivery().read_inputs(request).input_image.startswith("data:image/png;base64,")
