@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
-from airflow_provider_orux.durable.provenance import RecordPrompt, provenance
+from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, without_texts
 from airflow_provider_orux.lifecycle.prices import price_in_table
 from airflow_provider_orux.models.errors import (
     ArtifactError,
@@ -117,6 +117,10 @@ class Delivery:
             roots=input_roots(),
             written=written_in_dag(self._context),
         )
+
+    def private(self, message: str, request: GenerationRequest) -> str:
+        """A message as it may be logged: with ``record_prompt`` other than ``full``, without the author's texts."""
+        return message if self.record_prompt == "full" else without_texts(message, request)
 
     # -- once the job has ended -----------------------------------------------------------------------------
     def saves(self, job: Job) -> bool:

@@ -374,6 +374,7 @@ class DurableJob:
     # -- what to tell ---------------------------------------------------------------------------------------
     def complete(self, error: OruxError) -> None:
         """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
+        error.message = self.delivery.private(error.message, self.request)
         advice.complete(error, self._situation())
 
     def on_kill(self) -> str | None:

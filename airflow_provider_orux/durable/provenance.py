@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from airflow_provider_orux import __version__
@@ -57,6 +57,26 @@ def provenance(
         "returned": len(job.artifacts),
         "provider_version": __version__,
     }
+
+
+def without_texts(message: str, request: GenerationRequest) -> str:
+    """A message of a gateway, which may quote the request, without the author's texts."""
+    given = {**request.fields(), **request.extra_body}
+    texts = {text for name in request.text_fields() for text in _texts(given[name]) if len(text) > 3}
+    for text in sorted(texts, key=len, reverse=True):
+        message = message.replace(text, "(a text of the request)")
+    return message
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
 
 
 def recorded(value: Any, record_prompt: RecordPrompt) -> Any:

@@ -236,6 +236,9 @@ class FakeDelivery:
         self.saved: list[dict[str, Any]] = []
         """The arguments of each save."""
 
+    def private(self, message, request):
+        return message
+
     def check(self, request: GenerationRequest, *, waits_for_result: bool) -> None:
         self.events.append("check destination")
         if self.refuses is not None:

@@ -148,6 +148,20 @@ def test_no_text_of_the_author_is_recorded_at_any_depth(tmp_path, request_of, re
     assert json.loads(text)["model"] == request.model_id
 
 
+@pytest.mark.parametrize(("record_prompt", "kept"), [("full", True), ("hash", False), ("none", False)])
+def test_a_message_that_quotes_the_prompt_is_logged_as_chosen(record_prompt, kept):
+    request = CustomRequest(
+        name="chat-1", body={"messages": [{"content": SECRET}], "n": "4", "prompt": "fox den"}
+    )
+    message = f"The word fox in 'fox den' after '{SECRET}' is refused (4)"
+    said = delivery(record_prompt=record_prompt).private(message, request)
+    assert (said == message) is kept
+    if not kept:
+        assert (
+            said == "The word fox in '(a text of the request)' after '(a text of the request)' is refused (4)"
+        )
+
+
 def test_what_is_no_text_of_the_author_is_recorded(tmp_path):
     request = orux.MidjourneyV7(prompt=SECRET, aspect_ratio="16:9", stylize=250)
     delivery(save_to=f"file://{tmp_path}", record_prompt="hash").deliver(inline(), request=request)
