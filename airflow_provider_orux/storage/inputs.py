@@ -120,6 +120,8 @@ def _data_url(
         except Exception as e:
             # Each store fails in its own way.
             why = e.message if isinstance(e, ArtifactError) else f"{type(e).__name__}: {redact(str(e))[:300]}"
+            if spool.size > spool.max_bytes:
+                why = f"it is larger than {MAX_INPUT_MIB} MiB"
             raise _refused(
                 request,
                 name,

@@ -101,6 +101,13 @@ def test_what_is_no_image_file_is_refused_without_its_bytes(box: Path, name: str
         assert caught.value.charged == "no"
 
 
+def test_a_file_that_is_too_large_is_not_read(box: Path) -> None:
+    with (box / "photos" / "large.png").open("wb") as file:
+        file.truncate(33 * 2**20)
+    with pytest.raises(InvalidRequestError, match="larger than 32 MiB"):
+        read(f"{box}/photos/large.png", roots=[f"{box}/photos"])
+
+
 def test_devices_are_not_read() -> None:
     for path in ("/dev/zero", "/dev/stdin", "/proc/self/environ"):
         with pytest.raises(InvalidRequestError, match=r"not a regular file|cannot be read|not a whole image"):
