@@ -374,8 +374,9 @@ class DurableJob:
     # -- what to tell ---------------------------------------------------------------------------------------
     def complete(self, error: OruxError) -> None:
         """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
+        error.message = self.delivery.private(error.message, self.request)
         self._situation().complete(error)
-        self.delivery.push_error(error, request=self.request, record=self.ledger.record)
+        self.delivery.push_error(error, record=self.ledger.record)
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""

@@ -238,6 +238,9 @@ class FakeDelivery:
         #: The arguments of each save.
         self.saved: list[dict[str, Any]] = []
 
+    def private(self, message, request):
+        return message
+
     def check(self, request: GenerationRequest, *, waits_for_result: bool) -> None:
         self.events.append("check destination")
         if self.refuses is not None:
@@ -283,7 +286,7 @@ class FakeDelivery:
         self.events.append("hand over")
         self.xcoms["job_id"] = result["job_id"]
 
-    def push_error(self, error: Any, *, request: Any, record: Any) -> None:
+    def push_error(self, error: Any, *, record: Any) -> None:
         self.errors.append((error, record))
 
 
