@@ -82,7 +82,7 @@ def check_known(
     waiting = set(pending)
     if custom:
         if not waiting:
-            CustomRequest(name=model, body=dict(fields), extra_body=dict(extra_body) if extra_body else None)
+            CustomRequest(name=model, body=dict(fields), extra_body=extra_body or None)
         return
     classes = find(model=model, verb=verb)
     if not classes:
@@ -135,7 +135,7 @@ def _make(
             charged="no",
         )
     given: dict[str, Any] = {str(name): value for name, value in fields.items()}
-    return cls(**given, extra_body=dict(extra_body) if extra_body else None)
+    return cls(**given, extra_body=extra_body or None)
 
 
 def describe(request: GenerationRequest) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def test_custom_requests_take_a_known_models_route_or_name_their_own() -> None:
     sent = NEW.submit(CustomRequest(name="Qwen/qwen-image", body={"prompt": "x"}))
     assert (sent.path, sent.body) == (
         "/v2/image/qwen/generate",
-        {"model": "Qwen/qwen-image", "prompt": "x", "async": True},
+        {"prompt": "x", "async": True},
     )
     sent = NEW.generate(CustomRequest(name="/v2/image/new/generate", body={"prompt": "x"}))
     assert (sent.path, sent.body) == ("/v2/image/new/generate", {"prompt": "x"})
