@@ -32,8 +32,8 @@ def read_prices(rows: list[Any], *, known: Collection[str]) -> dict[str, tuple[f
         prices[model] = (max(number, prices.get(model, (number, UNIT))[0]), UNIT)
 
     for row in rows:
-        name = words_of(row.get("model"), 300) if isinstance(row, Mapping) else None
-        if name is None:
+        name = row.get("model") if isinstance(row, Mapping) else None
+        if not isinstance(name, str) or not name.isprintable() or len(name) > 300:
             continue
         model = _without_source(name, known)
         note(model, row.get("per_image"))

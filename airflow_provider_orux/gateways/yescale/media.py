@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from airflow_provider_orux.gateways.answers import artifacts_anywhere, artifacts_in, status_of
 from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.errors import error_of
+from airflow_provider_orux.gateways.yescale.errors import error_of, is_refusal
 from airflow_provider_orux.gateways.yescale.family import JobFamily
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
@@ -37,10 +37,11 @@ class Media(JobFamily):
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """``{"task_id": …, "status": "SUBMITTED", …}``; clients tolerate ``data.task_id``."""
         value = self.gateway.json_object(response)
+        error = error_of(value, gateway=self.gateway.name, status=response.status)
+        if error is not None and ("task_id" not in value or is_refusal(error)):
+            raise self.refused(value, response)
         if "task_id" in value:
             return self.accepted(request, response, value["task_id"], value.get("status"))
-        if error_of(value, gateway=self.gateway.name, status=response.status):
-            raise self.refused(value, response)
         data = value.get("data")
         inner: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
         return self.accepted(request, response, inner.get("task_id"), inner.get("status"))
