@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from airflow_provider_orux.compat import AirflowException, AirflowFailException
 from airflow_provider_orux.models.errors import (
@@ -84,10 +83,10 @@ def _short(error: OruxError) -> str:
     return f"{type(error).__name__}, {charged}{f', job {error.job_id}' if error.job_id else ''}"
 
 
-def raise_for_airflow(error: OruxError, log: logging.Logger) -> NoReturn:
+def raise_for_airflow(error: OruxError, log: Any) -> NoReturn:
     """Log an error's report and translate the error for Airflow: final errors end the task, others use its retries.
 
-    :param log: of the task. Where the error was raised is logged at DEBUG.
+    :param log: the task's logger. Where the error was raised is logged at DEBUG.
     """
     log.error("%s", error.report())
     log.debug("Where it was raised", exc_info=error)

@@ -52,7 +52,7 @@ THEIRS = (
     ("link", r"airflow_provider_orux/storage/.*", r"link.local", "a term of IP"),
     (
         "link",
-        r"airflow_provider_orux/gateways/yescale/family\.py",
+        r"airflow_provider_orux/gateways/yescale/errors\.py",
         r"invalid \(\?:",
         "words of YEScale's messages",
     ),

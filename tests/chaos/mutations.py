@@ -288,9 +288,9 @@ def unknown_is_failed(patch: pytest.MonkeyPatch) -> None:
 @mutation
 def modal_is_failed(patch: pytest.MonkeyPatch) -> None:
     """YEScale: a job that waits for a click is taken for one that failed."""
-    from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
+    from airflow_provider_orux.gateways import answers
 
-    patch.setattr(Midjourney, "statuses", {**Midjourney.statuses, "MODAL": JobStatus.FAILED})
+    patch.setattr(answers, "STATUS_WORDS", {**answers.STATUS_WORDS, "MODAL": JobStatus.FAILED})
 
 
 @mutation

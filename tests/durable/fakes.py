@@ -35,6 +35,8 @@ IMAGINE = orux.MidjourneyV7(prompt="a lighthouse")
 OTHER = orux.MidjourneyV7(prompt="a windmill")
 IMAGE = orux.GptImage2(prompt="a lighthouse")
 FLUX = opengpu_relay.Flux2Pro(prompt="a lighthouse")
+#: A route that stores what it makes.
+QWEN = opengpu_relay.QwenImage(prompt="a lighthouse")
 KEY = "sk-app-00000001_" + "k" * 48
 HOUR = 3600.0
 
@@ -478,7 +480,7 @@ def context(rows: Any, state: Any, *, map_index: int = -1, max_tries: int = 3, d
 
 def relay(**more: Any) -> World:
     """A task at OpenGPU Relay, generation 2: it has idempotency keys, and can be asked to keep what it makes."""
-    return World(gateway=OpenGPURelayGateway(), request=FLUX, **more)
+    return World(gateway=OpenGPURelayGateway(), request=QWEN, **more)
 
 
 def synchronous(**more: Any) -> World:
