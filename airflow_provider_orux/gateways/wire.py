@@ -5,11 +5,13 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_provider_orux.gateways.times import retry_after
+from airflow_provider_orux.gateways.times import http_date, retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
+from airflow_provider_orux.models.secrets import SHORTEST, blank
 
 
 class Purpose(enum.Enum):
@@ -20,6 +22,11 @@ class Purpose(enum.Enum):
     #: It costs nothing to repeat.
     READ = "read"
 
+
+#: Values that a JSON answer may have; images inside it are few and long.
+_MOST_VALUES = 500_000
+#: Bytes of a key in its longest spelling.
+_LONGEST_SPELLING = 4096
 
 #: One part of a multipart form: file name, bytes, media type.
 Part = tuple[str, bytes, str]
@@ -52,27 +59,29 @@ class HttpResponse:
 
     :param headers: names in lower case.
     :param truncated: the body was longer than the client may read; ``body`` holds the first part.
+    :param secret: the key: a gateway or proxy may echo it, in any spelling. It is blanked out of everything that is
+        read from the body, after decoding.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     truncated: bool = False
+    secret: str | None = field(default=None, repr=False)
 
     def without(self, secret: str | None) -> HttpResponse:
-        """The answer with this secret blanked out: a gateway or proxy may echo the key."""
-        if not secret or len(secret) < 4:
+        """The answer with this secret blanked out."""
+        if not secret:
             return self
-        raw = secret.encode()
-        if raw not in self.body and not any(secret in value for value in self.headers.values()):
-            return self
-        headers = {name: value.replace(secret, "***") for name, value in self.headers.items()}
-        return replace(self, headers=headers, body=self.body.replace(raw, b"***"))
+        headers = {name: blank(value, secret) for name, value in self.headers.items()}
+        body = self.body.replace(secret.encode(), b"***") if len(secret) >= SHORTEST else self.body
+        return replace(self, headers=headers, body=body, secret=secret)
 
     def quote(self, limit: int = 200) -> str:
         """The start of the body on one line, without anything like a key."""
-        text = " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())
-        text = redact(text)
+        # Blanked before it is cut: half a key is still half a key.
+        start = redact(self.body[: limit * 4 + _LONGEST_SPELLING].decode("utf-8", "replace"), self.secret)
+        text = redact(" ".join(start.replace("\0", "").split()), self.secret)
         return repr(text[:limit] + ("…" if len(text) > limit else ""))
 
     def json(self, *, gateway: str) -> Any:
@@ -86,19 +95,34 @@ class HttpResponse:
                 gateway=gateway,
                 http_status=self.status,
             )
-        try:
-            value = json.loads(self.body)
-            return _whole(value) if b"\\ud" in self.body.lower() else value
-        except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
-            raise UnexpectedResponseError(
-                f"The answer is not JSON ({kind}): {self.quote()}", gateway=gateway, http_status=self.status
-            ) from None
+        with suppress(ValueError, RecursionError):
+            return self.parsed()
+        # Not inside an `except`: the parser's error holds the whole body, and would travel with this one.
+        kind = redact(self.headers.get("content-type", "no content type"))[:100]
+        raise UnexpectedResponseError(
+            f"The answer is not JSON ({kind}): {self.quote()}", gateway=gateway, http_status=self.status
+        )
+
+    def parsed(self) -> Any:
+        """The body as JSON, complete or not.
+
+        :raises ValueError: it is not JSON, or has more values than any answer does.
+        :raises RecursionError: it is nested too deeply.
+        """
+        body = self.body
+        # A list of empty lists takes thirty times its size in memory.
+        if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+            raise ValueError("too many values")
+        value = json.loads(body)
+        if self.secret:
+            value = _blanked(value, self.secret)
+        # In UTF-16 and UTF-32 the escape of half a surrogate pair looks different.
+        return _whole(value) if b"\0" in body[:4] or b"\\ud" in body.lower() else value
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds of a ``Retry-After`` header; None without one, or when it is a date or nonsense."""
-        return retry_after(self.headers.get("retry-after"))
+        """The seconds of a ``Retry-After`` header; None without one or for nonsense. A date counts from ``Date``."""
+        return retry_after(self.headers.get("retry-after"), now=http_date(self.headers.get("date")))
 
 
 #: Keys under which an answer names a job, on any of the gateways.
@@ -111,7 +135,7 @@ def named_job(response: HttpResponse) -> str | None:
     An answer to a paid request that names a job does not prove that nothing was accepted.
     """
     try:
-        value = json.loads(response.body)
+        value = response.parsed()
     except (ValueError, RecursionError):
         return None
     return _named_job(value, depth=4)
@@ -129,6 +153,16 @@ def _named_job(value: Any, *, depth: int) -> str | None:
             if isinstance(item, (dict, list)) and (found := _named_job(item, depth=depth - 1)) is not None:
                 return found
     return None
+
+
+def _blanked(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return blank(value, secret)
+    if isinstance(value, dict):
+        return {blank(k, secret): _blanked(v, secret) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_blanked(v, secret) for v in value]
+    return value
 
 
 def _whole(value: Any) -> Any:
