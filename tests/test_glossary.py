@@ -56,6 +56,7 @@ THEIRS = (
     ),
     ("link", r"sandbox/.*", r".", "names of the sandbox's settings and records"),
     ("link", r"docs/gateways\.md", r"test_yescale_chat_image", "a value of a sandbox setting"),
+    ("link", r".*", r"[Hh]ard links?|os\.link\(", "a term of file systems"),
     ("epoch", r".*", r"[Ee]poch seconds", "the unit"),
     ("keeping", r".*", r"without keeping", "the verb"),
     ("mock", r"docs/decisions/own-sandbox\.md", r"a mock that is built", "what was decided against"),

@@ -11,8 +11,8 @@ from airflow_provider_orux.durable.delivery import Delivery, OnPartial, RecordPr
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.open_store import no_store, record_store
 from airflow_provider_orux.durable.reuse import ResultStore
-from airflow_provider_orux.durable.stores import TaskStateStore
 from airflow_provider_orux.gateways.base import Route
 from airflow_provider_orux.hooks.base import GatewayHook
 from airflow_provider_orux.lifecycle import advice
@@ -91,7 +91,9 @@ def open_job(
         # A guest has no account in which an idempotency key could be remembered.
         idempotency_seconds=gateway.idempotency_seconds if attempt.account is not None else 0.0,
     )
-    store = TaskStateStore(context.get("task_state_store"), log=log) if settings.durable else None
+    store = record_store(context, log=log) if settings.durable else None
+    if settings.durable and store is None:
+        raise no_store()
     return DurableJob(
         request,
         client=client,
@@ -118,7 +120,10 @@ def open_job(
 
 def complete_unread(error: OruxError, context: Any) -> None:
     """Before the ledger was read, say what it holds: the error may be about a job that is paid for."""
-    store = context.get("task_state_store")
-    record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
+    try:
+        store = record_store(context, log=logging.getLogger(__name__))
+    except OruxError:
+        return  # the ledger cannot be reached: nothing is known of it
+    record = store.glance() if store is not None else None
     if record is not None:
         advice.complete_unread(error, record)
