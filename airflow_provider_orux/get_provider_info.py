@@ -320,6 +320,22 @@ def get_provider_info() -> dict[str, object]:
                         "example": None,
                         "default": "True",
                     },
+                    "ledger_path": {
+                        "description": "Folder of the ledger (an ObjectStoragePath URI all workers share), instead "
+                        "of Airflow's task state store. Needed below Airflow 3.3. local: a folder below AIRFLOW_HOME, "
+                        "for an Airflow on one machine.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://bucket/orux-ledger",
+                        "default": "",
+                    },
+                    "ledger_conn_id": {
+                        "description": "Airflow connection of the store that ledger_path names, if it needs one.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "aws_default",
+                        "default": "",
+                    },
                     "results_path": {
                         "description": "Folder (an ObjectStoragePath URI that all workers share) in which "
                         "reuse='always' looks for earlier results.",
