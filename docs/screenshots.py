@@ -76,17 +76,22 @@ def run_dag(airflow: Airflow, dags: Path, patience: float) -> str:
     raise TimeoutError("the DAG did not end")
 
 
-def shoot(page: Page, url: str, name: str, *, see: str, height: int = 700, wide: bool = True) -> None:
-    """Photograph a page once it shows a text; few colours, so that the file is small."""
-    page.set_viewport_size({"width": 1280 if wide else 1000, "height": height})
-    page.goto(url)
-    page.get_by_text(see).first.wait_for(timeout=90_000)
+def shoot(page: Page, name: str) -> None:
+    """Photograph what the page shows; few colours, so that the file is small."""
     page.wait_for_timeout(2500)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     image = image.quantize(COLOURS, dither=Image.Dither.NONE)
     file = DOCS / "images" / f"start-{name}.png"
     image.save(file, optimize=True)
-    print(f"{file}: {file.stat().st_size // 1000} kB")
+    print(f"{file}: {file.stat().st_size // 1000} kB", flush=True)
+
+
+def look(page: Page, url: str, *, see: str, height: int, width: int = 1280) -> None:
+    """Open a page and wait until it shows a text."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(url)
+    page.get_by_text(see).first.wait_for(timeout=90_000)
+    page.wait_for_timeout(1500)
 
 
 def main() -> None:
@@ -109,10 +114,21 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=list(FLAGS), ignore_default_args=False
         )
         page = browser.new_page()
-        shoot(page, f"{options.airflow}/connections", "connection", see="orux_default", height=420)
-        shoot(page, run, "run", see="hero", height=460)
-        shoot(page, f"{run}/tasks/imagine/xcom", "result", see="return_value", height=900)
-        shoot(page, options.sandbox, "charges", see="midjourney", height=700, wide=False)
+        look(page, f"{options.airflow}/connections", see="orux_default", height=900)
+        page.get_by_role("button", name="Edit Connection").nth(1).click()  # orux_default: they stand in order
+        page.get_by_text("API key").first.wait_for()
+        shoot(page, "connection")
+        look(page, run, see="hero", height=560)
+        shoot(page, "run")
+        look(page, f"{run}/tasks/imagine/xcom", see="return_value", height=1000)
+        page.get_by_role("button", name=re.compile("expand", re.IGNORECASE)).first.click()
+        shoot(page, "result")
+        look(page, options.sandbox, see="midjourney", height=640, width=1000)
+        page.get_by_text("Jobs, newest first").scroll_into_view_if_needed()
+        page.evaluate(
+            "document.querySelectorAll('h2').forEach(h => h.innerText.startsWith('Jobs') && h.scrollIntoView())"
+        )
+        shoot(page, "charges")
         browser.close()
 
 

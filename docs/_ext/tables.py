@@ -206,11 +206,16 @@ def connection_fields(gateway: str) -> str:
             options = spoken.OPTIONS[name]
             default = options[0]
             allowed = ", ".join(f"`{o}`" for o in options) if len(options) > 1 else ""
-            words = markdown(field["description"])
+            words = without_default(field["description"])
         if isinstance(default, bool):
             default = str(default).lower()
         rows.append([f"`{name}`", field["label"], code(default), allowed, words])
     return table(["extra", "label in the form", "default", "allowed", "what it is"], rows)
+
+
+def without_default(description: str) -> str:
+    """A description of the form; the table has a column for the default."""
+    return markdown(re.sub(r" Default: .*?\.$", "", description))
 
 
 def gateway_options(gateway: str) -> str:
@@ -225,7 +230,7 @@ def gateway_options(gateway: str) -> str:
             f"`{name}`",
             code(options[0]),
             ", ".join(f"`{o}`" for o in options[1:]),
-            markdown(form[name]["description"]),
+            without_default(form[name]["description"]),
         ]
         for name, options in gateway_for(gateway).OPTIONS.items()
     ]
@@ -242,7 +247,9 @@ def extra_limits(field: Any) -> str:
         high = getattr(item, "le", high)
     if low is None and high is None:
         return "true or false" if field.annotation is bool else ""
-    return f"{'more than ' if low_open else ''}{low}{' up' if low_open else ''} to {high}"
+    if high is None:
+        return f"more than {low}" if low_open else f"at least {low}"
+    return f"more than {low}, at most {high}" if low_open else f"{low} to {high}"
 
 
 def configuration() -> str:
