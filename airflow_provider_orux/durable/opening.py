@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from airflow_provider_orux.durable.delivery import Delivery, OnPartial
@@ -52,6 +52,12 @@ class JobSettings:
     record_prompt: RecordPrompt
     push_urls: bool
     outlets: Sequence[Any]
+
+    @classmethod
+    def of(cls, arguments: Any) -> JobSettings:
+        """Read them from attributes of the same names."""
+        values = {f.name: getattr(arguments, f.name) for f in fields(cls)}
+        return cls(**{**values, "retries": arguments.retries or 0, "reuse": arguments.reuse == "always"})
 
 
 def open_job(
@@ -122,11 +128,11 @@ def complete_unread(error: OruxError, context: Any, *, durable: bool, record_pro
     """Before the ledger was read, say what it holds: the error may be about a job that is paid for.
 
     :param durable: whether there is a ledger.
-    :param record_prompt: ``hash``: the gallery is told no words of the error, for they may be the prompt's.
+    :param record_prompt: unless ``full``, the gallery is told no words of the error, for they may be the prompt's.
     """
     store = context.get("task_state_store") if durable else None
     record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
     if record is not None:
         advice.complete_unread(error, record)
-    hidden = None if record_prompt == "hash" else ()
+    hidden = () if record_prompt == "full" else None
     push_error(context, error, hidden=hidden, keep_urls=False, record=record)

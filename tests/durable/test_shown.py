@@ -102,7 +102,7 @@ def test_the_first_line_of_an_error():
 
 def test_what_the_author_keeps_out_stays_out():
     error = ContentRejectedError("'a lion, a lion cub' was refused, see https://f.example/x?sig=1 (a lion)")
-    value = told(shown.push_error, error, hidden=["a lion", "a lion, a lion cub"], keep_urls=False)
+    value = told(shown.push_error, error, hidden=["a lion", "a lion, a lion cub", "", "1:1"], keep_urls=False)
     assert value["line"] == "'…' was refused, see (a URL) (…)"
     assert told(shown.push_error, error, hidden=None)["line"] == ""
 
