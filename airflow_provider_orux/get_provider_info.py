@@ -329,6 +329,14 @@ def get_provider_info() -> dict[str, object]:
                         "example": "s3://bucket/orux-results",
                         "default": "",
                     },
+                    "input_roots": {
+                        "description": "Folders (paths or ObjectStoragePath URIs, comma-separated) below which input "
+                        "images may be read whose names come from templates, other tasks or functions.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://bucket/photos, /data/images",
+                        "default": "",
+                    },
                     "prices": {
                         "description": "Prices for the estimate, as JSON: "
                         '{"orux": {"currency": "credits", "midjourney-v7": 20}}.',

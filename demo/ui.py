@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
             AIRFLOW_VAR_ORUX_CONTENT_DB=f"{home}/content.sqlite",
             AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{home}/images",
             AIRFLOW__ORUX__GALLERY_ROOTS=f"{home}/images",
+            AIRFLOW__ORUX__INPUT_ROOTS=f"file://{home}/images",
             AIRFLOW__API__HOST="127.0.0.1",
             AIRFLOW__API__PORT=str(options.port),
             AIRFLOW__API__BASE_URL=f"http://127.0.0.1:{options.port}",

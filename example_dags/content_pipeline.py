@@ -62,7 +62,7 @@ with DAG(
     def missing_products(day: str) -> list[dict[str, str]]:
         """The day's products that have no row yet."""
         weekday = pendulum.from_format(day, "YYYY-MM-DD").format("dddd", locale="en").lower()
-        with PRODUCTS.open(newline="", encoding="utf-8") as file:
+        with PRODUCTS.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet may have written it
             products = [row for row in csv.DictReader(file) if row["weekday"] == weekday]
         with closing(table()) as database:
             there = {sku for (sku,) in database.execute("SELECT sku FROM images WHERE day = ?", (day,))}

@@ -29,7 +29,7 @@ with DAG(
     # [START howto_relay_mapped]
     @task
     def prompts() -> list[str]:
-        with TABLE.open(newline="", encoding="utf-8") as rows:
+        with TABLE.open(newline="", encoding="utf-8-sig") as rows:  # a spreadsheet may have written it
             return [f"product photo, {row['name']}, {row['scene']}" for row in csv.DictReader(rows)]
 
     OruxGenerateImageOperator.partial(

@@ -15,6 +15,8 @@ from airflow_provider_orux.operators.midjourney import (
     OruxUpscaleOperator,
 )
 
+# `describe` and `blend` read files that other tasks saved. Their names are templates, so the folder must be one of
+# [orux] input_roots: AIRFLOW__ORUX__INPUT_ROOTS=/tmp/orux.
 SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
 with DAG(

@@ -123,7 +123,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
         try:
             self._take(self._spec(returned).to_dict())
         except OruxError as e:
-            raise_for_airflow(e)
+            raise_for_airflow(e, self.log)
 
     def _take(self, spec: Mapping[str, Any]) -> None:
         self.model, self.prompt, self.options = None, None, None

@@ -11,8 +11,9 @@ from urllib.parse import quote
 from airflow_provider_orux.compat import conf
 from airflow_provider_orux.durable import shown
 from airflow_provider_orux.durable.identity import TaskIdentity
+from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
 from airflow_provider_orux.durable.pricing import priced
-from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, texts_of
+from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, without_texts
 from airflow_provider_orux.lifecycle.record import Record
 from airflow_provider_orux.models.errors import (
     ArtifactError,
@@ -110,7 +111,17 @@ class Delivery:
             return request
         from airflow_provider_orux.storage.inputs import read_images
 
-        return read_images(request, settings=self._storage_settings(), conn_id=self.storage_conn_id)
+        return read_images(
+            request,
+            settings=self._storage_settings(),
+            conn_id=self.storage_conn_id,
+            roots=input_roots(),
+            written=written_in_dag(self._context),
+        )
+
+    def private(self, message: str, request: GenerationRequest) -> str:
+        """A message as it may be logged: with ``record_prompt`` other than ``full``, without the author's texts."""
+        return message if self.record_prompt == "full" else without_texts(message, request)
 
     # -- once the job has ended -----------------------------------------------------------------------------
     def saves(self, job: Job) -> bool:
@@ -202,15 +213,9 @@ class Delivery:
         self._context["ti"].xcom_push("conn_id", self.conn_id)
         self._show(job_id, request=request, record=record)
 
-    def push_error(self, error: OruxError, *, request: GenerationRequest, record: Record | None) -> None:
+    def push_error(self, error: OruxError, *, record: Record | None) -> None:
         """Push the error for the gallery, without what the author wants kept out."""
-        shown.push_error(
-            self._context,
-            error,
-            hidden=() if self.record_prompt == "full" else texts_of(request),
-            keep_urls=self.push_urls,
-            record=record,
-        )
+        shown.push_error(self._context, error, keep_urls=self.push_urls, record=record)
 
     def pushed_job(self) -> str | None:
         """The job id that this try pushed before it deferred."""

@@ -76,10 +76,10 @@ class DurableJob:
         self.gateway = client.gateway
         self.ledger = ledger
         self.delivery = delivery
+        #: The job of this attempt, as soon as an answer or the record named it.
         self.job_id: str | None = None
-        """The job of this attempt, as soon as an answer or the record named it."""
+        #: How the recorded job is, where it is known.
         self.remote: RemoteState | None = None
-        """How the recorded job is, where it is known."""
         self._timeout = timeout
         self._poll_interval = poll_interval
         self._wait_for_completion = wait_for_completion
@@ -374,8 +374,9 @@ class DurableJob:
     # -- what to tell ---------------------------------------------------------------------------------------
     def complete(self, error: OruxError) -> None:
         """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
+        error.message = self.delivery.private(error.message, self.request)
         self._situation().complete(error)
-        self.delivery.push_error(error, request=self.request, record=self.ledger.record)
+        self.delivery.push_error(error, record=self.ledger.record)
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""

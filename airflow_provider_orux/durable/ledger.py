@@ -47,8 +47,8 @@ class Ledger:
         self.attempt = attempt
         self.policy = policy
         self.identity = identity
+        #: As this attempt last read or wrote it.
         self.record: Record | None = None
-        """As this attempt last read or wrote it."""
         self.is_read = store is None
         self._store = store
         self._before: Record | None = None

@@ -128,11 +128,10 @@ def complete_unread(error: OruxError, context: Any, *, durable: bool, record_pro
     """Before the ledger was read, say what it holds: the error may be about a job that is paid for.
 
     :param durable: whether there is a ledger.
-    :param record_prompt: unless ``full``, the gallery is told no words of the error, for they may be the prompt's.
+    :param record_prompt: other than ``full``: the gallery is told no words of the error, for they may be the prompt's.
     """
     store = context.get("task_state_store") if durable else None
     record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
     if record is not None:
         advice.complete_unread(error, record)
-    hidden = () if record_prompt == "full" else None
-    push_error(context, error, hidden=hidden, keep_urls=False, record=record)
+    push_error(context, error, keep_line=record_prompt == "full", keep_urls=False, record=record)

@@ -59,6 +59,27 @@ def provenance(
     }
 
 
+def without_texts(message: str, request: GenerationRequest) -> str:
+    """A message of a gateway, which may quote the request, without the author's texts."""
+    given = {**request.fields(), **request.extra_body}
+    texts = {text for name in request.text_fields() for text in _texts(given[name]) if len(text) > 3}
+    for text in sorted(texts, key=len, reverse=True):
+        message = message.replace(text, "(a text of the request)")
+    return message
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from () if _NAME.fullmatch(str(key)) else (str(key),)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
 def recorded(value: Any, record_prompt: RecordPrompt) -> Any:
     """A value as the manifest may hold it: every text in it, at any depth, as ``record_prompt`` has it."""
     if record_prompt == "full":
@@ -77,21 +98,3 @@ def recorded(value: Any, record_prompt: RecordPrompt) -> Any:
     if isinstance(value, (list, tuple)):
         return [recorded(item, record_prompt) for item in value]
     return value
-
-
-def texts_of(request: GenerationRequest) -> list[str]:
-    """The author's texts in a request, at any depth."""
-    fields = {**request.fields(), **request.extra_body}
-    return [text for name in request.text_fields() for text in _texts(fields[name])]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from () if _NAME.fullmatch(str(key)) else (str(key),)
-            yield from _texts(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _texts(item)

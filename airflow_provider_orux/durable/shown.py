@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_orux.lifecycle.charges import ERROR_KEY, JOB_KEY
@@ -63,19 +63,17 @@ def push_error(
     context: Any,
     error: OruxError,
     *,
-    hidden: Iterable[str] | None = (),
+    keep_line: bool = True,
     keep_urls: bool = True,
     record: Record | None = None,
 ) -> None:
     """Push the first line of an error and whether it was charged. A failure is only logged.
 
-    :param hidden: texts that the line must not contain; None: they are not known, so the line is left out.
+    :param keep_line: False: the line may hold a text that the author keeps private, so it is left out.
     :param keep_urls: False: URLs are left out.
     :param record: of the ledger, where it was read.
     """
-    line = "" if hidden is None else (error.message.splitlines() or [""])[0]
-    for text in sorted(hidden or (), key=len, reverse=True):
-        line = line.replace(text, "…") if text.strip() else line
+    line = (error.message.splitlines() or [""])[0] if keep_line else ""
     if not keep_urls:
         line = _URL.sub("(a URL)", line)
     value: dict[str, Any] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.answers import job_id_of
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
     ArtifactRejectedError,
@@ -22,7 +23,7 @@ from airflow_provider_orux.models.errors import (
     UnexpectedResponseError,
     redact,
 )
-from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.job import Job, is_job_id
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -49,7 +50,7 @@ class Gateway(abc.ABC):
     has_idempotency_keys: bool = False
     #: How long the gateway remembers a submission by its idempotency key; 0: it has none.
     idempotency_seconds: float = 0.0
-    #: Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known.
+    #: Seconds after its end at which the gateway may forget a job, while its URLs may live on; None: not known.
     forgets_jobs_after: float | None = None
     #: Seconds after a submission in which "unknown job" may mean "not indexed yet".
     not_found_grace: float = 0.0
@@ -224,7 +225,10 @@ class Gateway(abc.ABC):
         if error.retry_after is None:
             error.retry_after = response.retry_after
         if purpose is Purpose.PAY:
-            proven = (
+            # A refusal that names a job proves nothing: what it names may have been accepted.
+            named = named_job(response)
+            error.job_id = error.job_id or named or None
+            proven = named is None and (
                 self.is_definite_refusal(status, error)
                 or (status, error.code or "") in self.definite_refusals
             )
@@ -243,8 +247,7 @@ class Gateway(abc.ABC):
     def is_definite_refusal(self, status: int, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
-        Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged". (An answer that names a job
-        proves nothing, whatever its status: the client checks for that.)
+        Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged".
 
         A gateway with unreliable statuses also checks the error.
         """
@@ -276,6 +279,29 @@ class Gateway(abc.ABC):
             gateway=self.name,
             http_status=response.status,
         )
+
+    def accepted_id(self, response: HttpResponse, value: Any, *, prefix: str = "") -> str:
+        """The job id of an accepted submission.
+
+        :param value: the id in the answer; a number is as good as a text.
+        :param prefix: what stands before it in our job id.
+        :raises UnexpectedResponseError: accepted, but cannot be polled; it may be charged.
+        """
+        raw = job_id_of(value)
+        if raw is None or not is_job_id(prefix + raw):
+            raise self.unexpected(response, "accepted, but without a task id that can be polled")
+        return prefix + raw
+
+    def check_same_job(self, response: HttpResponse, job_id: str, named: Iterable[Any]) -> None:
+        """Check that an answer is about the job that was asked for.
+
+        :param job_id: as the gateway knows it.
+        :param named: the ids in the answer; one of them has to be it, if there are any.
+        :raises UnexpectedResponseError: the answer is about another job.
+        """
+        ids = [found for found in map(job_id_of, named) if found]
+        if ids and job_id not in ids:
+            raise self.unexpected(response, f"it is about another job, {ids[0][:80]}")
 
     def check_length(self, response: HttpResponse, *, job_id: str | None = None) -> None:
         """Check that a result was read completely; its images may be inside it.
@@ -337,17 +363,25 @@ def parse_definite_refusals(value: Any, *, gateway: str) -> frozenset[tuple[int,
     return frozenset(pairs)
 
 
-def require_id(job_id: str, *, gateway: str, pattern: str = r"[^\s/?#\\]{1,300}") -> str:
+def require_id(job_id: str, *, gateway: str) -> str:
     """A job id that is safe in a path.
 
-    :raises InvalidRequestError: it is empty, or contains characters that the gateway's ids never have.
+    :raises InvalidRequestError: it is empty, or contains characters that a job id never has.
     """
-    if not isinstance(job_id, str) or not re.fullmatch(pattern, job_id) or job_id in (".", "..", "None"):
-        raise InvalidRequestError(
-            f"{redact(repr(job_id))[:80]} is not a job id of {title_of(gateway)}",
-            gateway=gateway,
-            param="job_id",
-            charged="no",
-            next_step="Pass the XCom 'job_id' of the task that submitted the job: task.output[\"job_id\"].",
-        )
+    if not is_job_id(job_id):
+        raise not_a_job_id(job_id, gateway=gateway)
     return job_id
+
+
+def not_a_job_id(job_id: object, *, gateway: str, form: str = "") -> InvalidRequestError:
+    """The error for something that is no job id of a gateway.
+
+    :param form: what its ids look like, a sentence about them.
+    """
+    return InvalidRequestError(
+        f"{redact(ascii(job_id)[:200])[:80]} is not a job id of {title_of(gateway)}{form and f': {form}'}",
+        gateway=gateway,
+        param="job_id",
+        charged="no",
+        next_step="Pass the XCom 'job_id' of the task that submitted the job: task.output[\"job_id\"].",
+    )

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import enum
 import json
+import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import job_id_of
 from airflow_provider_orux.gateways.times import retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
+
+#: Commas and brackets of an answer: a few bytes each on the wire, and about 150 in memory. A long image is one value.
+MOST_VALUES = 300_000
 
 
 class Purpose(enum.Enum):
@@ -78,7 +84,10 @@ class HttpResponse:
     def json(self, *, gateway: str) -> Any:
         """The body as JSON.
 
-        :raises UnexpectedResponseError: the body is not JSON; the error quotes its first part.
+        What is only odd is read: letters in another encoding, a number of a thousand digits, half an emoji.
+
+        :raises UnexpectedResponseError: the body is not JSON, or would take too much memory; the error quotes its
+            first part.
         """
         if self.truncated:
             raise UnexpectedResponseError(
@@ -86,13 +95,22 @@ class HttpResponse:
                 gateway=gateway,
                 http_status=self.status,
             )
+        if (values := sum(map(self.body.count, (b",", b"[", b"{")))) > MOST_VALUES:
+            raise UnexpectedResponseError(
+                f"The answer has about {values} values; at most {MOST_VALUES} are read",
+                gateway=gateway,
+                http_status=self.status,
+            )
         try:
-            value = json.loads(self.body)
-            return _whole(value) if b"\\ud" in self.body.lower() else value
+            text = _decoded(self.body)
+            value = json.loads(text, strict=False, parse_int=_integer)
+            return _whole(value) if "\\ud" in text or "\\uD" in text else value
         except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type")
             raise UnexpectedResponseError(
-                f"The answer is not JSON ({kind}): {self.quote()}", gateway=gateway, http_status=self.status
+                f"The answer is not JSON ({kind[:80]}): {self.quote()}",
+                gateway=gateway,
+                http_status=self.status,
             ) from None
 
     @property
@@ -103,32 +121,62 @@ class HttpResponse:
 
 #: Keys under which an answer names a job, on any of the gateways.
 JOB_KEYS = ("task_id", "taskId", "job_id", "jobId", "run_id", "poll_url")
+#: Keys that hold a job id in some answers of YEScale, and other things elsewhere.
+_MAYBE_JOB_KEYS = ("result", "data")
+_JOB_KEY = re.compile(rb'"(?:task_?id|job_?id|run_id|poll_url)"', re.IGNORECASE)
+#: Bytes of an answer that is not JSON in which a job's name is looked for.
+_SEARCHED = 2**20
 
 
 def named_job(response: HttpResponse) -> str | None:
     """The job that an answer names, whatever else it says; None when it names none.
 
     An answer to a paid request that names a job does not prove that nothing was accepted.
+
+    :returns: "" for one that is named by something else than a usable id.
     """
-    try:
-        value = json.loads(response.body)
-    except (ValueError, RecursionError):
+    if not response.body.strip():
         return None
-    return _named_job(value, depth=4)
+    try:
+        value = response.json(gateway="")
+    except UnexpectedResponseError:
+        return "" if _JOB_KEY.search(response.body[:_SEARCHED]) else None
+    named: str | None = None
+    todo: deque[Any] = deque([value])
+    while todo:
+        item = todo.popleft()
+        inner = list(item) if isinstance(item, list) else []
+        if isinstance(item, dict):
+            if job_id := _job_id_in(item):
+                return job_id
+            named = "" if any(item.get(key) for key in JOB_KEYS) else named
+            inner = list(item.values())
+        todo.extend(part for part in inner if isinstance(part, (dict, list)))
+    return named
 
 
-def _named_job(value: Any, *, depth: int) -> str | None:
-    if isinstance(value, dict):
-        for key in JOB_KEYS:
-            item = value.get(key)
-            if isinstance(item, (str, int)) and not isinstance(item, bool) and item:
-                return str(item)[:500]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if depth > 0:
-        for item in list(inner)[:50]:
-            if isinstance(item, (dict, list)) and (found := _named_job(item, depth=depth - 1)) is not None:
-                return found
+def _job_id_in(item: Mapping[str, Any]) -> str | None:
+    for key in JOB_KEYS:
+        if item.get(key) and (job_id := job_id_of(item[key])):
+            return job_id
+    for key in _MAYBE_JOB_KEYS:
+        job_id = job_id_of(item.get(key))
+        if job_id and len(job_id) >= 8 and any(map(str.isdecimal, job_id)):
+            return job_id
     return None
+
+
+def _decoded(body: bytes) -> str:
+    encoding = json.detect_encoding(body)
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError:
+        return body.decode(encoding, "replace")
+
+
+def _integer(digits: str) -> int | float:
+    """A whole number; Python refuses those of thousands of digits, and none of them decides anything here."""
+    return int(digits) if len(digits) <= 100 else float(digits)
 
 
 def _whole(value: Any) -> Any:

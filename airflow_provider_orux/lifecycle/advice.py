@@ -98,8 +98,8 @@ class Situation:
         error.job_id = error.job_id or self.job_id
         if isinstance(error, LedgerError) and not error.final:
             return  # the ledger cannot be reached, so what it holds is not known
-        parts = [error.advice, *self._remedy(error), *self._outlook(error)]
-        error.next_step = " ".join(part for part in parts if part)
+        error.next_step = " ".join(part for part in (error.advice, *self._remedy(error)) if part)
+        error.outlook = " ".join(self._outlook(error))
 
     def _remedy(self, error: OruxError) -> list[str]:
         if not self.durable:
@@ -168,12 +168,10 @@ class Situation:
             found, settle = "it has the job", command("settle", job_id=job_id)
         sent = record.updated_at if record is not None else time.time()
         until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + self.answer_patience))
-        waits = decide(record, self.attempt.after_clear(), self.policy).action is Action.FAIL
         return (
-            f"{'Neither a retry nor a clear sends it again until you say so. ' if waits else ''}Look at the gateway. "
-            f"If {found}: `{settle}`, then clear the task: it continues with that and pays nothing. If not: "
-            f"`{command('discard')}` (refused until {until}, while the answer may still come), then clear the task: it "
-            "submits anew. (on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
+            f"Look at the gateway. If {found}, settle the submission; if not, discard it (refused until {until}, while "
+            "the answer may still come). Then clear the task: after settling it pays nothing, after discarding it "
+            f"submits anew.\n`{settle}`\n`{command('discard')}`"
         )
 
     def on_kill(self) -> str | None:
@@ -256,9 +254,9 @@ def complete_unread(error: OruxError, record: Record) -> None:
     error.charged = "yes" if record.synchronous and record.job_id else "unknown"
     what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"
     error.next_step = (
-        f"{error.advice} This attempt sent nothing; the ledger holds {what} of an earlier attempt. Fix the problem, "
-        "then clear the task: that record decides what it does."
-    ).lstrip()
+        f"{error.advice} Fix the problem, then clear the task: that record decides what it does.".lstrip()
+    )
+    error.outlook = f"This attempt sent nothing; the ledger holds {what} of an earlier attempt."
 
 
 def _paid_for(job_id: str, record: Record | None, remote: RemoteState | None) -> str:
@@ -293,9 +291,8 @@ def complete_free(error: OruxError, *, submitter: str) -> None:
     :param submitter: that task, like ``the task 'imagine'``.
     """
     if isinstance(error, JobFailedError):
-        comes = f"Clear {submitter} to pay for a new job."
+        error.outlook = f"Clear {submitter} to pay for a new job."
     elif error.final:
-        comes = f"{NO_RETRY} A clear of this task asks the gateway again and pays nothing."
+        error.outlook = f"{NO_RETRY} A clear of this task asks the gateway again and pays nothing."
     else:
-        comes = "A retry or a clear of this task asks the gateway again and pays nothing."
-    error.next_step = f"{error.advice} {comes}".lstrip()
+        error.outlook = "A retry or a clear of this task asks the gateway again and pays nothing."

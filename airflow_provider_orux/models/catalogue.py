@@ -145,7 +145,7 @@ class RequestSpec:
                     param=name,
                     charged="no",
                 )
-        extra_body = dict(self.extra_body) if self.extra_body else None
+        extra_body = self.extra_body or None
         if self.custom:
             return CustomRequest(name=self.model, body=dict(self.fields), extra_body=extra_body)
         given: dict[str, Any] = {str(name): value for name, value in self.fields.items()}

@@ -13,7 +13,7 @@ Form = Literal["url", "data_url", "base64", "file"]
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,(?P<text>[A-Za-z0-9+/=\s]+)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
-_URL = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_URL = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
 _FILE = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|\.{0,2}/\S.*", re.IGNORECASE)
 
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -36,6 +36,7 @@ def form_of(value: str) -> Form | None:
 
 
 def _image(value: str) -> str:
+    value = value.strip()  # a cell of a table
     if form_of(value) is None:
         raise ValueError("must be an https:// URL, a path or URI of a file, a data: URL of base64, or base64")
     return value

@@ -16,7 +16,9 @@ from pydantic import (
     Field,
     JsonValue,
     ValidationError,
+    model_validator,
 )
+from typing_extensions import Self
 
 from airflow_provider_orux.models.describe import describe_fields, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
@@ -25,11 +27,12 @@ from airflow_provider_orux.models.registry import title_of
 Kind = Literal["image", "audio", "video", "text"]
 Verb = Literal["generate", "imagine", "upscale", "variation", "reroll", "blend", "describe"]
 
-_HTTPS = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_HTTPS = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
 _RATIO = re.compile(r"\d{1,4}:\d{1,4}")
 
 
 def _https_url(value: str) -> str:
+    value = value.strip()  # a cell of a table
     if not _HTTPS.fullmatch(value):
         raise ValueError("must be an https:// URL")
     try:
@@ -45,15 +48,11 @@ def _ratio(value: str) -> str:
     return value
 
 
-def _without_model(value: dict[str, Any]) -> dict[str, Any]:
-    if "model" in value:
-        raise ValueError("must not contain `model`: that is the name")
-    return value
-
-
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
+    if value.strip() == "None":
+        raise ValueError("is the word None: a template or XCom had no value")
     return value
 
 
@@ -223,7 +222,8 @@ class GenerationRequest(BaseModel):
                 field = describe_fields(cls).get(name, {})
                 values = field.get("allowed")
                 given = problem.get("input")
-                shown = redact(repr(given))[:60]
+                # A value of the wrong type may be anything, a prompt in a list for one: its type says enough.
+                shown = f"a {type(given).__name__}" if kind.endswith("_type") else redact(repr(given))[:60]
                 near = nearest(str(given), map(str, values)) if values and isinstance(given, str) else None
                 if values:
                     hint = f" Did you mean {near!r}?" if near and near != given else ""
@@ -296,13 +296,22 @@ class GenerationRequest(BaseModel):
 class CustomRequest(GenerationRequest):
     """A request for a model unknown to this version: a name and a dict, sent unchecked.
 
-    :param name: the model's id, as the gateway calls it.
-    :param body: all fields of the request but ``model``.
+    :param name: the model's id, as the gateway calls it; on OpenGPU Relay also a route (``/v2/…``).
+    :param body: all fields of the request but ``model``; with a route that too, where the route has several models.
     """
 
     verb: ClassVar[Verb] = "generate"
     name: NonBlank
-    body: Annotated[dict[str, JsonValue], AfterValidator(_without_model)]
+    body: dict[str, JsonValue]
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if "model" in self.body and not self.name.startswith("/"):
+            raise ValueError("`body` must not contain `model`: that is the name")
+        prompt = self.body.get("prompt", "")
+        if prompt is None or (isinstance(prompt, str) and prompt.strip() == "None"):
+            raise ValueError("`prompt` in `body` is None: a template or XCom had no value")
+        return self
 
     @classmethod
     def label(cls) -> str:

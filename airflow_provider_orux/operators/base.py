@@ -255,7 +255,7 @@ class OruxOperator(BaseOperator):
             if isinstance(e, RateLimitedError):
                 # At a submission nothing was accepted: else the error would be ambiguous. A polled job goes on.
                 self._reschedule(e, context)
-            raise_for_airflow(e)
+            raise_for_airflow(e, self.log)
 
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
         """Reschedule the task because the gateway is full, without using a retry."""
@@ -268,7 +268,7 @@ class OruxOperator(BaseOperator):
         waited = (now - first).total_seconds() if first is not None else 0.0
         if waited > self.capacity_timeout:
             error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
-            raise_for_airflow(error)
+            raise_for_airflow(error, self.log)
         pause = capacity_pause(times, retry_after=error.retry_after)
         if times == 0:
             tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."

@@ -96,6 +96,6 @@ class OruxSaveArtifactsOperator(BaseOperator):
         except OruxError as e:
             complete_free(e, submitter="the task that submitted the job")
             push_error(context, e, keep_urls=self.push_urls)
-            raise_for_airflow(e)
+            raise_for_airflow(e, self.log)
         self.artifact_link = first_link(result)
         return result

@@ -161,4 +161,4 @@ class OruxJobSensor(BaseSensorOperator):
         submitter = f"the task {self._submitter!r}" if self._submitter else "the task that submitted it"
         complete_free(error, submitter=submitter)
         push_error(context, error)
-        raise_for_airflow(error)
+        raise_for_airflow(error, self.log)

@@ -189,7 +189,7 @@ class _Saving:
                     errors[number] = e
                 except Exception as e:
                     # What one artifact is made of is no reason to lose the others. Its words may hold the URL.
-                    errors[number] = ArtifactRejectedError(f"It cannot be fetched ({type(e).__name__})")
+                    errors[number] = ArtifactError(f"It cannot be fetched ({type(e).__name__})")
                 if number in errors and len(errors) <= TOLD:
                     log.warning("Artifact %d of job %s: %s", number, self.job.job_id, errors[number].message)
         return saved, errors

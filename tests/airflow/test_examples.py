@@ -542,6 +542,19 @@ def content_rows(tmp_path, monkeypatch):
     return rows
 
 
+@pytest.mark.parametrize(("name", "task_id", "table"), [("content_pipeline", "missing_products", "PRODUCTS"), ("opengpu_relay_mapped", "prompts", "TABLE")])  # fmt: skip
+def test_a_table_that_a_spreadsheet_wrote_is_read(example_dag, content_rows, tmp_path, name, task_id, table):
+    # With a byte order mark before its first column.
+    read = example_dag(name).get_task(task_id).python_callable
+    arguments = {"day": "2026-03-02"} if name == "content_pipeline" else {}
+    plain = read(**arguments)
+    marked = tmp_path / "marked.csv"
+    marked.write_bytes(b"\xef\xbb\xbf" + read.__globals__[table].read_bytes())
+    read.__globals__[table] = marked
+    assert read(**arguments) == plain
+    assert plain
+
+
 def test_the_content_pipeline_day_by_day_and_again(sandbox, example_dag, run, content_rows):
     dag = hurried(example_dag("content_pipeline"))
     monday = run(dag, logical_date=MONDAY)

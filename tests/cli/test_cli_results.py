@@ -21,15 +21,15 @@ LOG = SimpleNamespace(warning=lambda *a: None)
 
 @pytest.fixture
 def saved(tmp_path):
-    """Two results: one of two pictures, one of one."""
+    """Two results: one of two images, one of one."""
     results = []
     for name, count in (("task_A", 2), ("task_B", 1)):
-        pictures = []
+        images = []
         for number in range(count):
             content = io.BytesIO()
             Image.new("RGB", (8, 8), (number * 40, 90, 10)).save(content, "PNG")
-            pictures.append(Artifact(inline=base64.b64encode(content.getvalue()).decode()))
-        job = Job(name, JobStatus.SUCCEEDED, "orux", artifacts=tuple(pictures), charged="yes")
+            images.append(Artifact(inline=base64.b64encode(content.getvalue()).decode()))
+        job = Job(name, JobStatus.SUCCEEDED, "orux", artifacts=tuple(images), charged="yes")
         facts = {
             "model": "gpt-image-2",
             "verb": "generate",

@@ -41,8 +41,8 @@ DAG_IDS = (
     "crash_four_images",
     "crash_chain",
 )
+#: Seconds for any wait: the machine may be busy.
 PATIENCE = 180.0
-"""Seconds for any wait: the machine may be busy."""
 MARK = "ORUX_CRASH_HOME"
 
 SHORT_INTERVALS = {
@@ -135,8 +135,8 @@ class AirflowProcesses:
         self._token = ""
         self._killed: set[str] = set()
         self._launching = threading.Lock()
+        #: How many times a part was started again that had ended by itself.
         self.revivals = 0
-        """How many times a part was started again that had ended by itself."""
         self._revived: set[str] = set()
 
     # -- life ---------------------------------------------------------------------------------------------

@@ -24,14 +24,15 @@ from demo.airflow_home import ROOT
 from orux_sandbox import SandboxServer
 from tests.crash.airflow_processes import PATIENCE, AirflowProcesses, T, free_port, until
 
+#: Jobs take longer than a scheduler's loop; see :meth:`ScenarioRun.end_job_once_deferred`.
 QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "image_scale": 0.25}
-"""Jobs take longer than a scheduler's loop; see :meth:`ScenarioRun.end_job_once_deferred`."""
+#: Jobs end when the test lets the sandbox's clock run.
 SLOW = {**QUICK, "run_seconds": 3600.0}
-"""Jobs end when the test lets the sandbox's clock run."""
+#: Note: nobody can have the result any more, the error says so, and a person pays again, knowingly.
 PAYS_ANEW = "a clear that pays anew"
-"""Note: nobody can have the result any more, the error says so, and a person pays again, knowingly."""
 ENDED = {"success", "failed", "upstream_failed", "skipped"}
 
+#: What the sandbox calls the paid requests and the polls of each gateway.
 ENDPOINTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "orux": {"pay": ("tasks.submit", "images.generate"), "poll": ("tasks.get",)},
     "yescale": {
@@ -40,9 +41,8 @@ ENDPOINTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "opengpu_relay": {"pay": ("relay.submit.*",), "poll": ("relay.poll",)},
 }
-"""What the sandbox calls the paid requests and the polls of each gateway."""
+#: YEScale has job families with addresses of their own; a job id of ours has the family before it.
 FAMILIES = {"yescale.mj": "mj", "yescale.media": "media", "yescale.kling": "kling-image"}
-"""YEScale has job families with addresses of their own; a job id of ours has the family before it."""
 
 
 @dataclass

@@ -35,6 +35,8 @@ IMAGINE = orux.MidjourneyV7(prompt="a lighthouse")
 OTHER = orux.MidjourneyV7(prompt="a windmill")
 IMAGE = orux.GptImage2(prompt="a lighthouse")
 FLUX = opengpu_relay.Flux2Pro(prompt="a lighthouse")
+#: A route that stores what it makes.
+QWEN = opengpu_relay.QwenImage(prompt="a lighthouse")
 KEY = "sk-app-00000001_" + "k" * 48
 HOUR = 3600.0
 
@@ -59,10 +61,10 @@ BAD_KEY = refusal(401, "invalid_api_key")
 UNKNOWN_JOB = refusal(404, "task_not_found", "invalid_request_error")
 HTML = answer(b"<html>A proxy</html>")
 UNREACHED = TransportFailure("connection refused", sent=False)
+#: The request may have arrived: nothing was accepted, or the answer was lost.
 SILENCE = TransportFailure("no answer came", sent=True)
-"""The request may have arrived: nothing was accepted, or the answer was lost."""
+#: It was accepted, and the answer was lost.
 LOST = TransportFailure("the answer was lost", sent=True)
-"""It was accepted, and the answer was lost."""
 
 
 # -- the world outside -----------------------------------------------------------------------------------------
@@ -91,8 +93,8 @@ class Rows:
         self.values: dict[str, str] = {}
         self.events = events
         self.owner = 1
+        #: How many of the next reads find nothing.
         self.hidden = 0
-        """How many of the next reads find nothing."""
         self.fails: Callable[[str, str, Any], bool] = lambda verb, key, value: False
 
     def view(self) -> RowsView:
@@ -161,8 +163,8 @@ class FakeClient(GatewayClient):
         self.polls: list[Any] = []
         self.sent: list[HttpRequest] = []
         self.job_is: dict[str, Any] = {"status": "RUNNING"}
+        #: The jobs that were accepted.
         self.charged: list[str] = []
-        """The jobs that were accepted."""
         self._keys: dict[str, str] = {}
 
     def run(self, flow: Any) -> Any:
@@ -228,15 +230,18 @@ class FakeDelivery:
         self.save_to = save_to
         self.storage_conn_id = None
         self.xcoms: dict[str, Any] = {}
+        #: Raised by the next saves.
         self.fails: list[Exception] = []
-        """Raised by the next saves."""
+        #: Raised by the check before the payment.
         self.refuses: Exception | None = None
-        """Raised by the check before the payment."""
         self.push_fails = False
+        #: What the gallery was told of errors: each with the record as it was.
         self.errors: list[Any] = []
-        """What the gallery was told of errors: each with the record as it was."""
+        #: The arguments of each save.
         self.saved: list[dict[str, Any]] = []
-        """The arguments of each save."""
+
+    def private(self, message, request):
+        return message
 
     def check(self, request: GenerationRequest, *, waits_for_result: bool) -> None:
         self.events.append("check destination")
@@ -283,7 +288,7 @@ class FakeDelivery:
         self.events.append("hand over")
         self.xcoms["job_id"] = result["job_id"]
 
-    def push_error(self, error: Any, *, request: Any, record: Any) -> None:
+    def push_error(self, error: Any, *, record: Any) -> None:
         self.errors.append((error, record))
 
 
@@ -475,7 +480,7 @@ def context(rows: Any, state: Any, *, map_index: int = -1, max_tries: int = 3, d
 
 def relay(**more: Any) -> World:
     """A task at OpenGPU Relay, generation 2: it has idempotency keys, and can be asked to keep what it makes."""
-    return World(gateway=OpenGPURelayGateway(), request=FLUX, **more)
+    return World(gateway=OpenGPURelayGateway(), request=QWEN, **more)
 
 
 def synchronous(**more: Any) -> World:

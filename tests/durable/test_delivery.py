@@ -83,7 +83,8 @@ def test_a_destination_is_tried_before_it_is_paid_for(tmp_path):
         delivery(save_to="nowhere").check(IMAGE, waits_for_result=True)
 
 
-def test_input_images_are_read_right_before_the_request_is_sent(tmp_path):
+def test_input_images_are_read_right_before_the_request_is_sent(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ORUX__INPUT_ROOTS", str(tmp_path))
     (tmp_path / "in.png").write_bytes(PNG)
     request = FLUX.model_copy(update={"input_image": str(tmp_path / "in.png")})
     assert delivery().read_inputs(request).input_image.startswith("data:image/png;base64,")
@@ -145,6 +146,20 @@ def test_no_text_of_the_author_is_recorded_at_any_depth(tmp_path, request_of, re
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
     assert (digest in text) is (record_prompt == "hash")
     assert json.loads(text)["model"] == request.model_id
+
+
+@pytest.mark.parametrize(("record_prompt", "kept"), [("full", True), ("hash", False), ("none", False)])
+def test_a_message_that_quotes_the_prompt_is_logged_as_chosen(record_prompt, kept):
+    request = CustomRequest(
+        name="chat-1", body={"messages": [{"content": SECRET}], "n": "4", "prompt": "fox den"}
+    )
+    message = f"The word fox in 'fox den' after '{SECRET}' is refused (4)"
+    said = delivery(record_prompt=record_prompt).private(message, request)
+    assert (said == message) is kept
+    if not kept:
+        assert (
+            said == "The word fox in '(a text of the request)' after '(a text of the request)' is refused (4)"
+        )
 
 
 def test_what_is_no_text_of_the_author_is_recorded(tmp_path):

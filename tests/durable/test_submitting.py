@@ -290,7 +290,7 @@ def test_an_intent_that_cannot_be_taken_back_is_logged_and_the_refusal_raised():
 
 
 # -- an answer that never came ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("said", [SILENCE, LOST, HTML, answer({}), answer({"task_id": 7})])
+@pytest.mark.parametrize("said", [SILENCE, LOST, HTML, answer({}), answer({"task_id": 7.5})])
 def test_an_answer_that_proves_nothing_leaves_the_intent(said):
     world = World()
     world.client.answers = [said]

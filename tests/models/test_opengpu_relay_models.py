@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_orux.gateways.registry import gateway_for
@@ -90,3 +92,29 @@ def test_who_answers_with_base64() -> None:
     assert not {"QwenImage", "Seedream5Pro", "Wan27ImagePro", "Gen1QwenImageEdit"} & inline
     assert relay.Flux2Pro(prompt="x").makes_inline
     assert not relay.QwenImage(prompt="x").makes_inline
+
+
+@pytest.mark.parametrize(
+    ("cls", "good", "bad"),
+    [
+        (
+            relay.GptImage2,
+            {"size": "3840x2160", "quality": "xhigh", "output_format": "jpeg"},
+            {"size": "1920x1080"},
+        ),
+        (relay.GptImage2, {"image": [PNG, PNG], "quality": "max"}, {"quality": "best"}),
+        (relay.GptImage2, {"image": [PNG], "mask": PNG}, {"image": [PNG, PNG], "mask": PNG}),
+        (relay.GptImage2, {"prompt": "x" * 32000}, {"prompt": "x" * 32001}),
+        (relay.GptImage2, {"output_format": "png"}, {"output_format": "webp"}),
+        (relay.Seedream5Pro, {"size": "2048x2048", "output_format": "jpeg"}, {"size": "3000x3000"}),
+        (relay.Seedream5Pro, {"size": "2K"}, {"output_format": "webp"}),
+        (relay.Wan27ImagePro, {"n": 16, "enable_sequential": True}, {"n": 5}),
+        (relay.Wan27ImagePro, {"n": 4}, {"n": 17, "enable_sequential": True}),
+    ],
+)
+def test_what_the_vendor_documents(
+    cls: type[relay.Generation2], good: dict[str, Any], bad: dict[str, Any]
+) -> None:
+    assert cls(**{"prompt": "x", **good}).fields() == {"prompt": "x", **good}
+    with pytest.raises(InvalidRequestError):
+        cls(**{"prompt": "x", **bad})

@@ -171,7 +171,7 @@ def test_yescale(server, cls):
         run(client, cls, server)
 
 
-@pytest.mark.parametrize("image", ["data_url", "link"])
+@pytest.mark.parametrize("image", ["data_url", "url"])
 @pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
 def test_yescale_chat_image(server, shape, image):
     server.configure(yescale_chat_shape=shape, yescale_chat_image=image)

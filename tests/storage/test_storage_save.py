@@ -438,6 +438,33 @@ def test_a_drawing_from_every_route(web: Web, settings: StorageSettings, save_to
 
 
 @pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda text: "\n".join(text[i : i + 76] for i in range(0, len(text), 76)),
+        lambda text: f"  \r\n{text[:10]} {text[10:]}\n",
+        lambda text: f"data:image/png;base64,{text.rstrip('=')}",
+        lambda text: f"data:image/png; base64,{text}",
+        lambda text: "data:image/png;base64," + quote(text, safe=""),
+        lambda text: f"\ndata:;base64,{text}",
+        lambda text: "data:image/png," + quote(base64.b64decode(text)),
+    ],
+)
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_base64_in_any_spelling_is_the_same_file(
+    settings: StorageSettings, save_to: str, spelled: Callable[[str], str], cut: int
+) -> None:
+    """Every remainder of three bytes, and a file that spans the pieces in which it is decoded."""
+    content = clip(length=1_200_000 + cut)
+    for wanted in (image("PNG"), content):
+        job = replace(job_of(), artifacts=(Artifact(inline=spelled(base64.b64encode(wanted).decode())),))
+        saved = save(job, f"{save_to}/{len(wanted)}", settings)
+        assert saved.artifacts[0].sha256 == hashlib.sha256(wanted).hexdigest()
+
+
+@pytest.mark.parametrize(
     ("text", "words", "final"),
     [
         ("!!!!", "not valid base64", True),

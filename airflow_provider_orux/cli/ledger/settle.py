@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -20,10 +19,10 @@ from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import OruxError
-from airflow_provider_orux.models.job import JOB_ID_PATTERN, Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus, is_job_id
 
 #: What an id must be like to be written, whatever the gateway.
-JOB_ID_RULE = "it has 1 to 500 printable characters and no spaces"
+JOB_ID_RULE = "it has 1 to 500 printable characters, no spaces and none of / ? # \\"
 NAMING = ("dag_id", "run_id", "task_id")
 ANSWERS = ("job_id", "url")
 
@@ -147,7 +146,7 @@ def _settled(
     record: Record, answer: Answer, found: FoundConnection, instance: Instance, out: Output
 ) -> Record | None:
     """The record after the settlement; None when it says so already."""
-    if answer.job_id and not (re.match(JOB_ID_PATTERN, answer.job_id) and answer.job_id.isprintable()):
+    if answer.job_id and not is_job_id(answer.job_id):
         raise CommandError(f"{answer.job_id[:100]!r} is not a job id: {JOB_ID_RULE}.")
     if not record.synchronous:
         if answer.urls:
