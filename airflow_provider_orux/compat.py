@@ -17,6 +17,7 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowRescheduleException",
+    "AirflowSkipException",
     "RetryDecision",
     "RetryPolicy",
     "TaskDeferralError",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         AirflowFailException,
         AirflowNotFoundException,
         AirflowRescheduleException,
+        AirflowSkipException,
         TaskDeferralError,
         TaskDeferralTimeout,
     )
@@ -70,6 +72,7 @@ else:
     AirflowFailException = _first(f"{_EXCEPTIONS}:AirflowFailException")
     AirflowNotFoundException = _first(f"{_EXCEPTIONS}:AirflowNotFoundException")
     AirflowRescheduleException = _first(f"{_EXCEPTIONS}:AirflowRescheduleException")
+    AirflowSkipException = _first(f"{_EXCEPTIONS}:AirflowSkipException")
     TaskDeferralError = _first(f"{_EXCEPTIONS}:TaskDeferralError")
     TaskDeferralTimeout = _first(f"{_EXCEPTIONS}:TaskDeferralTimeout")
     try:

@@ -140,6 +140,7 @@ def get_provider_info() -> dict[str, object]:
                     "airflow_provider_orux.operators.images",
                     "airflow_provider_orux.operators.midjourney",
                     "airflow_provider_orux.operators.jobs",
+                    "airflow_provider_orux.operators.review",
                 ],
             }
         ],

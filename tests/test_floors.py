@@ -37,8 +37,6 @@ BESIDE = {
     # What rooms of one floor take from each other all the same, with the reason.
     # A decorator is an operator made of a function.
     ("decorators", "operators"): {"operators"},
-    # The same checks of the arguments.
-    ("sensors", "operators"): {"operators.arguments"},
 }
 
 # lifecycle decides and client carries: lifecycle is pure, so it does not import the client although it lies above it.

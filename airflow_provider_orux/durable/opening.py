@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from airflow_provider_orux.durable.delivery import Delivery, OnPartial
@@ -53,6 +53,12 @@ class JobSettings:
     record_prompt: RecordPrompt
     push_urls: bool
     outlets: Sequence[Any]
+
+    @classmethod
+    def of(cls, arguments: Any) -> JobSettings:
+        """Read them from attributes of the same names."""
+        values = {f.name: getattr(arguments, f.name) for f in fields(cls)}
+        return cls(**{**values, "retries": arguments.retries or 0, "reuse": arguments.reuse == "always"})
 
 
 def open_job(

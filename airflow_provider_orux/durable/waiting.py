@@ -10,6 +10,7 @@ from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, Poll
 from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
+    InvalidRequestError,
     JobExpiredError,
     JobFailedError,
     OruxError,
@@ -18,6 +19,7 @@ from airflow_provider_orux.models.job import Job, JobStatus
 
 if TYPE_CHECKING:
     from airflow_provider_orux.client.sync import GatewayClient
+    from airflow_provider_orux.durable.delivery import Delivery
     from airflow_provider_orux.hooks.base import GatewayHook
 
 #: Seconds after the deadline at which Airflow itself ends the deferral, should no triggerer have been alive.
@@ -90,6 +92,31 @@ def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | 
             raise OruxError("The trigger's event names no job") from e
         return job_id, None
     return told.job_id, None
+
+
+def deliver_ended(delivery: Delivery, hook: GatewayHook, job_id: str) -> dict[str, Any]:
+    """Save what a job made that another task submitted, and hand it over.
+
+    :raises InvalidRequestError: it has not ended.
+    :raises OruxError: it failed, or its artifacts cannot be saved.
+    """
+    if delivery.save_to:
+        from airflow_provider_orux.storage import check_destination
+
+        check_destination(delivery.save_to, conn_id=delivery.storage_conn_id)
+    delivery.push_job(job_id)
+    job = hook.get_job(job_id)
+    if not job.status.is_terminal:
+        raise InvalidRequestError(
+            f"Job {job_id} has not ended (it is {job.status.value})",
+            gateway=job.gateway,
+            job_id=job.job_id,
+            next_step="Put an OruxJobSensor before this task.",
+        )
+    raise_unless_succeeded(job, retry_may_pay=False)
+    result = delivery.deliver(job)
+    delivery.hand_over(result)
+    return result
 
 
 def raise_unless_succeeded(job: Job, *, retry_may_pay: bool) -> None:

@@ -15,10 +15,10 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGro
 from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.models.arguments import is_mapped, one_of, refuse, seconds
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import is_mapped, one_of, refuse, seconds
 from airflow_provider_orux.operators.retry_policy import OruxRetryPolicy
 
 if TYPE_CHECKING:
@@ -242,29 +242,9 @@ class OruxOperator(BaseOperator):
         self._job = None
         try:
             with GatewayHook.for_conn(self.conn_id) as hook:
-                settings = JobSettings(
-                    conn_id=self.conn_id,
-                    timeout=self.timeout,
-                    poll_interval=self.poll_interval,
-                    wait_for_completion=self.wait_for_completion,
-                    deferrable=self.deferrable,
-                    durable=self.durable,
-                    on_clear=self.on_clear,
-                    on_request_changed=self.on_request_changed,
-                    on_ambiguous_submit=self.on_ambiguous_submit,
-                    retries=self.retries or 0,
-                    free_retries=self.free_retries,
-                    fingerprint_exclude=self.fingerprint_exclude,
-                    reuse=self.reuse == "always",
-                    save_to=self.save_to,
-                    storage_conn_id=self.storage_conn_id,
-                    on_partial=self.on_partial,
-                    record_prompt=self.record_prompt,
-                    push_urls=self.push_urls,
-                    outlets=self.outlets,
-                )
                 request = self.build_request(hook)
                 route = self.route_wanted(hook.connection.gateway)
+                settings = JobSettings.of(self)
                 self._job = open_job(request, hook, context, settings, route=route, log=self.log)
                 yield self._job, hook
         except OruxError as e:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from airflow_provider_orux.models.arguments import refuse
 from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import refuse
 from airflow_provider_orux.operators.base import OruxOperator
 
 

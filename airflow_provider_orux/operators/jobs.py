@@ -9,8 +9,8 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import OruxArtifactLink
-from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
-from airflow_provider_orux.operators.arguments import is_mapped, one_of, text
+from airflow_provider_orux.models.arguments import is_mapped, one_of, text
+from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.operators.images import OruxModelOperator
 
 if TYPE_CHECKING:
@@ -75,13 +75,11 @@ class OruxSaveArtifactsOperator(BaseOperator):
         """Fetch the job, save its artifacts, return the result."""
         from airflow_provider_orux.durable.delivery import Delivery, first_link
         from airflow_provider_orux.durable.shown import push_error
-        from airflow_provider_orux.durable.waiting import raise_unless_succeeded
+        from airflow_provider_orux.durable.waiting import deliver_ended
         from airflow_provider_orux.hooks.base import GatewayHook
         from airflow_provider_orux.lifecycle.advice import complete_free
-        from airflow_provider_orux.storage import check_destination
 
         try:
-            check_destination(self.save_to, conn_id=self.storage_conn_id)
             with GatewayHook.for_conn(self.conn_id) as hook:
                 delivery = Delivery(
                     conn_id=self.conn_id,
@@ -94,18 +92,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
                     push_urls=self.push_urls,
                     outlets=self.outlets,
                 )
-                delivery.push_job(self.job_id)
-                job = hook.get_job(self.job_id)
-                if not job.status.is_terminal:
-                    raise InvalidRequestError(
-                        f"Job {self.job_id} has not ended (it is {job.status.value})",
-                        gateway=job.gateway,
-                        job_id=job.job_id,
-                        next_step="Put an OruxJobSensor before this task.",
-                    )
-                raise_unless_succeeded(job, retry_may_pay=False)
-                result = delivery.deliver(job)
-            delivery.hand_over(result)
+                result = deliver_ended(delivery, hook, self.job_id)
         except OruxError as e:
             complete_free(e, submitter="the task that submitted the job")
             push_error(context, e, keep_urls=self.push_urls)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_orux.lifecycle.choice import GRIDS
 from airflow_provider_orux.plugins.cards import Card
 from airflow_provider_orux.storage.served import Maker, NotServedError, ServedFolder, ServedRoots
 
@@ -14,8 +15,6 @@ from airflow_provider_orux.storage.served import Maker, NotServedError, ServedFo
 READERS = 8
 #: Artifacts of one job that a wall shows; a job's own page shows them all, in pages.
 SHOWN = 8
-#: Verbs whose one image is a grid of four.
-GRIDS = frozenset({"imagine", "variation", "reroll", "blend"})
 #: What a browser can play or show by itself.
 _PLAYED = {
     "audio/mpeg", "audio/wav", "audio/ogg", "audio/flac", "audio/mp4", "audio/aac",

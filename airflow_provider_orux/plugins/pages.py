@@ -17,7 +17,7 @@ from airflow_provider_orux.lifecycle.charges import Charge, amount_text
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.plugins.cards import STATES, Card, Wall, chains
 from airflow_provider_orux.plugins.details import SHOWN, Details
-from airflow_provider_orux.storage.served import Maker, ServedRoots
+from airflow_provider_orux.storage.served import GALLERY, Maker, ServedRoots
 
 #: Seconds after which a page with jobs in flight loads itself again.
 REFRESH = 10
@@ -164,9 +164,8 @@ def render(template: str, request: Request, **values: Any) -> str:
         every = {**place.query, **{k: v for k, v in query.items() if v not in (None, "")}}
         return f"{base}{place.path}" + (f"?{urlencode(every)}" if every else "")
 
-    def of(maker: Maker, route: str, **query: Any) -> str:
-        given = {"run_id": maker.run_id, "task_id": maker.task_id, "map_index": maker.map_index, **query}
-        return f"{base}/dags/{quote(maker.dag_id, safe='')}/{route}?{urlencode(given)}"
+    def of(maker: Maker, route: str, **query: str) -> str:
+        return base.removesuffix(GALLERY) + maker.address(route, **query)
 
     found = _environment().get_template(template)
     return found.render(base=base, at=at, of=of, now=time.time(), refresh=REFRESH, shown=SHOWN, **values)

@@ -12,7 +12,7 @@ _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-#: Where the gallery is mounted, below Airflow's own base path.
+#: As ``GALLERY`` in ``storage/served.py``, which is too heavy to be loaded here.
 PREFIX = "orux"
 
 

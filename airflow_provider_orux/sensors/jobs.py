@@ -13,6 +13,7 @@ from airflow_provider_orux.compat import conf
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.models.arguments import is_mapped, text
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
     GatewayUnavailableError,
@@ -20,7 +21,6 @@ from airflow_provider_orux.models.errors import (
     OruxError,
     RateLimitedError,
 )
-from airflow_provider_orux.operators.arguments import is_mapped, text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

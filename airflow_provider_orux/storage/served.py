@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import quote, urlencode
 
+from airflow_provider_orux.compat import conf
 from airflow_provider_orux.models.errors import ArtifactRejectedError, OruxError
 from airflow_provider_orux.storage.destination import Folder
 from airflow_provider_orux.storage.manifest import MANIFEST, load
 
+#: Where the gallery is mounted, below Airflow's own base path.
+GALLERY = "orux"
 #: Schemes that name something other than a store of one's own.
 _FOREIGN = frozenset({"http", "https", "ftp", "sftp", "data", "github", "git", "zip", "tar", "reference"})
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
@@ -37,6 +41,14 @@ class Maker(NamedTuple):
     run_id: str
     task_id: str
     map_index: int
+
+    def address(self, route: str, **query: str) -> str:
+        """Where the gallery shows something of it, below Airflow's own base path.
+
+        :param route: ``task``, ``artifact``, ``file`` or ``manifest``.
+        """
+        given = {"run_id": self.run_id, "task_id": self.task_id, "map_index": self.map_index, **query}
+        return f"{GALLERY}/dags/{quote(self.dag_id, safe='')}/{route}?{urlencode(given)}"
 
 
 @dataclass(frozen=True)
@@ -106,8 +118,6 @@ class ServedRoots:
     @classmethod
     def configured(cls) -> ServedRoots:
         """Those of the configuration."""
-        from airflow_provider_orux.compat import conf
-
         return cls.parse(conf.get("orux", "gallery_roots", fallback="") or "")
 
     def open(self, manifest_uri: str, maker: Maker) -> ServedFolder:

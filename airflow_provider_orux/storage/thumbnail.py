@@ -26,12 +26,12 @@ def draw_thumbnail(file: IO[bytes], size: int, kind: str, *, max_pixels: int) ->
 
     :param file: an image that was checked.
     :param size: bytes in it.
-    :param kind: ``png``, ``jpg``, ``gif``, ``webp`` or ``avif``.
+    :param kind: ``png``, ``jpg``, ``gif``, ``webp`` or ``avif``; a drawing (``svg``) has no thumbnail.
     :raises Exception: whatever Pillow raises for a file it cannot read.
     """
     from PIL import Image, ImageOps, features  # late: see image_headers
 
-    if kind == "avif" and not features.check("avif"):
+    if kind not in PILLOW_FORMATS or (kind == "avif" and not features.check("avif")):
         return None
     if not may_be_decoded(file, size, kind, max_pixels=max_pixels):
         return None
