@@ -69,7 +69,7 @@ class OruxReviewOperator(HITLOperator):
         try:
             self._prepare()
         except OruxError as e:
-            raise_for_airflow(e)
+            raise_for_airflow(e, self.log)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
