@@ -345,3 +345,14 @@ def test_every_test_that_the_page_of_gateways_names_is_there():
             assert {name.replace("-async]", "-sync]"), name.replace("-sync]", "-async]")} <= there
     models = {name for name in there if name.startswith(("test_orux[", "test_yescale["))}
     assert models <= named, models - named
+
+
+def test_the_words_of_one_payment_stand_where_the_page_says():
+    page = (DOCS / "decisions" / "durable-core.md").read_text(encoding="utf-8")
+    rows = [row.split("|")[1:4] for row in page.splitlines() if row.startswith("| `")]
+    assert len(rows) == 24
+    for names, _, where in rows:
+        files = re.findall(r"`([^`]+)`", where)
+        code = "".join((ROOT / "airflow_provider_orux" / file).read_text(encoding="utf-8") for file in files)
+        for name in re.findall(r"`([^`]+)`", names):
+            assert re.search(rf"^(class|def) {name}\b", code, re.MULTILINE), name
