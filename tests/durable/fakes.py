@@ -233,6 +233,7 @@ class FakeDelivery:
         self.refuses: Exception | None = None
         """Raised by the check before the payment."""
         self.push_fails = False
+        self.push_urls = True
         self.saved: list[dict[str, Any]] = []
         """The arguments of each save."""
 

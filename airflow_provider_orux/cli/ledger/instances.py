@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -143,9 +144,16 @@ class Ledger:
                 f"`{instance.command('show')}`, then try again."
             )
 
-    def remove(self, instance: Instance) -> None:
-        """Remove a record."""
-        self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
+    def discard(self, entry: Entry) -> None:
+        """Give a submission up. A record that cannot be read is removed: nothing of it can be kept.
+
+        :raises CommandError: it was not written.
+        """
+        instance = entry.instance
+        if entry.record is None:
+            self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
+        else:
+            self.write(instance, entry.record.discarded(at=time.time()))
 
     def find(
         self,
@@ -201,6 +209,11 @@ class Ledger:
 
     def _path(self, instance: Instance) -> str:
         return f"{instance.path}/state-store/{segment(RECORD_KEY)}"
+
+
+def is_discarded(entry: Entry) -> bool:
+    """Whether its submission was given up already."""
+    return entry.record is not None and entry.record.state is State.DISCARDED
 
 
 def may_be_charged(entry: Entry) -> bool:

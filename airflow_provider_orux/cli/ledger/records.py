@@ -86,7 +86,7 @@ def _in_state(entry: Entry, wanted: str) -> bool:
     if wanted == "all":
         return True
     if wanted == "open":
-        return entry.state != State.FINISHED.value
+        return entry.state not in (State.FINISHED.value, State.DISCARDED.value)
     return entry.state == wanted
 
 

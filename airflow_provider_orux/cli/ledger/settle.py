@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.connections import Found, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Instance, Ledger
+from airflow_provider_orux.cli.ledger.instances import Instance, Ledger, is_discarded
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
@@ -117,7 +117,7 @@ def settle_one(
     """
     instance = ledger.instance(wanted.dag_id, wanted.run_id, wanted.task_id, wanted.map_index)
     entry = ledger.read(instance)
-    if entry is None:
+    if entry is None or is_discarded(entry):
         raise CommandError(
             f"{instance} has no record to settle: nothing was submitted, or the record was discarded, or the task "
             "has durable=False."

@@ -231,6 +231,7 @@ def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[s
             }
         if artifacts := result.get("artifacts"):
             facts["artifacts"] = len(artifacts)
+        facts["earlier"] = plural(len(record.earlier), "submission") if record.earlier else None
     if entry.expires:
         facts["expires"] = "yes: Airflow's clean-up may remove it (this provider did not write it)"
     if job is not None:
