@@ -116,6 +116,12 @@ def get_provider_info() -> dict[str, object]:
             type=["string", "null"],
             format="password",
         ),
+        "strict_proxy": field(
+            "Strict behind a proxy",
+            "Behind a proxy, refuse artifacts from host names that the worker cannot resolve to public addresses.",
+            type=["boolean", "null"],
+            default=False,
+        ),
         "ca_path": field(
             "CA file", "Trusted certificates, instead of the system's.", type=["string", "null"]
         ),

@@ -43,6 +43,10 @@ class Allowance:
         """Seconds left, at most 0 when the time is over."""
         return self._at - time.monotonic()
 
+    def let_go_on(self) -> None:
+        """Allow all of the time: what comes is wanted, however slowly it comes."""
+        self._at = self._last
+
     def received(self, size: int) -> bool:
         """Note bytes that arrived; False when they are too many."""
         self._at = min(self._at + size / SLOWEST_RATE, self._last)

@@ -114,7 +114,7 @@ class AsyncGatewayClient:
 
         :raises TransportFailure: no answer came.
         """
-        keep_alive = send.request.purpose is not Purpose.PAY  # see GatewayClient._send
+        keep_alive = send.request.purpose is not Purpose.PAY  # see GatewayClient._prepare
         client = self._clients.get(keep_alive)
         if client is None:
             settings = self.settings

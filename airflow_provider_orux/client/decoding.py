@@ -7,6 +7,7 @@ on as it is.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import formatdate
@@ -26,6 +27,10 @@ SMALL = 1024 * 1024
 MOST_PIECES = 20_000
 PIECE_BYTES = 64
 _GZIP = b"\x1f\x8b"
+_FRAME = re.compile(rb"(?:\r\n)?([0-9a-fA-F]{1,8})(?:;chunk-signature=[0-9a-fA-F]{64})?\r\n")
+#: The start of content that is in no frame.
+_NO_FRAME = re.compile(rb"(?![0-9a-fA-F]{1,8}(?:[\r;]|$))")
+_LONGEST_FRAME_HEAD = 100
 
 
 class BrokenEncodingError(ValueError):
@@ -40,11 +45,13 @@ class Decoder:
 
     def __init__(self, encoding: str) -> None:
         names = [name.strip().lower() for name in encoding.split(",")]
-        packed = [name for name in names if name in ("gzip", "x-gzip", "deflate")]
+        known = [name for name in names if name in ("gzip", "x-gzip", "deflate", "aws-chunked")]
         #: A coding that is not undone; None: there is none.
         self.undecoded = next((name for name in names if name in UNKNOWN_CODINGS), None)
         # The last one named is the outermost.
-        self._layers = [_Layer(name) for name in packed[::-1][:MOST_LAYERS]]
+        self._layers: list[_Layer | _Frames] = [
+            _Frames() if name == "aws-chunked" else _Layer(name) for name in known[::-1][:MOST_LAYERS]
+        ]
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The content of the next bytes, in pieces of at most ``PIECE`` bytes where a coding is undone.
@@ -125,6 +132,49 @@ class _Layer:
         except zlib.error:
             return None
         return zlib.decompressobj(-15)
+
+
+class _Frames:
+    """The frames of ``aws-chunked``. They belong to an upload; some storages keep them as if they were content."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._framed: bool | None = None  # None: it is not clear yet
+        self._left = 0  # bytes of the frame at hand
+        self._ended = False
+
+    def unpack(self, pieces: Iterable[bytes], *, last: bool) -> Iterator[bytes]:
+        for piece in pieces:
+            if self._framed is False:
+                yield piece
+            elif not self._ended:
+                self._held += piece
+                yield from self._frames()
+        if last and self._framed is None and self._held:
+            yield self._held
+
+    def _frames(self) -> Iterator[bytes]:
+        while self._held and not self._ended:
+            if self._left:
+                piece, self._held = self._held[: self._left], self._held[self._left :]
+                self._left -= len(piece)
+                yield piece
+                continue
+            head = _FRAME.match(self._held)
+            if head is not None:
+                self._framed = True
+                self._left, self._held = int(head[1], 16), self._held[head.end() :]
+                self._ended = self._left == 0
+            elif (self._framed is None and _NO_FRAME.match(self._held)) or len(
+                self._held
+            ) > _LONGEST_FRAME_HEAD:
+                if self._framed:
+                    raise BrokenEncodingError("the frames of the content are broken")
+                self._framed = False
+                yield self._held
+                return
+            else:
+                return  # more is needed
 
 
 class BoundedBody:

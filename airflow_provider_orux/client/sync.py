@@ -89,15 +89,19 @@ class GatewayClient:
                 if isinstance(step, Pause):
                     time.sleep(step.seconds)
                     continue
+                client, request, allowance = self._prepare(step)
                 try:
-                    answer = self._send(step)
-                except TransportFailure as e:
-                    thrown = e
+                    answer = exchange(
+                        client, request, allowance, max_bytes=step.max_bytes, secret=self.settings.key
+                    )
+                except UNANSWERED as e:
+                    thrown = failure(e, self.settings)
+                    thrown.__cause__ = e
         except StopIteration as e:
             value: T = e.value
             return value
 
-    def _send(self, send: Send) -> HttpResponse:
+    def _prepare(self, send: Send) -> tuple[httpx.Client, httpx.Request, Allowance]:
         # A paid request gets a connection of its own: a kept one may have been closed by the other side in the
         # same moment, and then nobody could tell whether the request arrived.
         keep_alive = send.request.purpose is not Purpose.PAY
@@ -115,7 +119,4 @@ class GatewayClient:
             self._clients[keep_alive] = client
         request = build_request(client, self.gateway, self.settings, send)
         allowance = Allowance.of(self.settings, read_timeout=send.read_timeout, max_bytes=send.max_bytes)
-        try:
-            return exchange(client, request, allowance, max_bytes=send.max_bytes, secret=self.settings.key)
-        except UNANSWERED as e:
-            raise failure(e, self.settings) from e
+        return client, request, allowance

@@ -32,6 +32,8 @@ class Extra(BaseModel):
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
     :param generate_timeout: the same for a synchronous generation, which holds its worker.
     :param proxy: URL of a proxy for submissions, polls and downloads.
+    :param strict_proxy: behind a proxy, refuse artifacts from host names that the worker itself cannot resolve to
+        public addresses.
     :param ca_path: file of trusted certificates, instead of the system's.
     :param max_in_flight_polls: how many polls one triggerer sends at once (a poll may count against the account's
         concurrency).
@@ -52,6 +54,7 @@ class Extra(BaseModel):
     read_timeout: float = Field(default=30, gt=0, le=3600)
     generate_timeout: float = Field(default=300, gt=0, le=7200)
     proxy: str | None = Field(default=None, repr=False)
+    strict_proxy: bool = False
     ca_path: str | None = None
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
     auth_grace: float = Field(default=AUTH_GRACE, ge=0, le=86_400)
