@@ -78,7 +78,7 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
     return Found(connection)
 
 
-def connection_of(conn_id: str, api: AirflowApi) -> Found:
+def connection_of(conn_id: str, api: AirflowApi | None) -> Found:
     """The same for a record: one that cannot be used is as good as none."""
     try:
         return find_connection(conn_id, api)

@@ -11,7 +11,7 @@ from airflow_provider_orux.durable.delivery import Delivery, OnPartial, RecordPr
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
-from airflow_provider_orux.durable.open_store import no_store, record_store
+from airflow_provider_orux.durable.open_store import record_store
 from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.gateways.base import Route
 from airflow_provider_orux.hooks.base import GatewayHook
@@ -92,8 +92,6 @@ def open_job(
         idempotency_seconds=gateway.idempotency_seconds if attempt.account is not None else 0.0,
     )
     store = record_store(context, log=log) if settings.durable else None
-    if settings.durable and store is None:
-        raise no_store()
     return DurableJob(
         request,
         client=client,
@@ -121,9 +119,8 @@ def open_job(
 def complete_unread(error: OruxError, context: Any) -> None:
     """Before the ledger was read, say what it holds: the error may be about a job that is paid for."""
     try:
-        store = record_store(context, log=logging.getLogger(__name__))
+        record = record_store(context, log=logging.getLogger(__name__)).glance()
     except OruxError:
-        return  # the ledger cannot be reached: nothing is known of it
-    record = store.glance() if store is not None else None
+        return  # there is none, or it cannot be reached: nothing is known
     if record is not None:
         advice.complete_unread(error, record)

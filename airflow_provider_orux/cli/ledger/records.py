@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.errors import UsageError
 from airflow_provider_orux.cli.ledger.instances import Entry, Ledger
+from airflow_provider_orux.cli.ledger.logs import LogLedger
 from airflow_provider_orux.cli.times import age_text, moment_text, parse_age, parse_window
 from airflow_provider_orux.lifecycle.record import State
 
@@ -71,14 +71,14 @@ def need_all_three(args: argparse.Namespace) -> None:
         raise UsageError("One record needs all three: DAG_ID RUN_ID TASK_ID.")
 
 
-def select(api: AirflowApi, args: argparse.Namespace, now: float) -> list[Entry]:
+def select(ledger: Ledger | LogLedger, args: argparse.Namespace, now: float) -> list[Entry]:
     """The records that fit ``--dag-id``, ``--run-id``, ``--task-id``, the dates, ``--older-than`` and ``--state``.
 
     :raises UsageError: a date or an age is none.
     """
     older = parse_age(args.older_than, option="--older-than") if args.older_than else None
     first, last = parse_window(args.from_, args.to)
-    found = Ledger(api).find(dag_id=args.dag, run_id=args.run, task_id=args.task, first=first, last=last)
+    found = ledger.find(dag_id=args.dag, run_id=args.run, task_id=args.task, first=first, last=last)
     return [entry for entry in found if _in_state(entry, args.state) and _older(entry, older, now)]
 
 
@@ -107,7 +107,7 @@ def row(entry: Entry, now: float) -> dict[str, Any]:
         "map_index": entry.instance.map_index if entry.instance.map_index >= 0 else None,
         "state": entry.state,
         "age": None if age is None else age_text(age),
-        "task_state": entry.instance.state or "none",
+        "task_state": entry.instance.state or ("none" if entry.instance.facts else None),
         "job_id": record.job_id if record else None,
         "conn_id": record.conn_id if record else None,
     }
