@@ -18,7 +18,7 @@ def get_commands() -> list[CLICommand]:
         GroupCommand(
             name="orux",
             help="Paid AI generation: ledger, pools, models, results, estimates, examples, sandbox",
-            subcommands=(LEDGER, RESULTS, POOL, MODELS, ESTIMATE, EXAMPLES, SANDBOX),
+            subcommands=COMMANDS,
         )
     ]
 
@@ -250,6 +250,30 @@ LEDGER = GroupCommand(
                 *API,
             ),
         ),
+        ActionCommand(
+            name="prune",
+            help="Remove the records of finished tasks that are old enough",
+            description="Remove records of results that Airflow recorded as a success. A clear of such a task "
+            "pays with or without its record; what was charged for it is forgotten. Submissions without a result stay.",
+            func=action("ledger.prune:prune"),
+            args=(
+                *MANY[:-1],
+                _arg(
+                    "--older-than",
+                    metavar="AGE",
+                    default="90d",
+                    help="Only records last changed longer ago: 1d or more. Default: 90d",
+                ),
+                _arg(
+                    "--undelivered",
+                    action="store_true",
+                    help="Also results that Airflow did not record. A clear of such a task pays again",
+                ),
+                YES,
+                OUTPUT,
+                *API,
+            ),
+        ),
     ),
 )
 
@@ -370,13 +394,5 @@ SANDBOX = ActionCommand(
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """A parser of these commands alone: for documentation and tests."""
-    from airflow.cli.cli_parser import _add_command
-
-    root: Any = argparse.ArgumentParser(prog="airflow")
-    commands = root.add_subparsers(dest="command", required=True)
-    for command in get_commands():
-        _add_command(commands, command)
-    found: argparse.ArgumentParser = root
-    return found
+#: All of them, as ``airflow orux`` and ``orux`` have them.
+COMMANDS = (LEDGER, RESULTS, POOL, MODELS, ESTIMATE, EXAMPLES, SANDBOX)

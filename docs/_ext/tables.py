@@ -502,7 +502,7 @@ FAULT_WORDS = {
 # -- the command line ----------------------------------------------------------------------------------------------
 def commands() -> str:
     """Every ``airflow orux`` command with its arguments."""
-    from airflow_provider_orux.cli.commands import parser
+    from airflow_provider_orux.cli.main import parser
 
     parts: list[str] = []
 

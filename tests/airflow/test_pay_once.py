@@ -268,7 +268,8 @@ def test_reuse_does_not_pay_again_while_its_store_is_away(
     assert "A retry looks for the earlier result again" in "".join(capfd.readouterr())
 
 
-def test_nothing_is_sent_without_a_state_store_that_answers(sandbox, load_dag, run):
+def test_nothing_is_sent_without_a_ledger(sandbox, load_dag, run, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__ORUX__LEDGER_PATH", raising=False)
     dag = load_dag("""
         import pendulum
         from airflow.sdk import DAG
@@ -314,17 +315,14 @@ def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
 
 @pytest.fixture
 def counted(monkeypatch):
-    from airflow.sdk._shared.observability.metrics import stats
-    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+    from airflow_provider_orux import metrics
 
     counted: dict[str, int] = {}
 
-    class Recorder(NoStatsLogger):
-        @classmethod
-        def incr(cls, stat, count=1, rate=1, *, tags=None):
-            counted[stat] = counted.get(stat, 0) + (1 if count is None else count)
+    def incr(name, by, *, tags):
+        counted[name] = counted.get(name, 0) + by
 
-    monkeypatch.setattr(stats, "_backend", Recorder())
+    monkeypatch.setattr(metrics, "incr", incr)
     return counted
 
 

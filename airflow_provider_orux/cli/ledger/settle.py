@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
+from airflow_provider_orux.cli.ledger.discard import under_way
 from airflow_provider_orux.cli.ledger.instances import Instance, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger, open_ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
@@ -77,9 +78,9 @@ def settle(args: argparse.Namespace, out: Output) -> int:
             "Say what the submission became: --job-id ID, or --url for a synchronous generation."
         )
     answer = Answer(args.job_id, tuple(dict.fromkeys(args.url or ())), args.gateway)
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         done = settle_one(
-            LedgerRecords(api),
+            ledger,
             Instance(args.dag_id, args.run_id, args.task_id, args.map_index),
             answer,
             force=args.force,
@@ -100,7 +101,7 @@ def settle(args: argparse.Namespace, out: Output) -> int:
 
 
 def settle_one(
-    ledger: LedgerRecords,
+    ledger: LedgerRecords | LogLedger,
     wanted: Instance,
     answer: Answer,
     *,
@@ -134,6 +135,9 @@ def settle_one(
         return Settlement(instance, record, None)
     if not force:
         _refuse_to_settle(record, settled, instance)
+        # Without Airflow's word on the task, only the record's age tells whether its answer may still come.
+        if not instance.facts and (why := under_way(entry, ledger, connections, time.time())):
+            raise CommandError(f"{instance}: {why}. --force settles it all the same.")
     at = time.time()
     # What was accepted before stays in the record: it may be charged, too.
     replaced = record.state in (State.SUBMITTED, State.FINISHED) and record.job_id != settled.job_id
@@ -236,8 +240,7 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
     items = _read_file(args.file)
     counts = {"settled": 0, "unchanged": 0, "refused": 0}
     connections: dict[str, FoundConnection] = {}
-    with AirflowApi.of(args) as api:
-        ledger = LedgerRecords(api)
+    with open_ledger(args) as ledger:
         for item in items:
             outcome, text = _settle_item(item, ledger, args, connections, out)
             counts[outcome] += 1
@@ -253,7 +256,7 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
 
 def _settle_item(
     item: Item,
-    ledger: LedgerRecords,
+    ledger: LedgerRecords | LogLedger,
     args: argparse.Namespace,
     connections: dict[str, FoundConnection],
     out: Output,
