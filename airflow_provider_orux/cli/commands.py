@@ -18,7 +18,7 @@ def get_commands() -> list[CLICommand]:
         GroupCommand(
             name="orux",
             help="Paid AI generation: ledger, pools, models, results, estimates, examples, sandbox",
-            subcommands=(LEDGER, RESULTS, POOL, MODELS, ESTIMATE, EXAMPLES, SANDBOX),
+            subcommands=(LEDGER, RESULTS, POOL, MODELS, ESTIMATE, COST, EXAMPLES, SANDBOX),
         )
     ]
 
@@ -358,6 +358,27 @@ EXAMPLES = ActionCommand(
         _arg(
             "--to", metavar="DIR", required=True, help="The folder, like $AIRFLOW_HOME/dags. Files there stay"
         ),
+    ),
+)
+
+COST = ActionCommand(
+    name="cost",
+    help="Sum up what was spent, from the ledger",
+    description="Sum up what the jobs of task instances cost, by DAG, day and model, with those that a clear or a "
+    "retry superseded. A price that is not known is shown as unknown.",
+    func=action("cost:cost"),
+    args=(
+        _arg(
+            "--dag-id",
+            "--dag",
+            dest="dag",
+            metavar="DAG_ID",
+            help="Only this DAG. Default: all DAGs you may read",
+        ),
+        _arg("--from-date", "--from", dest="from_", metavar="DATE", help="Logical date of the first run"),
+        _arg("--to-date", "--to", dest="to", metavar="DATE", help="Logical date of the last run"),
+        OUTPUT,
+        *API,
     ),
 )
 

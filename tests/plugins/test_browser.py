@@ -200,7 +200,9 @@ def test_on_a_phone_and_in_the_dark(person: Person, airflow: GalleryAirflow) -> 
     person.keep("gallery-phone")
 
 
-def test_nothing_is_run_and_nothing_is_fetched_from_elsewhere(person: Person, airflow: GalleryAirflow) -> None:
+def test_nothing_is_run_and_nothing_is_fetched_from_elsewhere(
+    person: Person, airflow: GalleryAirflow
+) -> None:
     page, asked = person.page, []
     person.log_in()
     page.on("request", lambda request: asked.append(request.url))
