@@ -23,9 +23,9 @@ test: venv  ## run all tests
 	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup $(ARGS)
 
 # Those that are not there (yet) are left out.
-FAST := $(wildcard $(addprefix tests/,models gateways client lifecycle durable operators hooks policies routes test_floors.py test_provider_info.py))
+PURE := $(wildcard $(addprefix tests/,models gateways client lifecycle durable operators hooks policies routes test_floors.py test_provider_info.py))
 test-fast: venv  ## the tests that need no Airflow process and no database: a minute at most
-	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup -m 'not airflow and not standalone and not postgres' $(FAST) $(ARGS)
+	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup -m 'not airflow and not standalone and not postgres' $(PURE) $(ARGS)
 
 test-lowest:  ## the pure tests and the operators with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv build/venv-lowest
@@ -63,8 +63,8 @@ docs: venv  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
-ui: venv  ## a standalone Airflow with the example DAGs and the sandbox, on loopback
-	@$(BIN)/python -m demo.ui $(ARGS)
+ui: venv  ## Airflow with the example DAGs, your own (DAGS=folder) and the sandbox, on loopback; FAST=1: quick jobs
+	@$(BIN)/python -m demo.ui $(if $(DAGS),--dags $(DAGS)) $(if $(FAST),--fast) $(ARGS)
 
 $(VENV)/.bench: $(VENV)/.complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev,bench]'

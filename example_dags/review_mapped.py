@@ -1,6 +1,6 @@
 """One poster for each product: a grid, a person who chooses from it, and the chosen image at full size.
 
-The products are a parameter of the run. Each product is chosen for on its own, and none waits for another. After two
+The products are a parameter of the run. Each product is chosen for on its own, and none holds up another. After two
 days the first image is taken.
 """
 

@@ -50,6 +50,7 @@ THEIRS = (
         r"invalid \(\?:",
         "words of YEScale's messages",
     ),
+    ("link", r".*", r"[Hh]ard links?|os\.link\(", "a term of file systems"),
     ("epoch", r".*", r"[Ee]poch seconds", "the unit"),
     ("keeping", r".*", r"without keeping", "the verb"),
     ("mock", r"docs/decisions/own-sandbox\.md", r"a mock that is built", "what was decided against"),

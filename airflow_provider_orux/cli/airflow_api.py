@@ -9,18 +9,31 @@ import re
 import ssl
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.models.errors import redact
+from airflow_provider_orux.client.allowance import Allowance
+from airflow_provider_orux.client.timed import TimedTransport
+from airflow_provider_orux.client.transport import (
+    UNANSWERED,
+    client_arguments,
+    distrust,
+    exchange,
+    open_transport,
+)
+from airflow_provider_orux.gateways.wire import HttpResponse
+from airflow_provider_orux.models.errors import ConfigurationError, redact
 
 #: Rows of one page; Airflow's own limit ([api] maximum_page_limit) is 100 as shipped.
 PAGE = 100
-#: Seconds for one answer.
+#: Seconds for one answer, and for its silences; one that is long and moves has ten times as long.
 PATIENCE = 30.0
+#: Bytes of one answer that are read at most.
+MOST_BYTES = 64 * 1024 * 1024
 #: Airflow answers 403 to a token it rejects.
 _BAD_TOKEN = re.compile(r"invalid jwt|token expired|invalid token", re.IGNORECASE)
 
@@ -57,8 +70,11 @@ class AirflowApi:
         self.base_url = _checked(base_url, origin)
         self.origin = origin
         self._token = token
-        arguments: dict[str, Any] = {"transport": transport} if transport else {"verify": _trust()}
-        self._client = httpx.Client(timeout=PATIENCE, **arguments)
+        try:
+            transport = transport or open_transport(TimedTransport, self.base_url, verify=_trust())
+        except ConfigurationError as e:
+            raise CommandError(e.message) from e
+        self._client = httpx.Client(**{**client_arguments(), "timeout": PATIENCE}, transport=transport)
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> AirflowApi:
@@ -88,7 +104,7 @@ class AirflowApi:
         :raises CommandError: Airflow rejects them.
         """
         response = self._send("POST", "/auth/token", json={"username": user, "password": password})
-        if response.status_code in (400, 401, 403, 422):
+        if response.status in (400, 401, 403, 422):
             raise CommandError(f"Airflow at {self.base_url} rejects this user name or password.")
         self._token = self._token_of(response)
 
@@ -102,13 +118,13 @@ class AirflowApi:
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
-    ) -> httpx.Response:
+    ) -> HttpResponse:
         """One request below ``/api/v2``; see :meth:`get`."""
         response = self._send(method, f"/api/v2{path}", params=params, json=json, token=self._token)
-        if response.status_code == 401 and self._token is None:
+        if response.status == 401 and self._token is None:
             self._token = self._token_without_credentials()
             response = self._send(method, f"/api/v2{path}", params=params, json=json, token=self._token)
-        if response.is_success:
+        if _is_success(response):
             return response
         raise self._refusal(method, path, response)
 
@@ -124,63 +140,66 @@ class AirflowApi:
         while True:
             page = self.get(path, params={**(params or {}), "limit": PAGE, "offset": offset})
             rows = page.get(key) if isinstance(page, dict) else None
-            if not isinstance(rows, list):
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise CommandError(f"Airflow's answer to {path} has no list {key!r}.")
+            total = page.get("total_entries")
             for row in rows:
                 yield row
                 offset += 1
                 if limit is not None and offset >= limit:
                     return
-            if not rows or offset >= int(page.get("total_entries") or 0):
+            if not rows or not isinstance(total, int) or offset >= total:
                 return
 
     def _send(
         self, method: str, path: str, *, token: str | None = None, params: Any = None, json: Any = None
-    ) -> httpx.Response:
-        headers = {"Accept": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+    ) -> HttpResponse:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        allowance = Allowance(PATIENCE, longest=10 * PATIENCE, max_bytes=MOST_BYTES)
         try:
-            return self._client.request(
+            request = self._client.build_request(
                 method, self.base_url + path, params=params, json=json, headers=headers
             )
-        except (httpx.HTTPError, httpx.InvalidURL) as e:
+            return exchange(self._client, request, allowance, max_bytes=MOST_BYTES, secret=token)
+        except UNANSWERED as e:
+            words = redact(str(e), token) or type(e).__name__
+            if (untrusted := distrust(e)) is not None:
+                words = f"its certificate is not trusted ({untrusted}); name its CA in SSL_CERT_FILE"
             raise CommandError(
-                f"Airflow's API at {self.base_url} ({self.origin}) cannot be reached: {str(e) or type(e).__name__}. "
+                f"Airflow's API at {self.base_url} ({self.origin}) cannot be reached: {words}. "
                 "Give its address with --api-url or [api] base_url."
             ) from e
 
     def _token_without_credentials(self) -> str:
         response = self._send("GET", "/auth/token")
-        if not response.is_success:
+        if not _is_success(response):
             raise CommandError(
                 f"Airflow at {self.base_url} needs a token: give --token (or AIRFLOW_API_TOKEN), or --user."
             )
         return self._token_of(response)
 
-    def _token_of(self, response: httpx.Response) -> str:
-        if response.is_success:
+    def _token_of(self, response: HttpResponse) -> str:
+        if _is_success(response):
             try:
-                token = response.json()["access_token"]
-            except (ValueError, KeyError, TypeError):
+                token = response.parsed()["access_token"]
+            except (ValueError, RecursionError, KeyError, TypeError):
                 token = None
             if isinstance(token, str) and token:
                 return token
         raise CommandError(
-            f"{self.base_url}/auth/token gives no token (HTTP {response.status_code}). If this is Airflow, its auth "
+            f"{self.base_url}/auth/token gives no token (HTTP {response.status}). If this is Airflow, its auth "
             "manager may issue tokens elsewhere: get one there and pass it with --token."
         )
 
-    def _json(self, response: httpx.Response) -> Any:
-        try:
-            return response.json()
-        except ValueError:
-            raise CommandError(
-                f"{self.base_url} is not Airflow's API: its answer is not JSON. Check --api-url."
-            ) from None
+    def _json(self, response: HttpResponse) -> Any:
+        with suppress(ValueError, RecursionError):
+            if not response.truncated:
+                return response.parsed()
+        what = "too long" if response.truncated else "not JSON"
+        raise CommandError(f"{self.base_url} is not Airflow's API: its answer is {what}. Check --api-url.")
 
-    def _refusal(self, method: str, path: str, response: httpx.Response) -> CommandError:
-        status, detail = response.status_code, _detail(response)
+    def _refusal(self, method: str, path: str, response: HttpResponse) -> CommandError:
+        status, detail = response.status, _detail(response)
         if status == 401 or (status == 403 and _BAD_TOKEN.search(detail)):
             return CommandError(
                 f"Airflow at {self.base_url} rejects the token (it may have expired). Get a new one and pass it "
@@ -211,10 +230,14 @@ def segment(value: str) -> str:
     return quote(value, safe="")
 
 
-def _detail(response: httpx.Response) -> str:
+def _is_success(response: HttpResponse) -> bool:
+    return 200 <= response.status < 300
+
+
+def _detail(response: HttpResponse) -> str:
     try:
-        detail = response.json()["detail"]
-    except (ValueError, KeyError, TypeError):
+        detail = response.parsed()["detail"]
+    except (ValueError, RecursionError, KeyError, TypeError):
         return ""
     if isinstance(detail, list):
         detail = "; ".join(

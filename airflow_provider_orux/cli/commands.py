@@ -146,7 +146,7 @@ def _narrowing(whole: str) -> tuple[Arg, ...]:
 
 
 MANY = _narrowing("Many records: those of this DAG")
-STATES = ("intent", "submitted", "settled", "finished", "unreadable", "open", "all")
+STATES = ("intent", "submitted", "settled", "finished", "discarded", "unreadable", "open", "all")
 
 
 def _state(help_: str, choices: tuple[str, ...] = STATES, default: str = "all") -> Arg:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
+from airflow_provider_orux.client.allowance import Allowance
+from airflow_provider_orux.client.decoding import BoundedBody
 from airflow_provider_orux.client.flow import Calls, Flow, Pause, Send, TransportFailure
 from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.timed import AsyncTimedTransport
 from airflow_provider_orux.client.transport import (
     UNANSWERED,
-    BodyReader,
     build_request,
     client_arguments,
     failure,
-    open_client,
+    goes_on,
+    in_time,
+    open_transport,
+    tls_context,
 )
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
@@ -110,28 +114,39 @@ class AsyncGatewayClient:
 
         :raises TransportFailure: no answer came.
         """
-        keep_alive = send.request.purpose is not Purpose.PAY  # see GatewayClient._send
+        keep_alive = send.request.purpose is not Purpose.PAY  # see GatewayClient._prepare
         client = self._clients.get(keep_alive)
         if client is None:
-            arguments: dict[str, Any] = client_arguments(
-                self.settings, keep_alive=keep_alive, connections=self._connections
+            settings = self.settings
+            transport = self._transport or open_transport(
+                AsyncTimedTransport,
+                settings.base_url,
+                proxy=settings.proxy,
+                verify=tls_context(settings.ca_path),
+                keep_alive=keep_alive,
+                connections=self._connections,
             )
-            if self._transport is not None:
-                arguments["transport"] = self._transport
-            client = self._clients[keep_alive] = open_client(httpx.AsyncClient, arguments)
+            client = httpx.AsyncClient(**client_arguments(settings.base_url), transport=transport)
+            self._clients[keep_alive] = client
         request = build_request(client, self.gateway, self.settings, send)
-        deadline = time.monotonic() + max(self.settings.total_timeout, send.read_timeout)
         try:
-            response = await client.send(request, stream=True)
-            try:
-                reader = BodyReader(
-                    response, max_bytes=send.max_bytes, deadline=deadline, key=self.settings.key
-                )
-                async for chunk in response.aiter_bytes():
-                    if not reader.feed(chunk, now=time.monotonic()):
-                        break
-                return reader.result()
-            finally:
-                await response.aclose()
+            return await self._exchange(client, request, send)
         except UNANSWERED as e:
             raise failure(e, self.settings) from e
+
+    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request, send: Send) -> HttpResponse:
+        """As :func:`~airflow_provider_orux.client.transport.exchange`."""
+        allowance = Allowance.of(self.settings, read_timeout=send.read_timeout, max_bytes=send.max_bytes)
+        with in_time(allowance):
+            response = await client.send(request, stream=True)
+            try:
+                body = BoundedBody(response.headers.get("content-encoding", ""), max_bytes=send.max_bytes)
+                if response.is_stream_consumed:
+                    goes_on(body, response.content, allowance)
+                else:
+                    async for chunk in response.aiter_raw():
+                        if not goes_on(body, chunk, allowance):
+                            break
+                return body.response(response.status_code, response.headers, secret=self.settings.key)
+            finally:
+                await response.aclose()

@@ -12,13 +12,14 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.settings import SUBMIT_LIMIT, ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ArtifactRejectedError,
     AuthenticationError,
+    ConfigurationError,
     GatewayUnavailableError,
     IdempotencyKeyReusedError,
     OruxError,
@@ -58,6 +59,31 @@ class TransportFailure(Exception):  # noqa: N818  (a fact that a flow is told, n
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
         self.sent = sent
+
+    def error(self, gateway: str) -> OruxError:
+        """What it means for a request that is free.
+
+        :param gateway: the gateway's name.
+        """
+        return GatewayUnavailableError(str(self), gateway=gateway)
+
+
+class UntrustedCertificate(TransportFailure):
+    """The host's certificate is not trusted: nothing was sent, and nothing will be until a setting is changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+    def error(self, gateway: str) -> OruxError:
+        """It is the connection's, or the host's, to put right."""
+        return ConfigurationError(
+            f"The gateway's certificate is not trusted: {self}",
+            gateway=gateway,
+            param="ca_path",
+            charged="no",
+            next_step="Set ca_path of the connection to a file of certificates that includes the one that signed it "
+            "(a company's proxy often has its own), or correct the host.",
+        )
 
 
 Step = Send | Pause
@@ -104,6 +130,7 @@ class Calls:
                 self.gateway.generate(form),
                 lambda response: self.gateway.read_generate(form, response, submission_id=submission_id),
                 read_timeout=self.settings.generate_timeout,
+                max_bytes=self.settings.max_answer_bytes,
                 repeatable=False,
             )
 
@@ -139,6 +166,7 @@ class Calls:
                 self.gateway.submit(form, idempotency_key=key),
                 lambda response: self.gateway.read_submit(form, response),
                 read_timeout=self.settings.read_timeout,
+                max_bytes=min(SUBMIT_LIMIT, self.settings.max_answer_bytes),
                 repeatable=keyed,
             )
 
@@ -192,7 +220,9 @@ class Calls:
             try:
                 response = yield send
             except TransportFailure as e:
-                error = GatewayUnavailableError(str(e), gateway=self.gateway.name)
+                error = e.error(self.gateway.name)
+                if error.final:
+                    raise error from e
                 error.__cause__ = e
             else:
                 if response is None:
@@ -219,6 +249,7 @@ class Calls:
         read: Callable[[HttpResponse], Job],
         *,
         read_timeout: float,
+        max_bytes: int,
         repeatable: bool,
     ) -> Flow[Job]:
         if request.purpose is not Purpose.PAY:
@@ -230,7 +261,7 @@ class Calls:
                 gateway=self.gateway.name,
                 charged="no",
             )
-        send = Send(request, read_timeout, settings.max_answer_bytes)
+        send = Send(request, read_timeout, max_bytes)
         attempt = 0
         unanswered: OruxError | None = None
         while True:
@@ -242,6 +273,8 @@ class Calls:
             except TransportFailure as e:
                 if e.sent:
                     error = self._ambiguous(f"The request was sent, and then: {e}", repeatable=repeatable)
+                elif isinstance(e, UntrustedCertificate):
+                    error = e.error(self.gateway.name)
                 else:
                     error = GatewayUnavailableError(
                         f"The gateway cannot be reached: {e}", gateway=self.gateway.name, charged="no"

@@ -12,7 +12,10 @@ from airflow_provider_orux.models.errors import ConfigurationError
 MIB = 1024 * 1024
 #: Bytes that a poll in a trigger reads at most; a larger body is a finished job with its images inside.
 POLL_LIMIT = 256 * 1024
-
+#: Bytes of the answer to an asynchronous submission, which is a job id, that are read at most.
+SUBMIT_LIMIT = MIB
+#: Bytes a second that buy an answer more time: one that comes more slowly ends as one that never came.
+SLOWEST_RATE = 16 * 1024
 
 #: Seconds after a request's timeouts in which its worker may still write what became of it.
 ANSWER_MARGIN = 120.0
@@ -28,7 +31,8 @@ class ClientSettings:
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds between two bytes of an answer to a poll or a submission.
     :param generate_timeout: the same for a synchronous generation, which answers when the image is made.
-    :param total_timeout: seconds for a whole exchange, on top of the read timeout's share.
+    :param total_timeout: seconds after which a whole exchange ends in any case. One whose answer hardly moves ends
+        sooner, after ``connect_timeout`` and ``read_timeout`` together; see ``Allowance``.
     :param proxy: URL of a proxy for every request; None: the environment decides.
     :param ca_path: file of trusted certificates, instead of the system's.
     :param attempts: how often to try a request that was provably not accepted (Orux advises "up to about 5
@@ -75,11 +79,10 @@ class ClientSettings:
 
         :param synchronous: whether the request was a synchronous generation.
         """
-        return (
-            (self.generate_timeout if synchronous else self.read_timeout)
-            + self.connect_timeout
-            + ANSWER_MARGIN
-        )
+        timeout = self.generate_timeout if synchronous else self.read_timeout
+        size = self.max_answer_bytes if synchronous else SUBMIT_LIMIT
+        longest = self.connect_timeout + timeout + size / SLOWEST_RATE
+        return min(longest, max(self.total_timeout, timeout)) + ANSWER_MARGIN
 
     @property
     def account(self) -> str | None:

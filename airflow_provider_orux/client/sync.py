@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
+from airflow_provider_orux.client.allowance import Allowance
 from airflow_provider_orux.client.flow import Calls, Flow, Pause, Send, TransportFailure
 from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.timed import TimedTransport
 from airflow_provider_orux.client.transport import (
     UNANSWERED,
-    BodyReader,
     build_request,
     client_arguments,
+    exchange,
     failure,
-    open_client,
+    open_transport,
+    tls_context,
 )
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse, Purpose
@@ -86,37 +89,34 @@ class GatewayClient:
                 if isinstance(step, Pause):
                     time.sleep(step.seconds)
                     continue
+                client, request, allowance = self._prepare(step)
                 try:
-                    answer = self._send(step)
-                except TransportFailure as e:
-                    thrown = e
+                    answer = exchange(
+                        client, request, allowance, max_bytes=step.max_bytes, secret=self.settings.key
+                    )
+                except UNANSWERED as e:
+                    thrown = failure(e, self.settings)
+                    thrown.__cause__ = e
         except StopIteration as e:
             value: T = e.value
             return value
 
-    def _send(self, send: Send) -> HttpResponse:
+    def _prepare(self, send: Send) -> tuple[httpx.Client, httpx.Request, Allowance]:
         # A paid request gets a connection of its own: a kept one may have been closed by the other side in the
         # same moment, and then nobody could tell whether the request arrived.
         keep_alive = send.request.purpose is not Purpose.PAY
         client = self._clients.get(keep_alive)
         if client is None:
-            arguments: dict[str, Any] = client_arguments(self.settings, keep_alive=keep_alive)
-            if self._transport is not None:
-                arguments["transport"] = self._transport
-            client = self._clients[keep_alive] = open_client(httpx.Client, arguments)
+            settings = self.settings
+            transport = self._transport or open_transport(
+                TimedTransport,
+                settings.base_url,
+                proxy=settings.proxy,
+                verify=tls_context(settings.ca_path),
+                keep_alive=keep_alive,
+            )
+            client = httpx.Client(**client_arguments(settings.base_url), transport=transport)
+            self._clients[keep_alive] = client
         request = build_request(client, self.gateway, self.settings, send)
-        deadline = time.monotonic() + max(self.settings.total_timeout, send.read_timeout)
-        try:
-            response = client.send(request, stream=True)
-            try:
-                reader = BodyReader(
-                    response, max_bytes=send.max_bytes, deadline=deadline, key=self.settings.key
-                )
-                for chunk in response.iter_bytes():
-                    if not reader.feed(chunk, now=time.monotonic()):
-                        break
-                return reader.result()
-            finally:
-                response.close()
-        except UNANSWERED as e:
-            raise failure(e, self.settings) from e
+        allowance = Allowance.of(self.settings, read_timeout=send.read_timeout, max_bytes=send.max_bytes)
+        return client, request, allowance

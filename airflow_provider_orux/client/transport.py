@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import functools
+import http.cookiejar
 import ssl
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
 
-from airflow_provider_orux.client.flow import Send, TransportFailure
-from airflow_provider_orux.client.settings import PROXY_SCHEMES, ClientSettings, is_reachable
+from airflow_provider_orux.client.allowance import Allowance
+from airflow_provider_orux.client.decoding import BoundedBody
+from airflow_provider_orux.client.flow import Send, TransportFailure, UntrustedCertificate
+from airflow_provider_orux.client.proxies import proxy_for
+from airflow_provider_orux.client.settings import ClientSettings
+from airflow_provider_orux.client.timed import keep_to
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.models.errors import ConfigurationError, InvalidRequestError, redact
 
-AnyClient = TypeVar("AnyClient", httpx.Client, httpx.AsyncClient)
+AnyTransport = TypeVar("AnyTransport", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 USER_AGENT = "airflow-provider-orux"
 
@@ -32,6 +37,13 @@ NEVER_SENT = (
     httpx.UnsupportedProtocol,
 )
 
+
+class Overdue(httpx.ReadTimeout):
+    """The answer came, and did not end in the time that it may take as a whole."""
+
+
+#: OpenSSL's code for a certificate that has expired.
+_EXPIRED = 10
 
 #: What httpx may raise instead of answering. The last two are not its own: they come from the operating system or from
 #: reading an answer, and must not turn a paid request into an untyped error.
@@ -53,35 +65,43 @@ def tls_context(ca_path: str | None) -> ssl.SSLContext:
     return context
 
 
-def client_arguments(
-    settings: ClientSettings, *, keep_alive: bool, connections: int | None = None
-) -> dict[str, Any]:
-    """The arguments of an httpx client: no redirects, our timeouts, our proxy and certificates."""
-    arguments: dict[str, Any] = {
-        "base_url": settings.base_url.rstrip("/"),
-        "headers": {"User-Agent": USER_AGENT, "Accept": "application/json"},
+def client_arguments(base_url: str = "") -> dict[str, Any]:
+    """The arguments of an httpx client: no redirects, no cookies, nothing packed, nothing from the environment."""
+    return {
+        "base_url": base_url.rstrip("/"),
+        "headers": {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
         "follow_redirects": False,
-        "verify": tls_context(settings.ca_path),
-        "limits": httpx.Limits(
-            max_connections=connections,
-            max_keepalive_connections=connections if keep_alive else 0,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-        ),
+        # A jar that stays empty: no cookie of an answer reaches another request.
+        "cookies": http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+        "trust_env": False,  # proxy_for() reads its proxies
     }
-    if settings.proxy:
-        arguments["proxy"] = settings.proxy
-    return arguments
 
 
-def open_client(make: Callable[..., AnyClient], arguments: dict[str, Any]) -> AnyClient:
-    """An httpx client.
+def open_transport(
+    make: Callable[..., AnyTransport],
+    url: str,
+    *,
+    proxy: str | None = None,
+    verify: ssl.SSLContext,
+    keep_alive: bool = True,
+    connections: int | None = None,
+) -> AnyTransport:
+    """An httpx transport.
 
+    :param make: its class.
+    :param url: what it reaches: decides whether a proxy of the environment is used.
+    :param proxy: the connection's own proxy; None: the environment decides.
+    :param keep_alive: whether connections are used more than once.
+    :param connections: how many may be open; None: no limit.
     :raises ConfigurationError: httpx does not accept the settings (a proxy that needs another package, say).
     """
-    if "proxy" not in arguments:
-        _check_environment()
+    limits = httpx.Limits(
+        max_connections=connections,
+        max_keepalive_connections=connections if keep_alive else 0,
+        keepalive_expiry=KEEPALIVE_SECONDS,
+    )
     try:
-        return make(**arguments)
+        return make(verify=verify, limits=limits, proxy=proxy_for(url, proxy), trust_env=False)
     except (httpx.InvalidURL, ValueError, ImportError) as e:
         # The text may hold the URL of a proxy, and that a password.
         raise ConfigurationError(
@@ -89,16 +109,6 @@ def open_client(make: Callable[..., AnyClient], arguments: dict[str, Any]) -> An
             "connection's host and proxy, and at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
             charged="no",
         ) from (e if isinstance(e, ImportError) else None)
-
-
-def _check_environment() -> None:
-    for kind, proxy in urllib.request.getproxies().items():
-        url = proxy if "://" in proxy else f"http://{proxy}"
-        if kind in ("http", "https", "all") and not is_reachable(url, schemes=PROXY_SCHEMES):
-            raise ConfigurationError(
-                f"The environment variable {kind.upper()}_PROXY is not the URL of a proxy, like http://host:3128",
-                charged="no",
-            )
 
 
 def build_request(
@@ -151,8 +161,11 @@ def request_arguments(gateway: Gateway, settings: ClientSettings, send: Send) ->
 
 def failure(error: Exception, settings: ClientSettings) -> TransportFailure:
     """What an httpx failure proves, without secrets."""
+    if (untrusted := distrust(error)) is not None:
+        return untrusted
     sent = not isinstance(error, NEVER_SENT)
     reasons: dict[type[Exception], str] = {
+        Overdue: "the answer did not end in time",
         httpx.ReadTimeout: "no answer came in time",
         httpx.ConnectTimeout: "it could not be reached in time",
         httpx.WriteTimeout: "it stopped reading the request",
@@ -164,42 +177,62 @@ def failure(error: Exception, settings: ClientSettings) -> TransportFailure:
     return TransportFailure(text, sent=sent)
 
 
-class BodyReader:
-    """Collects an answer up to a size and a deadline.
+def distrust(error: BaseException) -> UntrustedCertificate | None:
+    """The failure of a host whose certificate is not trusted; None for any other error.
 
-    :param key: blanked out of the answer: a gateway or proxy that echoes it must not get it into a log.
+    A certificate that has expired is the host's to renew: nothing in the connection can help.
     """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            expired = cause.verify_code == _EXPIRED
+            return None if expired else UntrustedCertificate(cause.verify_message or "it cannot be verified")
+        cause = cause.__cause__ or cause.__context__
+    return None
 
-    def __init__(
-        self, response: httpx.Response, *, max_bytes: int, deadline: float, key: str | None = None
-    ) -> None:
-        self.response = response
-        self.key = key
-        self.max_bytes = max_bytes
-        self.deadline = deadline
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.truncated = False
 
-    def feed(self, chunk: bytes, *, now: float) -> bool:
-        """Add a chunk; False if no more is wanted.
+def exchange(
+    client: httpx.Client, request: httpx.Request, allowance: Allowance, *, max_bytes: int, secret: str | None
+) -> HttpResponse:
+    """One exchange through a client that :func:`open_transport` made the transport of.
 
-        :raises TransportFailure: the whole exchange took too long.
-        """
-        if now > self.deadline:
-            raise TransportFailure("the answer did not end in time", sent=True)
-        room = self.max_bytes - self.size
-        if len(chunk) > room:
-            self.parts.append(chunk[:room])
-            self.size += room
-            self.truncated = True
-            return False
-        self.parts.append(chunk)
-        self.size += len(chunk)
-        return True
+    :param max_bytes: longest body; of a longer one the first part is returned.
+    :param secret: the key, which is blanked out of the answer.
+    :raises httpx.HTTPError: and the others of ``UNANSWERED``: no answer came, or only part of one.
+    """
+    with in_time(allowance):
+        response = client.send(request, stream=True)
+        try:
+            body = BoundedBody(response.headers.get("content-encoding", ""), max_bytes=max_bytes)
+            # A transport of a test may hand out an answer that is read already.
+            for chunk in [response.content] if response.is_stream_consumed else response.iter_raw():
+                if not goes_on(body, chunk, allowance):
+                    break
+            return body.response(response.status_code, response.headers, secret=secret)
+        finally:
+            response.close()
 
-    def result(self) -> HttpResponse:
-        """The answer as a plain value."""
-        headers = {k.lower(): v for k, v in self.response.headers.items()}
-        body = b"".join(self.parts)
-        return HttpResponse(self.response.status_code, headers, body, self.truncated).without(self.key)
+
+@contextmanager
+def in_time(allowance: Allowance) -> Iterator[None]:
+    """Keep to an allowance.
+
+    :raises Overdue: the time is over.
+    """
+    with keep_to(allowance):
+        try:
+            yield
+        except httpx.ReadTimeout as e:
+            if allowance.left() > 0.01:
+                raise
+            raise Overdue("") from e
+
+
+def goes_on(body: BoundedBody, chunk: bytes, allowance: Allowance) -> bool:
+    """Add a piece to a body; False if no more is wanted.
+
+    :raises Overdue: the time is over.
+    """
+    if allowance.left() <= 0:
+        raise Overdue("")
+    return body.add(chunk)

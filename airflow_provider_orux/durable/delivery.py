@@ -334,6 +334,7 @@ class Delivery:
             connect_timeout=extra.connect_timeout,
             read_timeout=max(extra.read_timeout, 60.0),
             proxy=extra.proxy,
+            strict_proxy=extra.strict_proxy,
             ca_path=extra.ca_path,
             thumbnails=conf.getboolean("orux", "thumbnails", fallback=True),
         )

@@ -28,6 +28,7 @@ from airflow_provider_orux.models.errors import (
     JobNotFoundError,
     LedgerError,
     OruxError,
+    RateLimitedError,
     Remedy,
     UnexpectedResponseError,
 )
@@ -125,7 +126,7 @@ class DurableJob:
         self.job_id = job_id
         try:
             job = self.client.poll(job_id)
-        except (JobNotFoundError, AuthenticationError) as e:
+        except (JobNotFoundError, AuthenticationError, RateLimitedError) as e:
             if record is None or not self._is_tolerable(record, e):
                 raise
             self._log.warning("Job %s is paid for and waited for again: %s", job_id, e.message)
@@ -183,6 +184,9 @@ class DurableJob:
         submission_id = self.ledger.intend(decision, reuse_key=reuse_key, superseded=superseded)
         self.remote = None
         will_save = bool(self.delivery.save_to)
+        if resend and (now := self.ledger.decide()).action is not Action.RESEND:
+            # What came before took its time, and the gateway's memory of the key has ended meanwhile.
+            raise now.error or AmbiguousSubmitError("The idempotency key has become too old to send again")
         try:
             if synchronous:
                 job = self.client.generate(request, submission_id=submission_id, will_save=will_save)
@@ -295,11 +299,10 @@ class DurableJob:
             raise LedgerError(f"The job in the ledger cannot be read: {e}", job_id=record.job_id) from e
 
     def _is_tolerable(self, record: Record, error: OruxError) -> bool:
-        """Whether to keep waiting for the paid job after this poll error.
-
-        A key may be put right (``auth_grace``), and "unknown" may be said of a job that was accepted a moment ago.
+        """Whether to keep waiting for the paid job after this poll error: a key may be put right (``auth_grace``), a
+        full gateway has room again, and "unknown" may be said of a job that was accepted a moment ago.
         """
-        if isinstance(error, AuthenticationError):
+        if isinstance(error, (AuthenticationError, RateLimitedError)):
             return self._in_time(record)
         fresh = self.ledger.now() < record.updated_at + self.gateway.not_found_grace
         return fresh and isinstance(error, JobNotFoundError)
@@ -346,6 +349,7 @@ class DurableJob:
             started=accepted_at,
             poll_interval=self._poll_interval,
             kind=f"{self.request.model_id}:{self.request.verb}"[:100],
+            push_urls=self.delivery.push_urls,
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:

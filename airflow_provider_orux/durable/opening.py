@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,11 +12,11 @@ from airflow_provider_orux.durable.delivery import Delivery, OnPartial
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.open_store import no_store, record_store
 from airflow_provider_orux.durable.pricing import Forecast
 from airflow_provider_orux.durable.provenance import RecordPrompt
 from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.durable.shown import push_error
-from airflow_provider_orux.durable.stores import TaskStateStore
 from airflow_provider_orux.gateways.base import Route
 from airflow_provider_orux.hooks.base import GatewayHook
 from airflow_provider_orux.lifecycle import advice
@@ -101,7 +102,9 @@ def open_job(
         # A guest has no account in which an idempotency key could be remembered.
         idempotency_seconds=gateway.idempotency_seconds if attempt.account is not None else 0.0,
     )
-    store = TaskStateStore(context.get("task_state_store"), log=log) if settings.durable else None
+    store = record_store(context, log=log) if settings.durable else None
+    if settings.durable and store is None:
+        raise no_store()
     return DurableJob(
         request,
         client=client,
@@ -132,8 +135,12 @@ def complete_unread(error: OruxError, context: Any, *, durable: bool, record_pro
     :param durable: whether there is a ledger.
     :param record_prompt: other than ``full``: the gallery is told no words of the error, for they may be the prompt's.
     """
-    store = context.get("task_state_store") if durable else None
-    record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
+    record = None
+    if durable:
+        # A ledger that cannot be reached says nothing.
+        with contextlib.suppress(OruxError):
+            store = record_store(context, log=logging.getLogger(__name__))
+            record = store.glance() if store is not None else None
     if record is not None:
         advice.complete_unread(error, record)
     push_error(context, error, keep_line=record_prompt == "full", keep_urls=False, record=record)

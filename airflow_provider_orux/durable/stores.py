@@ -75,18 +75,12 @@ class TaskStateStore:
 
     def __init__(
         self,
-        store: StateStore | None,
+        store: StateStore,
         *,
         log: logging.Logger | Any,
         sleep: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if store is None:
-            raise LedgerError(
-                "Airflow gave this task no state store, so a paid submission could not be remembered",
-                charged="no",
-                next_step="Use Airflow 3.3 or newer, or give up the protection with durable=False.",
-            )
         self._store = store
         self._found: Any = None
         self._log = log

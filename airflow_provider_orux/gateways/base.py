@@ -43,6 +43,8 @@ class Gateway(abc.ABC):
 
     name: ClassVar[str]
     default_host: ClassVar[str]
+    #: What the paths of its documented endpoints begin with. A host that people write with it means the same.
+    api_path: ClassVar[str]
     #: What a key of this gateway looks like, for a warning in ``test_connection``; None: unknown.
     key_pattern: ClassVar[str | None] = None
     key_required: ClassVar[bool] = True

@@ -72,6 +72,7 @@ class OruxGateway(Gateway):
 
     name: ClassVar[str] = "orux"
     default_host: ClassVar[str] = "https://orux.top"
+    api_path = "/api/v1"
     key_pattern: ClassVar[str | None] = r"sk-app-[A-Za-z0-9]{8}_[A-Za-z0-9]{48}"
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         # Where an image other than Midjourney's goes. auto: /tasks when the task can wait deferred, so that no worker

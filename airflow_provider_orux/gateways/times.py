@@ -36,9 +36,14 @@ def retry_after(value: Any, *, now: float | None = None) -> float | None:
     """
     seconds = _number(value)
     if seconds is None and isinstance(value, str) and now is not None:
-        date = _timestamp(value, parsedate_to_datetime)
+        date = http_date(value)
         seconds = None if date is None else max(0.0, date - now)
     return seconds if seconds is not None and 0 <= seconds < _LONGEST_PAUSE else None
+
+
+def http_date(value: str | None) -> float | None:
+    """Epoch seconds of a date as HTTP writes it; None for anything else."""
+    return None if value is None else _timestamp(value, parsedate_to_datetime)
 
 
 def _number(value: Any) -> float | None:

@@ -7,12 +7,14 @@ import json
 import re
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_orux.gateways.answers import job_id_of
-from airflow_provider_orux.gateways.times import retry_after
+from airflow_provider_orux.gateways.times import http_date, retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
+from airflow_provider_orux.models.secrets import SHORTEST, blank
 
 #: Commas and brackets of an answer: a few bytes each on the wire, and about 150 in memory. A long image is one value.
 MOST_VALUES = 300_000
@@ -26,6 +28,9 @@ class Purpose(enum.Enum):
     #: It costs nothing to repeat.
     READ = "read"
 
+
+#: Bytes of a key in its longest spelling.
+_LONGEST_SPELLING = 4096
 
 #: One part of a multipart form: file name, bytes, media type.
 Part = tuple[str, bytes, str]
@@ -58,27 +63,29 @@ class HttpResponse:
 
     :param headers: names in lower case.
     :param truncated: the body was longer than the client may read; ``body`` holds the first part.
+    :param secret: the key: a gateway or proxy may echo it, in any spelling. It is blanked out of everything that is
+        read from the body, after decoding.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     truncated: bool = False
+    secret: str | None = field(default=None, repr=False)
 
     def without(self, secret: str | None) -> HttpResponse:
-        """The answer with this secret blanked out: a gateway or proxy may echo the key."""
-        if not secret or len(secret) < 4:
+        """The answer with this secret blanked out."""
+        if not secret:
             return self
-        raw = secret.encode()
-        if raw not in self.body and not any(secret in value for value in self.headers.values()):
-            return self
-        headers = {name: value.replace(secret, "***") for name, value in self.headers.items()}
-        return replace(self, headers=headers, body=self.body.replace(raw, b"***"))
+        headers = {name: blank(value, secret) for name, value in self.headers.items()}
+        body = self.body.replace(secret.encode(), b"***") if len(secret) >= SHORTEST else self.body
+        return replace(self, headers=headers, body=body, secret=secret)
 
     def quote(self, limit: int = 200) -> str:
         """The start of the body on one line, without anything like a key."""
-        text = " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())
-        text = redact(text)
+        # Blanked before it is cut: half a key is still half a key.
+        start = redact(self.body[: limit * 4 + _LONGEST_SPELLING].decode("utf-8", "replace"), self.secret)
+        text = redact(" ".join(start.replace("\0", "").split()), self.secret)
         return repr(text[:limit] + ("…" if len(text) > limit else ""))
 
     def json(self, *, gateway: str) -> Any:
@@ -95,28 +102,41 @@ class HttpResponse:
                 gateway=gateway,
                 http_status=self.status,
             )
-        if (values := sum(map(self.body.count, (b",", b"[", b"{")))) > MOST_VALUES:
-            raise UnexpectedResponseError(
-                f"The answer has about {values} values; at most {MOST_VALUES} are read",
-                gateway=gateway,
-                http_status=self.status,
-            )
-        try:
-            text = _decoded(self.body)
-            value = json.loads(text, strict=False, parse_int=_integer)
-            return _whole(value) if "\\ud" in text or "\\uD" in text else value
-        except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
-            raise UnexpectedResponseError(
-                f"The answer is not JSON ({kind[:80]}): {self.quote()}",
-                gateway=gateway,
-                http_status=self.status,
-            ) from None
+        with suppress(ValueError, RecursionError):
+            return self.parsed()
+        # Not inside an `except`: the parser's error holds the whole body, and would travel with this one.
+        kind = redact(self.headers.get("content-type", "no content type"))[:100]
+        what = (
+            f"has more values than are read ({MOST_VALUES:,})"
+            if self._is_crowded
+            else f"is not JSON ({kind})"
+        )
+        raise UnexpectedResponseError(
+            f"The answer {what}: {self.quote()}", gateway=gateway, http_status=self.status
+        )
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self.body) > MOST_VALUES and sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES
+
+    def parsed(self) -> Any:
+        """The body as JSON, complete or not.
+
+        :raises ValueError: it is not JSON, or has more values than any answer does.
+        :raises RecursionError: it is nested too deeply.
+        """
+        if self._is_crowded:
+            raise ValueError("too many values")
+        text = _decoded(self.body)
+        value = json.loads(text, strict=False, parse_int=_integer)
+        if self.secret:
+            value = _blanked(value, self.secret)
+        return _whole(value) if "\\ud" in text or "\\uD" in text else value
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds of a ``Retry-After`` header; None without one, or when it is a date or nonsense."""
-        return retry_after(self.headers.get("retry-after"))
+        """The seconds of a ``Retry-After`` header; None without one or for nonsense. A date counts from ``Date``."""
+        return retry_after(self.headers.get("retry-after"), now=http_date(self.headers.get("date")))
 
 
 #: Keys under which an answer names a job, on any of the gateways.
@@ -138,8 +158,8 @@ def named_job(response: HttpResponse) -> str | None:
     if not response.body.strip():
         return None
     try:
-        value = response.json(gateway="")
-    except UnexpectedResponseError:
+        value = response.parsed()
+    except (ValueError, RecursionError):
         return "" if _JOB_KEY.search(response.body[:_SEARCHED]) else None
     named: str | None = None
     todo: deque[Any] = deque([value])
@@ -177,6 +197,16 @@ def _decoded(body: bytes) -> str:
 def _integer(digits: str) -> int | float:
     """A whole number; Python refuses those of thousands of digits, and none of them decides anything here."""
     return int(digits) if len(digits) <= 100 else float(digits)
+
+
+def _blanked(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return blank(value, secret)
+    if isinstance(value, dict):
+        return {blank(k, secret): _blanked(v, secret) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_blanked(v, secret) for v in value]
+    return value
 
 
 def _whole(value: Any) -> Any:

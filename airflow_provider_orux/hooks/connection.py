@@ -32,6 +32,8 @@ class Extra(BaseModel):
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
     :param generate_timeout: the same for a synchronous generation, which holds its worker.
     :param proxy: URL of a proxy for submissions, polls and downloads.
+    :param strict_proxy: behind a proxy, refuse artifacts from host names that the worker itself cannot resolve to
+        public addresses.
     :param ca_path: file of trusted certificates, instead of the system's.
     :param max_in_flight_polls: how many polls one triggerer sends at once (a poll may count against the account's
         concurrency).
@@ -52,6 +54,7 @@ class Extra(BaseModel):
     read_timeout: float = Field(default=30, gt=0, le=3600)
     generate_timeout: float = Field(default=300, gt=0, le=7200)
     proxy: str | None = Field(default=None, repr=False)
+    strict_proxy: bool = False
     ca_path: str | None = None
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
     auth_grace: float = Field(default=AUTH_GRACE, ge=0, le=86_400)
@@ -131,7 +134,7 @@ def read_connection(
     gateway = gateway_for(name, given)
     try:
         client = ClientSettings(
-            base_url=base_url(host or gateway.host, port=port, schema=schema),
+            base_url=base_url(host or gateway.host, port=port, schema=schema, api_path=gateway.api_path),
             key=(password or "").strip() or None,
             connect_timeout=parsed.connect_timeout,
             read_timeout=parsed.read_timeout,
@@ -147,22 +150,44 @@ def read_connection(
     return GatewayConnection(conn_id, gateway, client, parsed, unknown)
 
 
-def base_url(host: str, *, port: int | None = None, schema: str | None = None) -> str:
+def base_url(
+    host: str, *, port: int | None = None, schema: str | None = None, api_path: str | None = None
+) -> str:
     """The URL of a host as people write it: with or without a scheme, with or without a port.
 
     Without a scheme it is https, and http for a loopback address.
+
+    :param schema: ``http`` or ``https``; any other is the path of a connection's URI, and belongs to the URL.
+    :param api_path: what the gateway's own paths begin with; a host that ends with it, or with a part, is meant
+        without.
     """
+    schema = (schema or "").strip()
+    scheme_of_schema = schema.lower() if schema.lower() in ("http", "https") else None
     host = host.strip()
     if host.count(":") > 1 and "[" not in host and "://" not in host:
         host = f"[{host}]"  # a bare IPv6 address: Airflow takes the brackets off when it reads a URI
     if "://" not in host:
-        scheme = schema if schema in ("http", "https") else "http" if _is_loopback(host) else "https"
+        scheme = scheme_of_schema or ("http" if _is_loopback(host) else "https")
         host = f"{scheme}://{host}"
     scheme, _, rest = host.partition("://")
-    netloc, slash, path = rest.rstrip("/").partition("/")
+    netloc, _, path = rest.partition("/")
     if port and ":" not in netloc.rpartition("]")[2]:
         netloc = f"{netloc}:{port}"
-    return f"{scheme}://{netloc}{slash}{path}"
+    if schema and scheme_of_schema is None:
+        path = f"{path}/{schema}"
+    return f"{scheme}://{netloc}{_without_api(path, api_path)}"
+
+
+def _without_api(path: str, api_path: str | None) -> str:
+    """A path without what the gateway's own paths begin with: ``/prefix/api/v1`` is ``/prefix``."""
+    parts = [part for part in path.split("/") if part]
+    own = (api_path or "").strip("/").split("/")
+    for begin in range(len(parts)):
+        rest = parts[begin:]
+        if rest[: len(own)] == own[: len(rest)]:
+            parts = parts[:begin]
+            break
+    return "".join(f"/{part}" for part in parts)
 
 
 def _is_loopback(host: str) -> bool:

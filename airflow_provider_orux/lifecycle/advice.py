@@ -44,6 +44,7 @@ _CASES = {
     RemoteState.FAILED_FINALLY: "failed and another try cannot help",
     RemoteState.EXPIRED: "expired",
 }
+_CHANGED = "(A clear pays for a new job if the request has changed by then.)"
 NO_RETRY = "No retry is used."
 NO_RETRY_PAYS = (
     "No retry is used: a retry would pay for a new job, and this task's retries are free. Set `retries` (or "
@@ -88,6 +89,18 @@ class Situation:
     def clear(self) -> str:
         """What a clear does: "it …"."""
         return self._next(replace(self.attempt, at=time.time()).after_clear())
+
+    def clear_of_changed(self) -> list[str]:
+        """That a clear pays where its request is another by then, though it pays nothing for the same one."""
+        same = replace(self.attempt, at=time.time()).after_clear()
+        changed = replace(same, fingerprint="changed")
+        record = self.record if self.durable else None
+        remote = _seen(record, self.remote) or RemoteState.ALIVE
+
+        def pays(attempt: Attempt) -> bool:
+            return decide(record, attempt, self.policy, remote).action is Action.SUBMIT
+
+        return [_CHANGED] if pays(changed) and not pays(same) else []
 
     def _next(self, attempt: Attempt) -> str:
         return next_attempt(self.record if self.durable else None, attempt, self.policy, remote=self.remote)
@@ -134,10 +147,12 @@ class Situation:
         elif not self.retries_left:
             said = ["No retry is left."]
         elif retry == clear:
-            return [f"A retry or a clear of the task: {clear}.", *self._forgotten(error)]
+            said = [f"A retry or a clear of the task: {clear}."]
+            return [*said, *self.clear_of_changed(), *self._forgotten(error)]
         else:
             said = [f"A retry: {retry}."]
-        return [*said, f"A clear of the task: {clear}.", *self._forgotten(error)]
+        said.append(f"A clear of the task: {clear}.")
+        return [*said, *self.clear_of_changed(), *self._forgotten(error)]
 
     def _is_free(self, error: OruxError) -> bool:
         """Whether another job may succeed, and only the author's word is missing for a retry to pay for it."""
@@ -186,7 +201,8 @@ class Situation:
                 )
             what = _paid_for(job_id, record, self.remote)
             known = replace(self, remote=self.remote or RemoteState.ALIVE)
-            return f"The task was killed. {what}. A clear of the task: {known.clear()}."
+            told = f"The task was killed. {what}. A clear of the task: {known.clear()}."
+            return " ".join([told, *known.clear_of_changed()])
         if record is None or record.state is not State.INTENT:
             return None
         return (
@@ -206,9 +222,7 @@ def next_attempt(
     decision = decide(record, attempt, policy)
     if record is None or decision.action is not Action.CHECK:
         return _words(decision, record)
-    if remote is None and record.synchronous:
-        # There is no job to ask for: its URLs are in the record, or the images were in an answer that is gone.
-        remote = _recorded(record)
+    remote = _seen(record, remote)
     if remote is not None and (record.synchronous or remote is not RemoteState.UNKNOWN):
         return _words(decide(record, attempt, policy, remote), record)
     # What the gateway could not say once it may say the next time.
@@ -220,7 +234,11 @@ def next_attempt(
     )
 
 
-def _recorded(record: Record) -> RemoteState:
+def _seen(record: Record | None, remote: RemoteState | None) -> RemoteState | None:
+    """How the recorded job is, where that can be known without asking the gateway."""
+    if remote is not None or record is None or not record.synchronous:
+        return remote
+    # There is no job to ask for: its URLs are in the record, or the images were in an answer that is gone.
     if record.result is None:
         return RemoteState.EXPIRED
     try:
@@ -250,6 +268,8 @@ def _cases(seen: list[RemoteState]) -> str:
 # -- errors of a paying task -----------------------------------------------------------------------------------
 def complete_unread(error: OruxError, record: Record) -> None:
     """Complete an error that came before the ledger was read: this attempt sent nothing, an earlier one did."""
+    if record.state is State.DISCARDED:
+        return
     error.job_id = error.job_id or record.job_id
     error.charged = "yes" if record.synchronous and record.job_id else "unknown"
     what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"

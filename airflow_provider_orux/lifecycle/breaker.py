@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,6 +42,10 @@ class CircuitBreaker:
     next_probe_at: float = 0.0
     #: Failures in a row while closed.
     failures: int = 0
+    #: The jobs whose polls these were. One job's failures are no evidence about the gateway.
+    failed_jobs: set[str] = field(default_factory=set)
+    #: Those of them whose answers asked for a pause.
+    asked_jobs: set[str] = field(default_factory=set)
     #: Probes that failed since it opened.
     probes: int = 0
     #: Polls allowed in flight for now: after an outage it doubles from 2, with every answer, up to ``slots``.
@@ -86,6 +91,8 @@ class CircuitBreaker:
         :param began: when that poll started: an answer to one from before the breaker opened proves nothing.
         """
         self.failures = 0
+        self.failed_jobs.clear()
+        self.asked_jobs.clear()
         if self.state != "closed":
             if began < self.opened_at:
                 return None
@@ -100,18 +107,27 @@ class CircuitBreaker:
         now: float,
         *,
         began: float,
+        job_ids: Iterable[str],
         base_pause: float,
+        alone: bool = False,
         retry_after: float | None = None,
         too_many: bool = False,
     ) -> Change | None:
         """A poll failed for a reason that is not about its job.
 
         :param began: when that poll started.
+        :param job_ids: the jobs that it polled.
         :param base_pause: seconds from which the pauses between probes grow.
-        :param retry_after: seconds the gateway asked for; they hold for all polls.
+        :param alone: whether no other job is waited for.
+        :param retry_after: seconds the gateway asked for. They hold for all polls once it asked two jobs in a row;
+            until then they are that job's own.
         :param too_many: the gateway said "too many requests": open at once and halve the rate.
         """
-        asked = min(retry_after or 0.0, LONGEST_RETRY_AFTER)
+        self.failed_jobs.update(job_ids)
+        if retry_after:
+            self.asked_jobs.update(job_ids)
+        is_common = too_many or len(self.asked_jobs) > 1
+        asked = min(retry_after or 0.0, LONGEST_RETRY_AFTER) if is_common else 0.0
         if self.state != "closed":
             if began >= self.opened_at:
                 self.state = "open"
@@ -121,7 +137,8 @@ class CircuitBreaker:
                 self.next_probe_at = max(self.next_probe_at, now + asked)
             return None
         self.failures += 1
-        if not (too_many or asked or self.failures >= FAILURES_TO_OPEN):
+        is_evidence = len(self.failed_jobs) > 1 or (alone and not retry_after)
+        if not (too_many or asked or (is_evidence and self.failures >= FAILURES_TO_OPEN)):
             return None
         if too_many:
             self._halve_rate(now)

@@ -33,10 +33,13 @@ class JobEvent(BaseModel):
     error: dict[str, Any] | None = None
 
     @classmethod
-    def of_job(cls, job: Job) -> JobEvent:
-        """The event of a job that ended."""
+    def of_job(cls, job: Job, *, push_urls: bool = True) -> JobEvent:
+        """The event of a job that ended.
+
+        :param push_urls: False: of one with URLs, only the id.
+        """
         value = job.to_dict()
-        if job.has_inline or len(json.dumps(value)) > LARGEST_EVENT:
+        if job.has_inline or (job.artifacts and not push_urls) or len(json.dumps(value)) > LARGEST_EVENT:
             return cls.to_fetch(job.job_id)
         return cls(kind="job", job_id=job.job_id, job=value)
 

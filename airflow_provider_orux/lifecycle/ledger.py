@@ -191,6 +191,8 @@ def decide(
     """
     if record is None:
         return Decision(Action.SUBMIT, "nothing was submitted before")
+    if record.state is State.DISCARDED:
+        return Decision(Action.SUBMIT, "the earlier submission was discarded")
     if record.state is not State.FINISHED and (error := _elsewhere(record, attempt)) is not None:
         return _fail(error)
     if record.state is State.INTENT:

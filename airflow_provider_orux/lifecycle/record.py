@@ -31,6 +31,8 @@ class State(str, enum.Enum):
     FINISHED = "finished"
     #: A person said which job the ambiguous submission became.
     SETTLED = "settled"
+    #: A person gave it up. The record stays for what earlier submissions may have cost.
+    DISCARDED = "discarded"
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
@@ -151,8 +153,8 @@ class Record(BaseModel):
             what = "; ".join(_problem(p) for p in e.errors()[:3]) if isinstance(e, ValidationError) else e
             raise LedgerError(
                 f"The ledger record of this task instance is not readable ({what})",
-                next_step="Nothing was submitted. If a custom state store backend is configured, every worker must "
-                "have it.",
+                next_step="This attempt submitted nothing; an earlier one may have. If a custom state store backend is "
+                "configured, every worker must have it.",
                 remedy=Remedy.DISCARD,
             ) from e
 
@@ -160,12 +162,28 @@ class Record(BaseModel):
         """A copy with other values."""
         return self.model_copy(update=changes)
 
+    def discarded(self, *, at: float) -> Record:
+        """The record when its submission is given up: nothing that may have been charged leaves it.
+
+        :param at: epoch seconds.
+        """
+        return self.changed(
+            state=State.DISCARDED,
+            job_id=None,
+            result=None,
+            delivered=False,
+            updated_at=at,
+            earlier=self.superseded(at=at),
+        )
+
     def superseded(self, *, at: float, job: Job | None = None) -> tuple[Superseded, ...]:
         """``earlier`` of the record that takes the place of this one: this submission is among them.
 
         :param at: epoch seconds.
         :param job: the recorded job, where the gateway was asked: a failed one may say what it cost.
         """
+        if self.state is State.DISCARDED:
+            return self.earlier  # it is among them already
         result = self.result or ({} if job is None else job.to_dict())
         charged = result.get("charged", "yes" if self.synchronous and self.job_id else "unknown")
         price, currency = result.get("price"), result.get("currency")

@@ -58,6 +58,7 @@ def _describe(name: str, schema: Mapping[str, Any], *, required: bool) -> dict[s
             value["allowed"] = list(part["enum"])
         elif "const" in part:
             value["allowed"] = [part["const"]]
+    for part in (*options, *(option.get("items", {}) for option in options)):
         if "takesUrls" in part:
             value["takes_urls"] = part["takesUrls"]
     return value | {word: merged[theirs] for theirs, word in _LIMITS.items() if theirs in merged}

@@ -7,6 +7,7 @@ import re
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_orux.models.registry import title_of
+from airflow_provider_orux.models.secrets import blank
 
 Charged = Literal["yes", "no", "unknown"]
 
@@ -17,10 +18,12 @@ _SECRETS = re.compile(
 
 
 def redact(text: str, *secrets: str | None) -> str:
-    """Remove everything that looks like a key of a known gateway, and the given secrets, from a text."""
+    """Remove everything that looks like a key of a known gateway, and the given secrets, from a text.
+
+    :param secrets: keys and tokens; they are found in other spellings, too (percent-encoded, escaped, base64).
+    """
     for secret in secrets:
-        if secret and len(secret) >= 4:
-            text = text.replace(secret, "***")
+        text = blank(text, secret)
     return _SECRETS.sub("***", text)
 
 

@@ -14,7 +14,6 @@ from airflow_provider_orux.hooks.connection import GatewayConnection
 from airflow_provider_orux.lifecycle.breaker import CircuitBreaker
 from airflow_provider_orux.lifecycle.plan import SINGLE_POLL, PollLimits, PollPlan
 from airflow_provider_orux.models.errors import (
-    GatewayUnavailableError,
     InvalidRequestError,
     OruxError,
     UnexpectedResponseError,
@@ -156,7 +155,9 @@ class PollClient:
             async with self._parsing_in_turn():
                 return Answer({job_id: gateway.read_poll(job_id, response)})
         except TransportFailure as e:
-            return PollFailed(GatewayUnavailableError(str(e), gateway=gateway.name, job_id=job_id))
+            error = e.error(gateway.name)
+            error.job_id = job_id
+            return PollFailed(error)
         except OruxError as e:
             return PollFailed(e)
 
@@ -177,7 +178,7 @@ class PollClient:
             async with self._parsing_in_turn():
                 return Answer(gateway.read_batch(job_ids, response))
         except TransportFailure as e:
-            return PollFailed(GatewayUnavailableError(str(e), gateway=gateway.name))
+            return PollFailed(e.error(gateway.name))
         except (UnsupportedByGatewayError, InvalidRequestError) as e:
             return BatchRefused(e)
         except UnexpectedResponseError:

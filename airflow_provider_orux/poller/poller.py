@@ -12,7 +12,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,10 +19,11 @@ from airflow_provider_orux.hooks.base import aread_airflow_connection
 from airflow_provider_orux.hooks.connection import GatewayConnection
 from airflow_provider_orux.lifecycle.durations import DurationBook
 from airflow_provider_orux.lifecycle.event import JobEvent
-from airflow_provider_orux.lifecycle.plan import SINGLE_POLL, PollPlan
+from airflow_provider_orux.lifecycle.plan import SINGLE_POLL
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
+    ConfigurationError,
     GatewayUnavailableError,
     OruxError,
     RateLimitedError,
@@ -41,6 +41,7 @@ from airflow_provider_orux.poller.client import (
     TooLarge,
 )
 from airflow_provider_orux.poller.clock import Clock, spawn
+from airflow_provider_orux.poller.in_flight import InFlightPoll, InFlightPolls
 from airflow_provider_orux.poller.lookup import ConnectionLookup, Found
 from airflow_provider_orux.poller.overdue import JOBS_PER_TURN, OverdueJobs
 from airflow_provider_orux.poller.queue import JobQueue
@@ -54,33 +55,7 @@ POLLS_PER_TURN = 16
 #: Seconds the last trigger waits for the connections to close behind it.
 CLOSING_SECONDS = 1.0
 #: Errors about the gateway or the account rather than one job.
-SHARED_ERRORS = (GatewayUnavailableError, RateLimitedError, AuthenticationError)
-
-
-@dataclass(eq=False)
-class InFlightPoll:
-    """A poll under way.
-
-    :param client: what carries it.
-    :param plan: how the jobs are polled.
-    :param jobs: the jobs it polls.
-    :param began: when it started, in monotonic seconds.
-    :param is_probe: whether its job was not due yet: it probes for the gateway's return.
-    """
-
-    client: PollClient
-    plan: PollPlan
-    jobs: list[WatchedJob]
-    began: float
-    is_probe: bool
-    task: asyncio.Task[None] | None = None
-    is_cancelled: bool = False
-
-    def cancel(self) -> None:
-        """Break it off: its jobs left, or another job needs its slot."""
-        if self.task is not None and not self.is_cancelled:
-            self.is_cancelled = True
-            self.task.cancel()
+SHARED_ERRORS = (GatewayUnavailableError, RateLimitedError, AuthenticationError, ConfigurationError)
 
 
 class Poller:
@@ -105,7 +80,7 @@ class Poller:
         self._forget = forget
         self._jobs = JobQueue()
         self._overdue = OverdueJobs(self._jobs)
-        self._in_flight: set[InFlightPoll] = set()
+        self._in_flight = InFlightPolls()
         self._clock = Clock(self._run_turn)
         self._new_lookup = partial(
             ConnectionLookup,
@@ -189,7 +164,9 @@ class Poller:
                     break
                 jobs += self._start(client, job, now)
                 polls += 1
-            self._preempt_long_poll(client, now)
+            head = self._jobs.head()
+            if head is not None and self._is_full(client):
+                self._in_flight.cancel_for(head, client.limits, waiting=len(self._jobs), now=now)
         self._overdue.expire(now)
         self._clock.turn_at(self._next_turn_at(now), now=now)
 
@@ -203,8 +180,8 @@ class Poller:
             ready_at = client.breaker.ready_at(len(self._in_flight))
             if ready_at is not None:
                 moments.append(max(ready_at, head.due) if client.breaker.is_closed else ready_at)
-            elif client.limits.long_poll_seconds and head.due > now:
-                moments.append(head.due)  # it may need the slot of a long poll
+            elif client.breaker.is_closed and (moment := self._in_flight.next_at(head, now)) is not None:
+                moments.append(moment)
         return min(moments)
 
     # -- the connection -----------------------------------------------------------------------------------
@@ -263,21 +240,10 @@ class Poller:
         poll.task = spawn(self._poll(poll))
         return len(jobs)
 
-    def _preempt_long_poll(self, client: PollClient, now: float) -> None:
-        """Cancel a long poll when all slots are taken, a job is due, and there are more jobs than slots."""
-        limits = client.limits
-        if (
-            not limits.long_poll_seconds
-            or len(self._in_flight) < limits.slots
-            or not client.breaker.is_closed
-        ):
-            return
-        head = self._jobs.head()
-        if head is None or head.due > now or limits.can_long_poll(waiting=len(self._jobs)):
-            return
-        long_polls = [poll for poll in self._in_flight if poll.plan.way == "long_poll"]
-        if long_polls and not any(poll.is_cancelled for poll in long_polls):
-            min(long_polls, key=lambda poll: poll.began).cancel()
+    def _is_full(self, client: PollClient) -> bool:
+        """Whether a job that is due has to wait for a poll under way."""
+        breaker = client.breaker
+        return breaker.is_closed and breaker.ready_at(len(self._in_flight)) is None
 
     async def _poll(self, poll: InFlightPoll) -> None:
         client = poll.client
@@ -292,7 +258,7 @@ class Poller:
             client.breaker.abandoned(began=poll.began)
             if not poll.is_cancelled:
                 raise
-            self._jobs.put_all(poll.jobs, time.monotonic())
+            self._broken_off(poll, time.monotonic())
         except Exception as e:
             # A defect of ours in reading an answer must not silently end the wait for every other job.
             log.exception("Reading the answer of a poll of connection %r failed", self.conn_id)
@@ -329,9 +295,7 @@ class Poller:
                     job.finish(JobEvent.of_error(error, job_id=job.job_id))
             case SplitBatch():
                 self._answered(poll, now)
-                for job in poll.jobs:
-                    job.left_out_of_batch()
-                self._jobs.put_all(poll.jobs, now)
+                self._handle_split(poll, now)
             case BatchRefused(error):
                 poll.client.breaker.abandoned(began=poll.began)
                 if poll.client.stop_batches(now):
@@ -343,9 +307,28 @@ class Poller:
             case PollFailed(error):
                 self._failed(poll, error, now)
 
+    def _broken_off(self, poll: InFlightPoll, now: float) -> None:
+        """The poll was cancelled. One that stalled is a failure of its own jobs, and says nothing of the others."""
+        if not poll.is_stalled:
+            self._jobs.put_all(poll.jobs, now)
+        elif poll.plan.way == "batch":
+            self._handle_split(poll, now)
+        else:
+            took = f"its answer did not end within {now - poll.began:.0f} s, while other jobs were due"
+            gateway = poll.client.connection.gateway.name
+            self._fail_jobs(
+                poll, GatewayUnavailableError(f"The poll was broken off: {took}", gateway=gateway)
+            )
+
+    def _handle_split(self, poll: InFlightPoll, now: float) -> None:
+        for job in poll.jobs:
+            job.left_out_of_batch()
+        self._jobs.put_all(poll.jobs, now)
+
     def _answered(self, poll: InFlightPoll, now: float) -> None:
         """The gateway answered: if it was away, poll soon what failed with it."""
         self._overdue.answered(now)
+        self._in_flight.answered(poll, now)
         if poll.client.breaker.answered(began=poll.began) == "closed":
             self._overdue.cancel_remaining()
             log.warning(
@@ -367,6 +350,8 @@ class Poller:
             change = breaker.failed(
                 now,
                 began=poll.began,
+                job_ids=[job.job_id for job in poll.jobs],
+                alone=len(self._jobs) == len(poll.jobs),
                 base_pause=poll.jobs[0].base_pause,
                 retry_after=error.retry_after,
                 too_many=isinstance(error, RateLimitedError),

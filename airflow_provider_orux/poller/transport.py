@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import socket
 import ssl
 import time
-import urllib.request
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from airflow_provider_orux.client.allowance import Allowance
 from airflow_provider_orux.client.flow import Send, TransportFailure
+from airflow_provider_orux.client.proxies import proxy_for
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -26,6 +29,8 @@ from airflow_provider_orux.models.errors import redact
 
 if TYPE_CHECKING:
     from airflow_provider_orux.poller.http_connection import HttpConnection
+
+log = logging.getLogger(__name__)
 
 USER_AGENT = "airflow-provider-orux"
 #: Seconds an idle connection is kept: longer than any pause of the schedule, so that polling opens only its first one.
@@ -72,20 +77,9 @@ def poll_transport(gateway: Gateway, settings: ClientSettings, *, connections: i
     :param connections: how many connections may be open.
     """
     plain = _PRINTABLE.fullmatch(settings.base_url) is not None
-    if plain and _has_parser() and not through_proxy(settings):
-        return KeptConnections(gateway, settings)
+    if plain and _has_parser() and proxy_for(settings.base_url, settings.proxy) is None:
+        return KeptConnections(gateway, settings, connections=connections)
     return HttpxTransport(gateway, settings, connections=connections)
-
-
-def through_proxy(settings: ClientSettings) -> bool:
-    """Whether a proxy stands between us and the gateway."""
-    if settings.proxy:
-        return True
-    parts = urlsplit(settings.base_url)
-    proxies = urllib.request.getproxies()
-    if not (proxies.get(parts.scheme) or proxies.get("all")):
-        return False
-    return not urllib.request.proxy_bypass(parts.hostname or "")
 
 
 class KeptConnections:
@@ -93,12 +87,16 @@ class KeptConnections:
 
     :param gateway: whose wire is spoken.
     :param settings: host, key, timeouts, certificates.
+    :param connections: how many may be open, for httpx: it takes over when it can read what our parser refuses, as of
+        a proxy that folds headers or sends a length twice.
     """
 
-    def __init__(self, gateway: Gateway, settings: ClientSettings) -> None:
+    def __init__(self, gateway: Gateway, settings: ClientSettings, *, connections: int = POOL) -> None:
         from airflow_provider_orux.poller.http_connection import HttpConnection
 
         self._settings = settings
+        self._tolerant = partial(HttpxTransport, gateway, settings, connections=connections)
+        self._successor: HttpxTransport | None = None
         self._kind = HttpConnection
         self._idle: list[HttpConnection] = []
         parts = urlsplit(settings.base_url)
@@ -118,6 +116,8 @@ class KeptConnections:
             connection.abort()
         if idle:
             await asyncio.wait([connection.lost for connection in idle], timeout=1)
+        if self._successor is not None:
+            await self._successor.aclose()
 
     async def send(self, send: Send) -> HttpResponse:
         """Send one request and return its response.
@@ -125,20 +125,42 @@ class KeptConnections:
         :param send: the request, how long to wait and how much to read.
         :raises TransportFailure: no response came.
         """
+        from airflow_provider_orux.poller.http_connection import NotStrictlyHttp
+
+        if self._successor is not None:
+            return await self._successor.send(send)
+        try:
+            return await self._send(send)
+        except NotStrictlyHttp as e:
+            tolerant = self._tolerant()
+            try:
+                answer = await tolerant.send(send)
+            except BaseException as other:
+                await tolerant.aclose()
+                if isinstance(other, TransportFailure):
+                    raise e from None  # it is not HTTP, whoever reads it
+                raise
+        if self._successor is None:
+            self._successor = tolerant
+            log.info("The answers of %s are not strictly HTTP; polling it through httpx.", self._host)
+        else:
+            await tolerant.aclose()
+        return answer
+
+    async def _send(self, send: Send) -> HttpResponse:
         from airflow_provider_orux.poller.http_connection import Disconnected
 
         message = self._message(send.request)
-        timeouts = {
-            "read_timeout": send.read_timeout,
-            "total_timeout": max(self._settings.total_timeout, send.read_timeout),
-        }
         while True:
             connection = self._kept()
             fresh = connection is None
             if connection is None:
                 connection = await self._open()
+            allowance = Allowance.of(self._settings, read_timeout=send.read_timeout, max_bytes=send.max_bytes)
             try:
-                answer = await connection.exchange(message, max_bytes=send.max_bytes, **timeouts)
+                answer = await connection.exchange(
+                    message, max_bytes=send.max_bytes, read_timeout=send.read_timeout, allowance=allowance
+                )
             except Disconnected:
                 if fresh:
                     raise
@@ -160,7 +182,7 @@ class KeptConnections:
         return None
 
     async def _open(self) -> HttpConnection:
-        from airflow_provider_orux.client.transport import tls_context
+        from airflow_provider_orux.client.transport import distrust, tls_context
 
         seconds = self._settings.connect_timeout
         context = tls_context(self._settings.ca_path) if self._secure else None
@@ -175,6 +197,8 @@ class KeptConnections:
         except asyncio.TimeoutError as e:
             raise TransportFailure("it could not be reached in time", sent=False) from e
         except (OSError, ssl.SSLError) as e:
+            if (untrusted := distrust(e)) is not None:
+                raise untrusted from e
             words = redact(str(e), self._settings.key)
             raise TransportFailure(f"{type(e).__name__}: {words}", sent=False) from e
         plain = transport.get_extra_info("socket")

@@ -32,6 +32,7 @@ class WatchedJob:
         "_future",
         "_kind",
         "_notes",
+        "_push_urls",
         "_running_at",
         "_warned",
         "batchable",
@@ -70,6 +71,7 @@ class WatchedJob:
         #: Whether its last poll failed for a reason it shares with all other jobs.
         self.failed_with_gateway = False
         self._kind = wait.kind
+        self._push_urls = wait.push_urls
         self._book = book
         self._running_at = 0.0
         self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -154,7 +156,7 @@ class WatchedJob:
         self, step: Continue | Done | GiveUp, *, tell: bool = True, recovery: bool = False
     ) -> float | None:
         if isinstance(step, Done):
-            self.finish(JobEvent.of_job(step.job))
+            self.finish(JobEvent.of_job(step.job, push_urls=self._push_urls))
             return None
         if isinstance(step, GiveUp):
             self.finish(JobEvent.of_error(step.error, job_id=self.job_id))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_orux.compat import conf
+from airflow_provider_orux.compat import AirflowException, AirflowFailException, AirflowSkipException, conf
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.links.artifact import LINKS
@@ -81,7 +81,13 @@ class OruxJobSensor(BaseSensorOperator):
         context["ti"].xcom_push("conn_id", self.conn_id)
         if not self.deferrable:
             return super().execute(context)
-        found = self.poke(context)
+        try:
+            found = self.poke(context)
+        except AirflowException as e:
+            # As Airflow does with a poke that fails, and with a resume.
+            if self.never_fail or (self.soft_fail and isinstance(e, AirflowFailException)):
+                raise AirflowSkipException(f"Skipped instead of failed: {e}") from e
+            raise
         if isinstance(found, PokeReturnValue):
             return found.xcom_value
         from airflow_provider_orux.durable.waiting import DEFERRAL_MARGIN

@@ -135,12 +135,13 @@ def judged_addresses(host: str, port: int, *, resolve: Resolve, allow_private: b
     return addresses
 
 
-def check_unconnected(url: httpx.URL, *, resolve: Resolve | None) -> None:
+def check_unconnected(url: httpx.URL, *, resolve: Resolve | None, strict: bool = False) -> None:
     """Check the host of a URL when a proxy opens the connection.
 
-    The proxy may know names that we cannot resolve; those pass.
+    The proxy may know names that we cannot resolve; those pass, unless the check is strict.
 
     :param resolve: None: check addresses only, resolve no names.
+    :param strict: refuse names that we cannot resolve.
     :raises ArtifactRejectedError: one of its addresses is not public.
     """
     if _is_address(url.host):
@@ -149,7 +150,12 @@ def check_unconnected(url: httpx.URL, *, resolve: Resolve | None) -> None:
         try:
             addresses = list(resolve(url.raw_host.decode("ascii"), port_of(url)))
         except (OSError, UnicodeError):
-            return
+            addresses = []
+        if strict and not addresses:
+            raise ArtifactRejectedError(
+                f"The URL's host {url.host} cannot be resolved here, so the proxy may know it as a name of its private "
+                "network; strict_proxy of the connection refuses such names"
+            )
         for address in addresses:
             refuse_private(address, url.host)
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from airflow_provider_orux.client.timed import TimedBackend
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.storage.settings import CHUNK
 
@@ -79,7 +80,7 @@ class _Body(httpx.SyncByteStream):
 class _Backend(httpcore.NetworkBackend):
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
-        self._inner = httpcore.SyncBackend()
+        self._inner = TimedBackend()
 
     def connect_tcp(
         self,

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import http.cookiejar
 import logging
 import math
 import random
 import time
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
 import httpx
 
-from airflow_provider_orux.client.transport import USER_AGENT, tls_context
+from airflow_provider_orux.client.allowance import Allowance
+from airflow_provider_orux.client.decoding import BrokenEncodingError, Decoder
+from airflow_provider_orux.client.proxies import proxy_for
+from airflow_provider_orux.client.timed import TimedTransport, keep_to
+from airflow_provider_orux.client.transport import client_arguments, distrust, open_transport, tls_context
 from airflow_provider_orux.gateways.times import retry_after
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactRejectedError,
     ArtifactURLExpiredError,
-    ConfigurationError,
     redact,
 )
 from airflow_provider_orux.storage.address import (
@@ -63,7 +65,7 @@ class Downloader:
         self._settings = settings
         self._transport = transport
         self._resolve = resolve
-        self._clients: dict[str | None, httpx.Client] = {}
+        self._transports: dict[str | None, httpx.BaseTransport] = {}
 
     def __enter__(self) -> Downloader:
         return self
@@ -74,9 +76,9 @@ class Downloader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
 
     def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T], *, deadline: float = math.inf) -> T:
         """Fetch a URL into a spool, with retries.
@@ -90,14 +92,18 @@ class Downloader:
         """
         for attempt in range(1, self._settings.attempts + 1):
             spool.reset()
+            coding = None
             try:
-                self._once(url, spool, deadline)
+                coding = self._once(url, spool, deadline)
                 return accept(spool)
             except DestinationError:
                 raise
             except ArtifactError as e:
                 dead = isinstance(e, ArtifactURLExpiredError) and e.http_status in _DEAD
                 if e.final and not dead:
+                    if coding is not None:
+                        packed = f"it is packed as {coding}, which we did not ask for"
+                        e.message = f"{e.message.rstrip('.')} ({packed})"
                     raise
                 allowed = self._settings.dead_attempts if dead else self._settings.attempts
                 pause = self._pause(attempt, e.retry_after)
@@ -114,56 +120,57 @@ class Downloader:
         pause = base + random.uniform(0, base)  # noqa: S311 - spreads load, hides nothing
         return min(max(pause, asked or 0.0), self._settings.max_pause)
 
-    def _once(self, url: str, spool: Spool, deadline: float) -> None:
-        deadline = min(deadline, time.monotonic() + self._settings.total_timeout)
+    def _once(self, url: str, spool: Spool, deadline: float) -> str | None:
+        """One try. Returns the name of a coding that was not undone, if there is one."""
+        settings = self._settings
+        end = min(deadline, time.monotonic() + settings.total_timeout)
         here = parse_url(url)
-        for _ in range(self._settings.max_redirects + 1):
-            proxy = self._proxy_for(here)
-            if (proxy or self._transport) and not self._settings.allow_private_hosts:
-                check_unconnected(here, resolve=None if self._transport else self._resolve)
+        for _ in range(settings.max_redirects + 1):
+            proxy = None if self._transport else proxy_for(str(here), settings.proxy)
+            if (proxy or self._transport) and not settings.allow_private_hosts:
+                check_unconnected(
+                    here, resolve=None if self._transport else self._resolve, strict=settings.strict_proxy
+                )
+            # Until the headers are there, no byte of an artifact has come.
+            allowance = Allowance(
+                settings.connect_timeout + settings.read_timeout,
+                longest=end - time.monotonic(),
+                max_bytes=spool.max_bytes,
+            )
             try:
-                with self._client(proxy).stream("GET", here) as response:
+                with keep_to(allowance), self._get(here, proxy) as response:
                     self._check_peer(response, here, proxied=proxy is not None)
                     if response.status_code in _REDIRECTS:
                         here = self._redirected(response, here)
                         continue
                     self._check_status(response, here)
-                    self._read(response, here, spool, deadline)
-                    return
+                    allowance.let_go_on()
+                    return self._read(response, here, spool, allowance)
             except FAILURES as e:
-                raise self._failure(e, here) from e
+                raise self._failure(e, here, allowance) from e
         raise ArtifactRejectedError(
-            f"The URL {redacted_url(url)} is redirected more than {self._settings.max_redirects} times"
+            f"The URL {redacted_url(url)} is redirected more than {settings.max_redirects} times"
         )
 
-    def _client(self, proxy: str | None) -> httpx.Client:
-        if proxy not in self._clients:
-            settings = self._settings
-            # A jar that stays empty: no host's cookie reaches another.
-            nothing = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-            try:
-                self._clients[proxy] = httpx.Client(
-                    headers={"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
-                    timeout=httpx.Timeout(
-                        connect=settings.connect_timeout,
-                        read=settings.read_timeout,
-                        write=settings.read_timeout,
-                        pool=settings.connect_timeout,
-                    ),
-                    cookies=nothing,
-                    follow_redirects=False,
-                    # The environment's proxies are read in _proxy_for: whether one is used decides the peer check.
-                    trust_env=False,
-                    verify=tls_context(settings.ca_path),
-                    proxy=proxy,
-                    transport=self._transport if proxy or self._transport else self._direct(),
-                )
-            except (ImportError, ValueError, httpx.InvalidURL) as e:
-                raise ConfigurationError(
-                    f"The proxy cannot be used: {redact(str(e), proxy)}",
-                    next_step="Correct the setting proxy of the connection, or HTTPS_PROXY of the worker.",
-                ) from e
-        return self._clients[proxy]
+    @contextmanager
+    def _get(self, url: httpx.URL, proxy: str | None) -> Iterator[httpx.Response]:
+        # Not through an httpx client: that logs the whole URL, and some URLs are credentials.
+        settings = self._settings
+        timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
+        headers = {**client_arguments()["headers"], "Accept": "*/*"}
+        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": timeout.as_dict()})
+        if proxy not in self._transports:
+            self._transports[proxy] = self._transport or (self._through(proxy) if proxy else self._direct())
+        response = self._transports[proxy].handle_request(request)
+        response.request = request
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _through(self, proxy: str) -> httpx.BaseTransport:
+        context = tls_context(self._settings.ca_path)
+        return open_transport(TimedTransport, "", proxy=proxy, verify=context)
 
     def _direct(self) -> DirectTransport:
         def addresses(host: str, port: int) -> list[str]:
@@ -172,17 +179,6 @@ class Downloader:
             )
 
         return DirectTransport(addresses, context=tls_context(self._settings.ca_path))
-
-    def _proxy_for(self, url: httpx.URL) -> str | None:
-        if self._transport is not None:
-            return None
-        if self._settings.proxy:
-            return self._settings.proxy
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get(url.scheme) or proxies.get("all")
-        if not proxy or urllib.request.proxy_bypass(url.host):
-            return None
-        return proxy if "://" in proxy else f"http://{proxy}"
 
     def _check_peer(self, response: httpx.Response, url: httpx.URL, *, proxied: bool) -> None:
         # Check the real peer again, whoever opened the connection, before reading the body.
@@ -232,35 +228,44 @@ class Downloader:
             )
         raise ArtifactURLExpiredError(f"The URL {redacted_url(url)} is refused", http_status=status)
 
-    def _read(self, response: httpx.Response, url: httpx.URL, spool: Spool, deadline: float) -> None:
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
-            # Unpacking is a way to make a small answer large, and no image or clip needs it.
-            raise ArtifactRejectedError(
-                f"{redacted_url(url)} is encoded as {encoding}, which we did not ask for",
-                next_step="The job is paid for. Ask the gateway's support.",
-            )
+    def _read(
+        self, response: httpx.Response, url: httpx.URL, spool: Spool, allowance: Allowance
+    ) -> str | None:
         text = response.headers.get("content-length", "")
-        declared = int(text) if text.isascii() and text.isdigit() else None
+        declared = int(text[:20]) if text.isascii() and text.isdigit() else None
         if declared is not None and declared > spool.max_bytes:
             raise too_large(spool.max_bytes, declared)
-        # A transport of a test may hand out an answer that is read already.
-        chunks = [response.content] if response.is_stream_consumed else response.iter_raw()
-        for chunk in chunks:
-            spool.write(chunk)
-            if time.monotonic() > deadline:
-                raise ArtifactError(f"{redacted_url(url)} did not end in time")
-        if declared is not None and spool.size != declared:
-            raise ArtifactError(f"{redacted_url(url)} ended after {spool.size} of {declared} bytes")
+        # We ask for no coding; object storages pass on what an upload named. Bombs end at the spool's limit.
+        decoder, arrived = Decoder(response.headers.get("content-encoding", "")), 0
+        try:
+            # A transport of a test may hand out an answer that is read already.
+            for chunk in [response.content] if response.is_stream_consumed else response.iter_raw():
+                arrived += len(chunk)
+                for piece in decoder.feed(chunk):
+                    spool.write(piece)
+                if allowance.left() <= 0:
+                    raise ArtifactError(self._overdue(url))
+            for piece in decoder.finish():
+                spool.write(piece)
+        except BrokenEncodingError as e:
+            raise ArtifactError(f"{redacted_url(url)} cannot be unpacked: {e}") from e
+        if declared is not None and arrived != declared:
+            raise ArtifactError(f"{redacted_url(url)} ended after {arrived} of {declared} bytes")
         if spool.size == 0:
             raise ArtifactError(f"{redacted_url(url)} is empty")
+        return decoder.undecoded
 
-    def _failure(self, error: Exception, url: httpx.URL) -> ArtifactError:
+    def _overdue(self, url: httpx.URL) -> str:
+        return f"{redacted_url(url)} did not end within {self._settings.total_timeout:g} s"
+
+    def _failure(self, error: Exception, url: httpx.URL, allowance: Allowance) -> ArtifactError:
         detail = redact(str(error), self._settings.proxy)
-        if "CERTIFICATE_VERIFY_FAILED" in detail:
+        if (untrusted := distrust(error)) is not None:
             return ArtifactRejectedError(
-                f"The certificate of {redacted_url(url)} is not trusted: {detail}; the setting ca_path of the "
+                f"The certificate of {redacted_url(url)} is not trusted: {untrusted}; the setting ca_path of the "
                 "connection names the file of certificates to trust"
             )
+        if allowance.left() <= 0:
+            return ArtifactError(self._overdue(url))
         words = f"{type(error).__name__}: {detail}".rstrip(": ")
         return ArtifactError(f"{redacted_url(url)} could not be fetched ({words})")

@@ -29,6 +29,8 @@ class StorageSettings:
     :param backoff_base: seconds; the n-th pause is ``base * 2**n`` and a random part of that.
     :param max_pause: seconds; the longest pause between two tries, also when a server asks for more.
     :param proxy: URL of a proxy; None: what the environment says.
+    :param strict_proxy: behind a proxy, refuse host names that this machine cannot resolve to public addresses: the
+        proxy may know them as names of its private network.
     :param ca_path: file of certificates to trust instead of the system's.
     :param max_redirects: how many redirects of one URL are followed.
     :param thumbnails: write a small WebP beside each image.
@@ -45,6 +47,7 @@ class StorageSettings:
     attempts: int = 4
     dead_attempts: int = 3
     proxy: str | None = field(default=None, repr=False)
+    strict_proxy: bool = False
     ca_path: str | None = None
     max_redirects: int = 5
     total_timeout: float = 1800.0

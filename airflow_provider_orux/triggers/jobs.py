@@ -31,6 +31,7 @@ class OruxJobTrigger(BaseTrigger):
     :param kind: what kind of job it is (``midjourney-v7:upscale``). Jobs of one kind take about the same time, so the
         first poll comes when the quickest of them can be done. None (default): unknown; the durations of the
         connection's other jobs are used.
+    :param push_urls: False: the event holds no URLs. Default True.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class OruxJobTrigger(BaseTrigger):
         poll_interval: float | None = None,
         started: float | None = None,
         kind: str | None = None,
+        push_urls: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
@@ -49,6 +51,7 @@ class OruxJobTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.started = started
         self.kind = kind
+        self.push_urls = push_urls
 
     @classmethod
     def of(cls, conn_id: str, wait: Wait) -> OruxJobTrigger:
@@ -70,13 +73,15 @@ class OruxJobTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "started": self.started,
                 "kind": self.kind,
+                # Left out otherwise: a triggerer of an older version takes the trigger, too.
+                **({} if self.push_urls else {"push_urls": False}),
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, yield one event, return."""
         started = self.started if self.started is not None else time.time()
-        wait = Wait(self.job_id, self.deadline, started, self.poll_interval, self.kind)
+        wait = Wait(self.job_id, self.deadline, started, self.poll_interval, self.kind, self.push_urls)
         poller_for = await _load_poller()
         event = await poller_for(self.conn_id).wait(wait)
         yield TriggerEvent(event.model_dump(mode="json", exclude_none=True))

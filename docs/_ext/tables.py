@@ -188,7 +188,7 @@ def connection_fields(gateway: str) -> str:
             options = spoken.OPTIONS[name]
             default = options[0]
             allowed = ", ".join(f"`{o}`" for o in options) if len(options) > 1 else ""
-            words = markdown(field["description"])
+            words = without_default(field["description"])
         if isinstance(default, bool):
             default = str(default).lower()
         rows.append([f"`{name}`", field["label"], code(default), allowed, words])
@@ -197,6 +197,11 @@ def connection_fields(gateway: str) -> str:
 
 def _yes_or_no(field: Mapping[str, Any]) -> str:
     return "true or false" if field["type"] == "boolean" else ""
+
+
+def without_default(description: str) -> str:
+    """A description of the form; the table has a column for the default."""
+    return markdown(re.sub(r" Default: .*?\.$", "", description))
 
 
 def gateway_options(gateway: str) -> str:
@@ -211,7 +216,7 @@ def gateway_options(gateway: str) -> str:
             f"`{name}`",
             code(options[0]),
             ", ".join(f"`{o}`" for o in options[1:]),
-            markdown(form[name]["description"]),
+            without_default(form[name]["description"]),
         ]
         for name, options in gateway_for(gateway).OPTIONS.items()
     ]

@@ -184,6 +184,35 @@ def test_a_sensor_names_the_task_to_clear(sandbox, dag_of, run, capfd):
     assert len(sandbox.charges()) == 1
 
 
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("how", ["soft_fail", "never_fail"])
+def test_a_sensor_that_may_not_fail_is_skipped_when_the_job_failed_before_its_first_look(
+    sandbox, dag_of, run, how, deferrable
+):
+    sandbox.order_fault({"endpoint": "tasks.submit", "then": {"job": "fail", "after": 0}})
+    dag = dag_of(f"""
+    submit = OruxImagineOperator(task_id="submit", prompt="a fox", wait_for_completion=False)
+    OruxJobSensor(task_id="ready", job_id=submit.output["job_id"], deferrable={deferrable}, {how}=True)
+    """)
+    assert run(dag).states() == {"submit": "success", "ready": "skipped"}
+
+
+def test_no_url_in_the_log_or_the_database_with_push_urls_false(
+    sandbox, dag_of, run, tmp_path, capfd, caplog
+):
+    caplog.set_level("INFO")
+    dag = dag_of(f"""
+    OruxImagineOperator(task_id="imagine", prompt="a fox", save_to="file://{tmp_path}/a", push_urls=False)
+    """)
+    result = run(dag)
+    assert result.state == "success"
+    assert saved_files(tmp_path / "a") == ["1.png", "manifest.json"]
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "Saved 1 artifact" in said
+    assert f"{sandbox.url}/files/" not in said
+    assert [a["url"] for a in result.xcom("imagine")["artifacts"]] == [None]
+
+
 def test_a_sensor_survives_a_bad_poll(sandbox, dag_of, run):
     sandbox.order_fault({"endpoint": "tasks.get", "times": 3, "then": {"status": 502}})
     dag = dag_of("""

@@ -151,13 +151,36 @@ def test_a_discarded_record_is_paid_for_anew(sandbox, load_dag, run, at_api, aga
     gone = at_api(*command(result, "imagine", "discard"), "--force")
     assert gone.status == 0, gone.err
     assert "submits a new job, which is charged" in gone.out
-    none = at_api(*command(result, "imagine", "show"))
-    assert none.status == 1
-    assert "has no record" in none.out
+    shown = at_api(*command(result, "imagine", "show"))
+    assert shown.status == 0
+    assert "A clear: it submits a new job, which is charged." in shown.out
     assert at_api(*command(result, "imagine", "discard")).status == 0  # nothing is left to do
     assert at_api(*command(result, "imagine", "settle", job_id="task_1")).status == 1
     assert again(result, "imagine") == "success"
     assert len(sandbox.charges()) == 1
+
+
+def test_what_was_given_up_and_what_came_before_stays_in_the_record(
+    sandbox, load_dag, run, api, at_api, again
+):
+    """Costs are summed from there: a job that a discard forgets may have been charged."""
+    result = run(load_dag(IMAGINE))
+    first = result.xcom("imagine")["job_id"]
+    sandbox.order_fault({"endpoint": "tasks.submit", "then": {"cut": "before"}})
+    assert again(result, "imagine") == "failed"
+
+    def record():
+        return Record.from_json(api.stored(result.dag.dag_id, result.run_id, "imagine")["value"])
+
+    assert [e.job_id for e in record().earlier] == [first]
+    assert at_api(*command(result, "imagine", "discard"), "--force").status == 0
+    given_up = record()
+    assert (given_up.state, given_up.job_id, given_up.result) == (State.DISCARDED, None, None)
+    assert [(e.job_id, e.charged) for e in given_up.earlier] == [(first, "yes"), (None, "unknown")]
+    assert again(result, "imagine") == "success"
+    assert [e.job_id for e in record().earlier] == [first, None], "the discarded one is there once"
+    assert at_api(*command(result, "imagine", "discard")).status == 0
+    assert len(record().earlier) == 3
 
 
 def test_many_records_of_a_mapped_task(sandbox, load_dag, run, api, at_api):
@@ -207,12 +230,15 @@ def test_many_records_of_a_mapped_task(sandbox, load_dag, run, api, at_api):
     done = at_api("ledger", "discard", "--force", "--dag-id", dag_id, "--yes")
     assert done.status == 0, done.err
     assert "Discarded 2 records." in done.out
-    (left,) = at_api("ledger", "list", "--dag-id", dag_id, "-o", "json").json
-    assert left["state"] == "finished"
+    states = [r["state"] for r in at_api("ledger", "list", "--dag-id", dag_id, "-o", "json").json]
+    assert sorted(states) == ["discarded", "discarded", "finished"]
     everything = at_api("ledger", "discard", "--dag-id", dag_id, "--state", "all", "--yes")
     assert everything.status == 0
     assert "1 record to discard; 0 of them" in everything.out
-    assert at_api("ledger", "list", "--dag-id", dag_id, "-o", "json").json == []
+    left = at_api("ledger", "list", "--dag-id", dag_id, "--state", "open", "-o", "json").json
+    assert left == []
+    nothing = at_api("ledger", "discard", "--dag-id", dag_id, "--state", "all", "--yes")
+    assert "there is nothing to discard" in nothing.out
 
 
 def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag, run, api, at_api):

@@ -153,6 +153,7 @@ RECORD = Record(
 def hostile_airflow(monkeypatch):
     """An Airflow whose ids, records and refusals are hostile."""
     written = []
+    stored = {"value": RECORD.to_json()}
     instance = {
         "dag_id": DAG, "dag_run_id": RUN, "task_id": TASK, "map_index": -1, "state": f"failed{ESC}[5m",
         "try_number": 1, "max_tries": 1,
@@ -163,13 +164,14 @@ def hostile_airflow(monkeypatch):
         path = unquote(request.url.raw_path.decode().partition("?")[0])
         if request.method != "GET":
             written.append((request.method, path))
+            stored["value"] = json.loads(request.content)["value"]
             return httpx.Response(204)
         if path.endswith("/taskInstances"):
             return httpx.Response(200, json={"task_instances": [instance], "total_entries": 1})
         if path == base:
             return httpx.Response(200, json=instance)
         if path == f"{base}/state-store/orux_ledger":
-            return httpx.Response(200, json={"value": RECORD.to_json()})
+            return httpx.Response(200, json=stored)
         return httpx.Response(404, json={"detail": f"no {ESC}[31m{RLO}such\nthing"})
 
     def of(cls, args):
@@ -205,7 +207,10 @@ def test_what_became_of_each_record_is_told_to_a_program(orux, hostile_airflow):
     (row,) = ended.json
     assert (row["dag_id"], row["record"]["job_id"], row["outcome"]) == (DAG, FORMULA_ID, "discarded")
     assert "Discarded 1 record." in ended.err
-    assert [method for method, _ in hostile_airflow] == ["DELETE"]
+    assert [method for method, _ in hostile_airflow] == ["PUT"]
+
+
+def test_what_became_of_one_record_is_told_to_a_program(orux, hostile_airflow):
     (one,) = csv.DictReader(io.StringIO(orux("ledger", "discard", "-o", "csv", "--", DAG, RUN, TASK).out))
     assert (csv_text(one["run_id"]), one["outcome"]) == (RUN, "discarded")
 

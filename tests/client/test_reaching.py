@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from airflow_provider_orux.client.settings import ClientSettings
-from airflow_provider_orux.client.transport import KEEPALIVE_SECONDS, client_arguments, tls_context
+from airflow_provider_orux.client.transport import client_arguments, tls_context
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.models import errors, orux
 from airflow_provider_orux.models.errors import ConfigurationError, OruxError
@@ -126,14 +126,21 @@ def test_an_error_that_is_none_of_httpx_leaves_the_submission_unclear(speak, odd
         client.poll("task_1", attempts=1)
 
 
-def test_arguments_of_httpx():
-    settings = ClientSettings("https://h/", key="k")
-    paid = client_arguments(settings, keep_alive=False)
-    read = client_arguments(settings, keep_alive=True, connections=7)
-    assert paid["follow_redirects"] is read["follow_redirects"] is False
-    assert paid["limits"].max_keepalive_connections == 0
-    assert (read["limits"].max_connections, read["limits"].keepalive_expiry) == (7, KEEPALIVE_SECONDS)
-    assert "proxy" not in paid
+def test_what_every_client_asks_for():
+    asked = client_arguments("https://h/prefix/")
+    assert asked["base_url"] == "https://h/prefix"
+    assert asked["headers"]["Accept-Encoding"] == "identity"
+    assert asked["follow_redirects"] is asked["trust_env"] is False
+
+
+def test_connections_of_a_paid_request_are_not_kept(speak):
+    with RawServer(good) as server:
+        client = speak(server.url)
+        client.submit(IMAGINE)
+        client.submit(IMAGINE)
+        client.poll("task_1")
+        client.poll("task_1")
+        assert [h.connection for h in server.heard] == [1, 2, 3, 3]
 
 
 # -- proxies ------------------------------------------------------------------------------------------------
@@ -211,11 +218,24 @@ def test_ca_path(speak, tmp_path):
     with RawServer(good, tls=context) as server:
         assert speak(server.url, ca_path=str(cert)).submit(IMAGINE).job_id == "task_1"
         assert len(server.heard) == 1
-        with pytest.raises(errors.GatewayUnavailableError) as caught:
-            speak(server.url, attempts=1).submit(IMAGINE)
-        assert caught.value.charged == "no", "a handshake that failed sent nothing"
-        assert "CERTIFICATE_VERIFY_FAILED" in caught.value.message
+        for call in (lambda c: c.submit(IMAGINE), lambda c: c.poll("task_1")):
+            with pytest.raises(ConfigurationError, match="certificate is not trusted: self-signed") as caught:
+                call(speak(server.url))
+            assert (caught.value.charged, caught.value.param) == ("no", "ca_path")
+            assert caught.value.final, "a retry cannot help"
+            assert "ca_path" in caught.value.advice
+        assert server.connections == 3, "asked once each: another try cannot help"
     assert len(server.heard) == 1
+
+
+def test_a_certificate_that_has_expired_is_the_hosts_to_renew(speak, tmp_path):
+    cert, key = certificate(tmp_path, days=(-3, -1))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with RawServer(good, tls=context) as server:
+        with pytest.raises(errors.GatewayUnavailableError, match="expired") as caught:
+            speak(server.url, ca_path=str(cert), attempts=1).submit(IMAGINE)
+        assert (caught.value.charged, caught.value.final) == ("no", False)
 
 
 @pytest.mark.parametrize("content", [None, b"not a certificate", b""])

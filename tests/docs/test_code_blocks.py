@@ -28,6 +28,7 @@ OTHERS = {
     "cd",
     "curl",
     "docker",
+    "grep",
     "export",
     "helm",
     "kubectl",
@@ -184,9 +185,7 @@ def check(words: list[str]) -> None:
     elif name == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         for word in words[1:]:
-            assert word in targets or re.fullmatch(r"(ARGS|DAGS|FAST|PYTHON|JOBS|REPEATS|PORT)=.*", word), (
-                words
-            )
+            assert word in targets or re.fullmatch(r"(ARGS|DAGS|FAST|PYTHON|JOBS|REPEATS)=.*", word), words
     elif name == "orux-sandbox":
         import argparse
 
@@ -221,7 +220,7 @@ def test_a_connection_in_the_environment_is_one(text, monkeypatch):
 
     (assigned,) = [word for word in shlex.split(text) if word.startswith("AIRFLOW_CONN_")]
     name, _, value = assigned.partition("=")
-    monkeypatch.setenv(name, value)
+    monkeypatch.setenv(name, value.replace("…", "x"))
     with GatewayHook.for_conn(name.removeprefix("AIRFLOW_CONN_").lower()) as hook:
         assert hook.connection.gateway.name == "orux"
 

@@ -19,7 +19,7 @@ from airflow_provider_orux.client.sync import GatewayClient
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob, Finished
 from airflow_provider_orux.durable.ledger import Ledger
-from airflow_provider_orux.durable.stores import TaskStateStore
+from airflow_provider_orux.durable.stores import RecordStore, TaskStateStore
 from airflow_provider_orux.gateways.opengpu_relay.gateway import OpenGPURelayGateway
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -235,6 +235,7 @@ class FakeDelivery:
         #: Raised by the check before the payment.
         self.refuses: Exception | None = None
         self.push_fails = False
+        self.push_urls = True
         #: What the gallery was told of errors: each with the record as it was.
         self.errors: list[Any] = []
         #: The arguments of each save.
@@ -349,8 +350,11 @@ class World:
         self.job: DurableJob
 
     # -- what Airflow and people do ------------------------------------------------------------------------
-    def attempt(self) -> DurableJob:
-        """A new process for this task instance."""
+    def attempt(self, store: RecordStore | None = None) -> DurableJob:
+        """A new process for this task instance.
+
+        :param store: where its record lives; None: as Airflow gives it.
+        """
         self.client.settings = ClientSettings(self.gateway.host, key=self.key)
         attempt = Attempt.of(
             self.request,
@@ -369,7 +373,7 @@ class World:
             idempotency_seconds=self.gateway.idempotency_seconds,
         )
         ledger = Ledger(
-            self.store() if self.durable else None,
+            (store or self.store()) if self.durable else None,
             attempt=attempt,
             policy=policy,
             identity=TaskIdentity("dag", "run", "task", -1, self.try_number, self.max_tries),

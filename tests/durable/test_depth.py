@@ -40,5 +40,5 @@ def test_six_frames_from_execute_to_the_post(monkeypatch):
         "durable/job.py:_submit",
         "client/sync.py:submit",
         "client/sync.py:run",
-        "client/sync.py:_send",
+        "client/transport.py:exchange",
     ]

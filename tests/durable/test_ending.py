@@ -23,6 +23,7 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.job import Job, JobStatus
 from tests.durable.fakes import (
     BAD_KEY,
+    FULL,
     SILENCE,
     UNKNOWN_JOB,
     World,
@@ -67,6 +68,21 @@ def test_a_key_that_is_refused_while_fetching_does_not_end_the_wait():
     world = submitted()
     world.client.polls = [BAD_KEY]
     assert isinstance(world.resume({"v": 1, "kind": "fetch", "job_id": "task_1"}), Wait)
+
+
+def test_a_full_gateway_while_fetching_is_waited_for_and_runs_no_part_of_the_task_again():
+    """A reschedule would begin the task anew: a decorated function would be called again, for another request."""
+    world = submitted()
+    world.client.polls = [FULL]
+    assert isinstance(world.resume({"v": 1, "kind": "fetch", "job_id": "task_1"}), Wait)
+    assert world.state is State.SUBMITTED
+
+
+@pytest.mark.parametrize("push_urls", [True, False])
+def test_whether_the_event_may_hold_urls_is_said_to_the_trigger(push_urls):
+    world = World()
+    world.delivery.push_urls = push_urls
+    assert world.start().push_urls is push_urls
 
 
 def test_a_key_that_was_refused_all_the_while_ends_it():

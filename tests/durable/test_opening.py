@@ -52,8 +52,11 @@ def test_a_guest_has_no_account_to_remember_an_idempotency_key():
 
 
 def test_without_a_state_store_an_operator_that_promises_a_ledger_does_not_start():
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError) as caught:
         opened(store=False)
+    assert caught.value.charged == "no"
+    assert "ledger_path" in caught.value.next_step
+    assert "durable=False" in caught.value.next_step
 
 
 def test_without_a_ledger_the_first_try_pays():

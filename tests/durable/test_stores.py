@@ -5,23 +5,16 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_orux.compat import never_expire
-from airflow_provider_orux.durable.stores import WRITE_PATIENCE, TaskStateStore
+from airflow_provider_orux.durable.stores import WRITE_PATIENCE
 from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY
 from airflow_provider_orux.models.errors import LedgerError
-from tests.durable.fakes import Log, World
+from tests.durable.fakes import World
 
 
 def submitted():
     world = World()
     world.start()
     return world
-
-
-def test_without_a_state_store_nothing_is_paid():
-    with pytest.raises(LedgerError) as caught:
-        TaskStateStore(None, log=Log())
-    assert caught.value.charged == "no"
-    assert "durable=False" in caught.value.next_step
 
 
 def test_no_record_is_believed_after_a_second_key_was_read_back():

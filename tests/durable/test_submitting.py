@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_orux.durable import stores
 from airflow_provider_orux.durable.job import Finished
 from airflow_provider_orux.gateways.orux import OruxGateway
-from airflow_provider_orux.lifecycle.ledger import Action
+from airflow_provider_orux.lifecycle.ledger import IDEMPOTENCY_MARGIN, Action
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.lifecycle.record import State
 from airflow_provider_orux.models import orux
@@ -407,6 +407,24 @@ def test_a_key_that_the_gateway_forgot_is_no_protection():
     world.retry()
     failed(world, AmbiguousSubmitError)
     assert world.charges == 1
+
+
+def test_a_key_that_became_too_old_while_the_store_was_slow_is_no_protection():
+    """The age counts when the request leaves, not when the attempt began: stores and inputs take their time."""
+    world = relay()
+    ambiguous(world)
+    world.clock.sleep(world.gateway.idempotency_seconds - IDEMPOTENCY_MARGIN - 60)
+    world.retry()
+    plain = world.delivery.read_inputs
+
+    def slow(request):
+        world.clock.sleep(120)
+        return plain(request)
+
+    world.delivery.read_inputs = slow
+    failed(world, AmbiguousSubmitError)
+    assert world.charges == 1
+    assert world.state is State.INTENT
 
 
 def test_a_clock_that_went_back_is_no_protection():

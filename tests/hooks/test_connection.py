@@ -103,11 +103,37 @@ def test_the_sandboxs_own_connection(given, sandbox):
         ("10.0.0.1", None, None, "https://10.0.0.1"),
         ("localhost.evil.example", None, None, "https://localhost.evil.example"),
         ("127.0.0.1.evil.example", None, None, "https://127.0.0.1.evil.example"),
-        ("h", None, "ftp", "https://h"),
+        ("h", None, "HTTP", "http://h"),
+        # The path of a connection's URI: Airflow calls it the schema.
+        ("h", None, "prefix", "https://h/prefix"),
+        ("https://h/a", 5, "b/c/", "https://h:5/a/b/c"),
     ],
 )
 def test_base_url(host, port, schema, url):
     assert base_url(host, port=port, schema=schema) == url
+
+
+@pytest.mark.parametrize(
+    ("conn_type", "host", "url"),
+    [
+        ("orux", "https://orux.top/api/v1", "https://orux.top"),
+        ("orux", "https://orux.top/api/v1/", "https://orux.top"),
+        ("orux", "https://orux.top/api", "https://orux.top"),
+        ("orux", "https://gateways.example/orux/api/v1/tasks", "https://gateways.example/orux"),
+        ("orux", "https://gateways.example/api/v2", "https://gateways.example/api/v2"),
+        ("orux", "https://gateways.example/v1", "https://gateways.example/v1"),
+        ("yescale", "api.yescale.io/v1", "https://api.yescale.io"),
+        ("opengpu_relay", "https://relay.example/v2", "https://relay.example"),
+    ],
+)
+def test_a_host_with_the_gateways_own_path_is_meant_without(conn_type, host, url):
+    assert of(conn_type=conn_type, host=host).client.base_url == url
+
+
+def test_the_path_of_a_uri_is_kept_so_the_key_goes_nowhere_else(given):
+    connection = given(f"orux://:{KEY}@gateways.example/orux/eu?route=async").connection
+    assert connection.client.base_url == "https://gateways.example/orux/eu"
+    assert connection.client.host == "https://gateways.example"
 
 
 def test_an_empty_host_is_the_vendors():

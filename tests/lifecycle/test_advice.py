@@ -36,6 +36,7 @@ RECORDS = (None, INTENT, SUBMITTED, FINISHED, DELIVERED, SETTLED, SYNCHRONOUS, W
 
 PAYS = "it submits a new job, which is charged"
 FREE = "it continues with the recorded job and pays nothing"
+CHANGED = "(A clear pays for a new job if the request has changed by then.)"
 RETURNS = "it returns the recorded result and pays nothing"
 FAILS = "it fails and pays nothing"
 RESENDS = "it sends the same submission again under its idempotency key, which is not charged twice"
@@ -186,15 +187,16 @@ def test_an_idempotency_key_is_as_old_as_it_is_now():
          f"No retry is used. A clear of the task: {PAYS}."),
         # A failed save.
         (errors.ArtifactError("Not saved"), situation(remote=ASKED.ALIVE),
-         f"A retry or a clear of the task: {FREE}."),
+         f"A retry or a clear of the task: {FREE}. {CHANGED}"),
         (errors.ArtifactError("Not saved"), situation(remote=ASKED.ALIVE, policy=Policy(on_clear="resubmit")),
          f"A retry: {FREE}. A clear of the task: {PAYS}."),
         (errors.ArtifactRejectedError("Too large"), situation(remote=ASKED.ALIVE),
-         f"Fix the setting named above. No retry is used. A clear of the task: {FREE}."),
+         f"Fix the setting named above. No retry is used. A clear of the task: {FREE}. {CHANGED}"),
         # Something broke after the result was recorded: it is not lost, and not delivered.
         (errors.ArtifactError("Not pushed"), situation(FINISHED), f"A retry or a clear of the task: {RETURNS}."),
         # A synchronous generation: with URLs in the record, and with its bytes gone with the process.
-        (errors.ArtifactError("Not saved"), situation(WITH_URLS), f"A retry or a clear of the task: {FREE}."),
+        (errors.ArtifactError("Not saved"), situation(WITH_URLS),
+         f"A retry or a clear of the task: {FREE}. {CHANGED}"),
         (failed(retry_helps=False), situation(SYNCHRONOUS), f"No retry is used. A clear of the task: {PAYS}."),
         # Nothing was accepted.
         (errors.InsufficientCreditsError("No money", charged="no"), situation(None),
@@ -289,7 +291,7 @@ def test_dead_urls_of_a_synchronous_generation_name_the_way_to_settle():
         "`airflow orux ledger settle --url URL` with --force. If not: `airflow orux ledger discard`." in text
     )
     of_a_job = told(errors.ArtifactURLExpiredError("Dead"), situation(remote=ASKED.ALIVE))
-    assert of_a_job == f"No retry is used. A clear of the task: {FREE}."
+    assert of_a_job == f"No retry is used. A clear of the task: {FREE}. {CHANGED}"
 
 
 def test_what_stands_in_the_way_can_be_given_up():
@@ -351,6 +353,20 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
     assert silent.next_step == "Fix the problem, then clear the task: that record decides what it does."
 
 
+def test_that_a_clear_of_a_changed_request_pays_is_said_where_it_is_so():
+    """Asked from the table: for every record, policy and state of the job."""
+    for record, remote, policy in itertools.product(RECORDS, (None, *RemoteState), POLICIES):
+        where = situation(record, remote=remote, policy=policy)
+        same = where.attempt.after_clear()
+        seen = remote or (RemoteState.EXPIRED if record == SYNCHRONOUS else RemoteState.ALIVE)
+        pays = [
+            decide(record, a, policy, seen).action is Action.SUBMIT
+            for a in (same, replace(same, fingerprint=TWO))
+        ]
+        assert bool(where.clear_of_changed()) is (pays == [False, True])
+    assert situation(durable=False).clear_of_changed() == []
+
+
 # -- a task that is killed ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("where", "said"),
@@ -369,16 +385,19 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
          "never gets there, run `airflow orux ledger settle --job-id task_1`, then clear the task: it continues with "
          "that job and pays nothing."),
         (situation(),
-         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {FREE}."),
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {FREE}. "
+         f"{CHANGED}"),
         (situation(policy=Policy(on_clear="resubmit")),
          f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {PAYS}."),
-        (situation(remote=ASKED.ALIVE), f"The task was killed. Job task_1 is paid for. A clear of the task: {FREE}."),
+        (situation(remote=ASKED.ALIVE),
+         f"The task was killed. Job task_1 is paid for. A clear of the task: {FREE}. {CHANGED}"),
         (situation(remote=ASKED.FAILED),
          f"The task was killed. Job task_1 had ended at the gateway. A clear of the task: {PAYS}."),
         (situation(FINISHED),
          f"The task was killed. The result of job task_1 is recorded. A clear of the task: {RETURNS}."),
         (situation(SYNCHRONOUS),
-         f"The task was killed. Submission task_1 was answered and is charged. A clear of the task: {FREE}."),
+         f"The task was killed. Submission task_1 was answered and is charged. A clear of the task: {FREE}. "
+         f"{CHANGED}"),
         (situation(durable=False),
          f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {PAYS}."),
     ],

@@ -7,9 +7,11 @@ import pytest
 from airflow_provider_orux.lifecycle.breaker import LONGEST_PROBE_PAUSE, LONGEST_RETRY_AFTER, CircuitBreaker
 
 
-def failing(breaker: CircuitBreaker, now: float, **facts: object) -> str | None:
+def failing(breaker: CircuitBreaker, now: float, *, job: str | None = None, **facts: object) -> str | None:
+    """A poll fails; of another job each time, unless the test names it."""
     breaker.started(now)
-    return breaker.failed(now, began=now, base_pause=2.0, **facts)  # type: ignore[arg-type]
+    jobs = [f"{job or len(breaker.failed_jobs)}"]
+    return breaker.failed(now, began=now, job_ids=jobs, base_pause=2.0, **facts)  # type: ignore[arg-type]
 
 
 def opened(slots: int = 8) -> CircuitBreaker:
@@ -42,7 +44,7 @@ def test_while_open_one_probe_at_a_time_goes_out_ever_less_often():
         now = ready
         breaker.started(now)
         assert breaker.ready_at(0) is None, "a second probe beside the first"
-        assert breaker.failed(now, began=now, base_pause=2.0) is None
+        assert breaker.failed(now, began=now, job_ids=["a"], base_pause=2.0) is None
     assert pauses[0] <= 2.0
     assert pauses[3] > 2 * pauses[0]
     assert max(pauses) <= LONGEST_PROBE_PAUSE
@@ -72,7 +74,7 @@ def test_failures_of_polls_from_before_the_opening_are_not_counted_again():
     breaker = opened()
     until = breaker.next_probe_at
     for _ in range(60):
-        assert breaker.failed(101.0, began=99.5, base_pause=2.0) is None
+        assert breaker.failed(101.0, began=99.5, job_ids=["a"], base_pause=2.0) is None
     assert breaker.next_probe_at == until
     assert breaker.probes == 0
 
@@ -82,8 +84,44 @@ def test_retry_after_holds_for_all_polls_at_once():
     assert failing(breaker, 10.0, retry_after=30.0, too_many=True) == "opened"
     assert breaker.ready_at(0) == pytest.approx(40.0)
     # One that was under way asks for longer.
-    breaker.failed(11.0, began=9.0, base_pause=2.0, retry_after=60.0, too_many=True)
+    breaker.failed(11.0, began=9.0, job_ids=["a"], base_pause=2.0, retry_after=60.0, too_many=True)
     assert breaker.ready_at(0) == pytest.approx(71.0)
+
+
+def test_the_failures_of_one_job_are_no_evidence_about_the_gateway():
+    breaker = CircuitBreaker(8)
+    for now in range(20):
+        assert failing(breaker, now, job="a", retry_after=600.0 if now % 2 else None) is None
+    assert breaker.ready_at(0) == 0.0
+    assert failing(breaker, 20.0, job="b") == "opened", "two jobs, and three failures in a row"
+    assert breaker.ready_at(0) <= 22.0
+
+
+def test_the_failures_of_the_only_job_open_it_and_its_retry_after_is_its_own():
+    breaker = CircuitBreaker(8)
+    assert [failing(breaker, 1.0, job="a", alone=True) for _ in range(3)] == [None, None, "opened"]
+    breaker = CircuitBreaker(8)
+    assert [failing(breaker, 1.0, job="a", alone=True, retry_after=600.0) for _ in range(5)] == [None] * 5
+
+
+def test_a_retry_after_that_two_jobs_got_holds_for_all():
+    breaker = CircuitBreaker(8)
+    assert failing(breaker, 10.0, job="a", retry_after=30.0) is None
+    assert failing(breaker, 11.0, job="b", retry_after=20.0) == "opened"
+    assert breaker.ready_at(0) == pytest.approx(31.0)
+    breaker.started(31.0)
+    breaker.answered(began=31.0)
+    assert failing(breaker, 32.0, job="c", retry_after=20.0) is None, (
+        "an answer in between clears the gateway"
+    )
+
+
+def test_the_retry_after_of_one_probe_does_not_hold_for_all():
+    breaker = opened()
+    now = breaker.ready_at(0)
+    assert now is not None
+    assert failing(breaker, now, job="a", retry_after=600.0) is None
+    assert breaker.ready_at(0) <= now + LONGEST_PROBE_PAUSE
 
 
 def test_an_absurd_retry_after_is_bounded():
@@ -142,7 +180,7 @@ def test_the_states_of_a_breaker():
     now = breaker.next_probe_at
     breaker.started(now)
     assert (breaker.state, breaker.ready_at(0)) == ("half_open", None)
-    breaker.failed(now, began=now, base_pause=2.0)
+    breaker.failed(now, began=now, job_ids=["a"], base_pause=2.0)
     assert (breaker.state, breaker.ready_at(0)) == ("open", breaker.next_probe_at)
     breaker.started(breaker.next_probe_at)
     assert breaker.answered(began=breaker.next_probe_at) == "closed"
@@ -154,5 +192,5 @@ def test_a_poll_from_before_the_opening_does_not_end_the_probe():
     breaker.started(breaker.next_probe_at)
     breaker.abandoned(began=99.0)
     assert breaker.state == "half_open"
-    assert breaker.failed(110.0, began=99.0, base_pause=2.0) is None
+    assert breaker.failed(110.0, began=99.0, job_ids=["a"], base_pause=2.0) is None
     assert breaker.state == "half_open"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_orux.models import catalogue, opengpu_relay, orux, yescale
+from airflow_provider_orux.models import opengpu_relay, orux, yescale
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.requests import CustomRequest
 
@@ -50,12 +51,9 @@ def test_a_prompt_of_the_wrong_type_is_not_quoted(cls: Any, prompt: Any) -> None
 def test_an_extra_body_that_is_no_object_is_a_typed_error(extra: Any) -> None:
     for make in (
         lambda: orux.GptImage2(prompt="x", extra_body=extra),
-        lambda: catalogue.check_known(model="gpt-image-2", verb="generate", fields={"prompt": "x"}, pending=(),
-                                      extra_body=extra),
-        lambda: catalogue.check_known(model="veo-9", verb="generate", fields={"prompt": "x"}, pending=(),
-                                      extra_body=extra, custom=True),
-        lambda: catalogue.build(model="gpt-image-2", verb="generate", fields={"prompt": "x"}, extra_body=extra),
-    ):  # fmt: skip
+        RequestSpec(model="gpt-image-2", fields={"prompt": "x"}, extra_body=extra).build,
+        RequestSpec(model="veo-9", fields={"prompt": "x"}, extra_body=extra, custom=True).build,
+    ):
         with pytest.raises(InvalidRequestError, match="extra_body"):
             make()
 

@@ -16,11 +16,12 @@ from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.poller import client
 from airflow_provider_orux.poller.poller import Poller
 
-Answer = tuple[int, Any, dict[str, str]]
+Answer = tuple[int, Any, dict[str, str]] | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
-    """An HTTP/1.1 server; ``script`` says what to answer: (status, JSON or bytes, headers), or None to cut."""
+    """An HTTP/1.1 server; ``script`` says what to answer: (status, JSON or bytes, headers), what has the writer,
+    or None to cut."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[float, str, str, bytes, str]] = []
@@ -51,6 +52,9 @@ class Server:
                 finally:
                     self.in_flight -= 1
                 if answer is None:
+                    return
+                if callable(answer):
+                    await answer(writer)
                     return
                 status, value, headers = answer
                 payload = value if isinstance(value, bytes) else json.dumps(value).encode()

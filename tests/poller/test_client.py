@@ -149,7 +149,7 @@ def test_after_a_refused_batch_jobs_are_polled_singly_for_a_while():
 def test_a_probe_is_a_single_poll():
     client, now = client_of(conn_type="opengpu_relay"), time.monotonic()
     assert plan(client, now=now).way == "long_poll"
-    client.breaker.failed(now, began=now, base_pause=2.0, too_many=True)
+    client.breaker.failed(now, began=now, job_ids=["j1"], base_pause=2.0, too_many=True)
     assert plan(client, now=now) == PollPlan()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -14,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_provider_orux.client.decoding import Decoder
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactRejectedError,
@@ -283,10 +286,78 @@ def test_too_large_without_a_word(web: Web, settings: StorageSettings) -> None:
     assert sum(sent) < 100 * 2**20
 
 
-def test_a_packed_answer_is_refused(web: Web, settings: StorageSettings) -> None:
-    url = web.file("/a", BODY, Content_Encoding="gzip")
-    with pytest.raises(ArtifactRejectedError, match="encoded as gzip"):
-        fetch(url, settings)
+FRAMED = b"".join(
+    b"%x;chunk-signature=%b\r\n%b\r\n" % (len(part), b"0" * 64, part)
+    for part in (BODY[:1000], BODY[1000:], b"")
+)
+UNSIGNED = b"%x\r\n%b\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n" % (len(BODY), BODY)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (BODY, "aws-chunked"),
+        (FRAMED, "aws-chunked"),
+        (UNSIGNED, "aws-chunked"),
+        (BODY, "aws-chunked,gzip"),
+        (BODY, "gzip"),
+        (BODY, "deflate"),
+        (BODY, "br"),
+        (BODY, "UTF-8"),
+        (BODY, "image/png"),
+        (gzip.compress(BODY), "gzip"),
+        (gzip.compress(FRAMED), "aws-chunked, gzip"),
+        (gzip.compress(gzip.compress(BODY)), "gzip, gzip"),
+        (zlib.compress(BODY), "deflate"),
+    ],
+)
+def test_the_content_decides_how_a_stored_object_is_packed(
+    web: Web, settings: StorageSettings, content: bytes, encoding: str
+) -> None:
+    assert fetch(web.file("/a", content, Content_Encoding=encoding), settings) == BODY
+
+
+def test_frames_are_found_wherever_a_read_ends() -> None:
+    for data, whole in ((FRAMED, BODY), (UNSIGNED, BODY), (b"ab", b"ab"), (b"abcdefgh\r", b"abcdefgh\r")):
+        for step in (1, 2, 7, 65, 66, 90, 1001):
+            decoder = Decoder("aws-chunked")
+            pieces = [data[i : i + step] for i in range(0, len(data), step)]
+            found = b"".join(b"".join(decoder.feed(piece)) for piece in pieces) + b"".join(decoder.finish())
+            assert found == whole
+
+
+def test_a_packed_bomb_ends_at_the_limit(web: Web, settings: StorageSettings) -> None:
+    bomb = gzip.compress(gzip.compress(bytes(2**26)))
+    url = web.file("/a", bomb, Content_Encoding="gzip, gzip")
+    with pytest.raises(ArtifactRejectedError, match="max_artifact_mib"):
+        fetch(url, replace(settings, max_artifact_mib=1))
+    assert web.count("/a") == 1
+
+
+def test_a_coding_that_we_cannot_undo_is_named(web: Web, settings: StorageSettings) -> None:
+    def refuse(spool: Spool) -> None:
+        raise ArtifactRejectedError("It is not an image")
+
+    url = web.file("/a", b"\x28\xb5\x2f\xfd" + bytes(50), Content_Encoding="zstd")
+    with Downloader(settings) as downloader, pytest.raises(ArtifactRejectedError, match="packed as zstd"):
+        downloader.fetch(url, Spool(io.BytesIO(), max_bytes=10**6), refuse)
+
+
+@pytest.mark.parametrize("drip", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 103 Early\r\n\r\n"])
+def test_headers_that_drip_end(settings: StorageSettings, drip: bytes) -> None:
+    from tests.client.servers import RawServer
+
+    def dripping(peer: Any, heard: Any) -> None:
+        peer.raw(drip)
+        while not peer.stopping.wait(0.05):
+            peer.raw(b"x" if drip.endswith(b" ") else drip)
+
+    hasty = replace(settings, connect_timeout=0.2, read_timeout=0.3, attempts=1)
+    with RawServer(dripping) as server:
+        began = time.monotonic()
+        with pytest.raises(ArtifactError, match="did not end"):
+            fetch(server.url + "/a", hasty)
+        assert time.monotonic() - began < 2
 
 
 def test_a_full_disk_is_not_tried_again(web: Web, settings: StorageSettings) -> None:
@@ -426,15 +497,21 @@ def test_a_proxy_is_used_and_is_not_taken_for_the_peer(web: Web, monkeypatch: py
 
     web.plays["http://cdn.example.com/a"] = [answer]
     assert fetch("http://cdn.example.com/a", strict, resolve=unknown) == BODY
+    with pytest.raises(ArtifactRejectedError, match=r"cdn\.example\.com cannot be resolved here"):
+        fetch("http://cdn.example.com/a", replace(strict, strict_proxy=True), resolve=unknown)
+    with pytest.raises(ArtifactRejectedError, match=r"leads to 10\.0\.0\.7"):
+        fetch("http://cdn.example.com/a", strict, resolve=lambda host, port: ["10.0.0.7"])
+    public = replace(strict, strict_proxy=True)
+    assert fetch("http://cdn.example.com/a", public, resolve=lambda host, port: ["1.1.1.1"]) == BODY
     monkeypatch.setenv("http_proxy", web.url)
     assert fetch("http://cdn.example.com/a", replace(strict, proxy=None), resolve=unknown) == BODY
-    assert len(seen) == 2
+    assert len(seen) == 3
     with pytest.raises(ArtifactRejectedError):
         fetch("http://10.0.0.1/a", strict)
     monkeypatch.setenv("no_proxy", "cdn.example.com")
     with pytest.raises(ArtifactError, match="cannot be found"):
         fetch("http://cdn.example.com/a", replace(strict, proxy=None), resolve=unknown)
-    assert len(seen) == 2
+    assert len(seen) == 3
 
 
 def test_a_proxy_that_is_none() -> None:

@@ -118,14 +118,16 @@ def test_serialize_round_trip():
     assert path == f"{OruxJobTrigger.__module__}.{OruxJobTrigger.__qualname__}"
     again = OruxJobTrigger(**kwargs)
     assert again.serialize() == one.serialize()
-    for name in ("conn_id", "job_id", "deadline", "poll_interval", "started", "kind"):
+    for name in ("conn_id", "job_id", "deadline", "poll_interval", "started", "kind", "push_urls"):
         assert getattr(again, name) == getattr(one, name)
+    private = OruxJobTrigger("c", "task_1", 99.5, push_urls=False)
+    assert OruxJobTrigger(**private.serialize()[1]).push_urls is False
 
 
 def test_the_trigger_of_a_wait():
     wait = Wait("task_1", deadline=99.5, started=1.5, poll_interval=3.0, kind="midjourney-v7:upscale")
     one = OruxJobTrigger.of("c", wait)
-    assert one.serialize()[1] == {"conn_id": "c", **asdict(wait)}
+    assert {**one.serialize()[1], "push_urls": True} == {"conn_id": "c", **asdict(wait)}
     assert OruxJobTrigger.of("c", Wait("task_2", 99.5, 1.5)).serialize()[1] == {
         "conn_id": "c", "job_id": "task_2", "deadline": 99.5, "started": 1.5, "poll_interval": None, "kind": None,
     }  # fmt: skip
@@ -134,7 +136,7 @@ def test_the_trigger_of_a_wait():
 def test_what_was_added_later_has_a_default():
     """A row of an older version in the database must still start."""
     again = OruxJobTrigger(conn_id="c", job_id="task_1", deadline=99.5)
-    assert (again.poll_interval, again.started, again.kind) == (None, None, None)
+    assert (again.poll_interval, again.started, again.kind, again.push_urls) == (None, None, None, True)
 
 
 def test_its_arguments_are_ids_and_numbers(sandbox):
@@ -153,6 +155,20 @@ def test_a_job_that_succeeds(sandbox):
     assert outcome.job["status"] == "succeeded"
     assert len(outcome.job["artifacts"]) == 1
     assert len(sandbox.charges()) == 1
+
+
+def test_without_push_urls_no_url_travels(sandbox, capfd):
+    """Airflow logs the event whole, and keeps it in its database until the task resumes."""
+    job_id = submit(sandbox)[0]
+    (outcome,) = wait_for(trigger(job_id, push_urls=False))
+    assert (outcome.kind, outcome.job_id, outcome.job) == ("fetch", job_id, None)
+    assert "files/" not in outcome.model_dump_json() + "".join(capfd.readouterr())
+
+
+def test_without_push_urls_a_failure_travels(sandbox):
+    sandbox.order_fault({"endpoint": "tasks.submit", "then": {"job": "fail", "after": 0.1}})
+    (outcome,) = wait_for(trigger(submit(sandbox)[0], push_urls=False))
+    assert (outcome.kind, outcome.job["status"]) == ("job", "failed")
 
 
 @pytest.mark.parametrize(("fate", "status"), [("fail", "failed"), ("expire", "expired")])

@@ -1,4 +1,4 @@
-"""``airflow orux ledger discard``: give a submission up, one or many."""
+"""``airflow orux ledger discard``: give a submission up, one or many. What it may have cost stays in the record."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _discard_one(args: argparse.Namespace, out: Output) -> int:
         ledger = LedgerRecords(api)
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
-        if entry is None:
+        if entry is None or entry.is_discarded:
             tell(f"{instance} has no record: there is nothing to discard.")
             _data(args, out, {}, now)
             return 0
         if not args.force and (why := _under_way(entry, api, {}, now)):
             raise CommandError(f"{instance}: {why}. --force discards it all the same.")
-        ledger.remove(instance)
+        ledger.discard(entry)
     tell(f"Discarded the record of {instance} ({_lost(entry)}).")
     tell(
         "The next execution of the task submits a new job, which is charged."
@@ -55,7 +55,8 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
     with AirflowApi.of(args) as api:
         ledger = LedgerRecords(api)
         now = time.time()
-        entries = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
+        found = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
+        entries = [e for e in found if not e.is_discarded]
         if not entries:
             tell("No record fits: there is nothing to discard.")
             _data(args, out, {}, now)
@@ -92,13 +93,13 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
             try:
                 # The task may have run again while a person was reading.
                 again = ledger.read(entry.instance)
-                if again is None:
+                if again is None or again.is_discarded:
                     outcome = "gone already"
                     gone += 1
                 elif again.record != entry.record:
                     raise CommandError("its record has changed since it was listed")
                 else:
-                    ledger.remove(entry.instance)
+                    ledger.discard(entry)
             except CommandError as e:
                 failed += 1
                 outcome = f"failed: {e}"

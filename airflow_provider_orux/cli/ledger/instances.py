@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -81,6 +82,11 @@ class LedgerEntry:
         """Seconds since the record's state was written; None when it cannot be told."""
         at = self.record.updated_at if self.record else self.updated
         return None if at is None else now - at
+
+    @property
+    def is_discarded(self) -> bool:
+        """Whether its submission was given up already."""
+        return self.record is not None and self.record.state is State.DISCARDED
 
     @property
     def may_be_charged(self) -> bool:
@@ -187,9 +193,16 @@ class LedgerRecords:
                 f"`{instance.command('show')}`, then try again."
             )
 
-    def remove(self, instance: Instance) -> None:
-        """Remove a record."""
-        self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
+    def discard(self, entry: LedgerEntry) -> None:
+        """Give a submission up. A record that cannot be read is removed: nothing of it can be kept.
+
+        :raises CommandError: it was not written.
+        """
+        instance = entry.instance
+        if entry.record is None:
+            self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
+        else:
+            self.write(instance, entry.record.discarded(at=time.time()))
 
     def find(
         self,

@@ -87,7 +87,7 @@ def _in_state(entry: LedgerEntry, wanted: str) -> bool:
     if wanted == "all":
         return True
     if wanted == "open":
-        return entry.state != State.FINISHED.value
+        return entry.state not in (State.FINISHED.value, State.DISCARDED.value)
     return entry.state == wanted
 
 

@@ -116,7 +116,7 @@ def settle_one(
     """
     instance = ledger.instance(wanted.dag_id, wanted.run_id, wanted.task_id, wanted.map_index)
     entry = ledger.read(instance)
-    if entry is None:
+    if entry is None or entry.is_discarded:
         raise CommandError(
             f"{instance} has no record to settle: nothing was submitted, or the record was discarded, or the task "
             "has durable=False."

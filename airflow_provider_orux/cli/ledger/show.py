@@ -231,6 +231,7 @@ def _facts(entry: LedgerEntry, now: float, found: FoundConnection, job: Job | No
             }
         if artifacts := result.get("artifacts"):
             facts["artifacts"] = len(artifacts)
+        facts["earlier"] = plural(len(record.earlier), "submission") if record.earlier else None
     if entry.expires:
         facts["expires"] = "yes: Airflow's clean-up may remove it (this provider did not write it)"
     if job is not None:

@@ -65,6 +65,7 @@ class OpenGPURelayGateway(Gateway):
 
     name: ClassVar[str] = "opengpu_relay"
     default_host: ClassVar[str] = HOSTS[2]
+    api_path = "/v2"
     key_pattern: ClassVar[str | None] = r"relay_sk_[A-Za-z0-9_-]+"
     #: Without a key the account is a guest (generation 2).
     key_required: ClassVar[bool] = False

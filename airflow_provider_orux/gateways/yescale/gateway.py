@@ -45,6 +45,7 @@ class YEScaleGateway(Gateway):
 
     name: ClassVar[str] = "yescale"
     default_host: ClassVar[str] = "https://api.yescale.io"
+    api_path = "/v1"
     not_found_grace: float = 120.0
     OPTIONS: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         # Where a CustomRequest goes; all other requests have one way only.
