@@ -126,7 +126,7 @@ def never_expire() -> Any:
         return None
 
 
-def incr(name: str, by: int, *, tags: Mapping[str, str]) -> None:
+def incr(name: str, by: float, *, tags: Mapping[str, str]) -> None:
     """Add to a counter of Airflow's metrics."""
     add: Callable[..., None] = _first(
         "airflow.sdk.observability.stats:incr", "airflow.sdk.observability.stats:Stats", "airflow.stats:Stats"

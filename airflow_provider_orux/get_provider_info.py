@@ -147,6 +147,7 @@ def get_provider_info() -> dict[str, object]:
                     "airflow_provider_orux.operators.midjourney",
                     "airflow_provider_orux.operators.jobs",
                     "airflow_provider_orux.operators.review",
+                    "airflow_provider_orux.operators.budget",
                 ],
             }
         ],
@@ -326,7 +327,12 @@ def get_provider_info() -> dict[str, object]:
                 },
             },
         ],
-        "extra-links": ["airflow_provider_orux.links.artifact.OruxArtifactLink"],
+        "extra-links": [
+            "airflow_provider_orux.links.artifact.OruxGalleryLink",
+            "airflow_provider_orux.links.artifact.OruxArtifactLink",
+            "airflow_provider_orux.links.artifact.OruxManifestLink",
+            "airflow_provider_orux.links.artifact.OruxJobLink",
+        ],
         "task-decorators": [
             {
                 "name": "orux_image",
@@ -400,6 +406,22 @@ def get_provider_info() -> dict[str, object]:
                         "type": "string",
                         "example": "s3://aws_default@content/images, /data/images",
                         "default": "",
+                    },
+                    "job_pages": {
+                        "description": "Addresses of a job in the gateway's own pages, as JSON by connection or "
+                        "gateway, with {job_id} in them. No gateway documents one.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"orux": "https://example.com/jobs/{job_id}"}',
+                        "default": "",
+                    },
+                    "price_lists": {
+                        "description": "Whether the price list of a gateway that has one (OpenGPU Relay) is read for a "
+                        "job whose price [orux] prices does not name. Reading it is free.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
                     },
                     "thumbnails": {
                         "description": "Whether a small WebP is written beside each saved image, for the gallery.",

@@ -37,17 +37,11 @@ THEIRS = (
     ),
     (
         "link",
-        r"airflow_provider_orux/durable/delivery\.py",
-        r"first_link|task's link",
+        r"airflow_provider_orux/(operators|sensors)/(base|jobs)\.py",
+        r"link_facts|LINKS",
         "Airflow's operator links",
     ),
-    (
-        "link",
-        r"airflow_provider_orux/(operators|sensors)/jobs\.py",
-        r"first_link",
-        "Airflow's operator links",
-    ),
-    ("link", r"airflow_provider_orux/operators/base\.py", r"first_link", "Airflow's operator links"),
+    ("link", r"airflow_provider_orux/links/.*", r".", "Airflow's operator links"),
     ("link", r"CONTRIBUTING\.md", r"triggers/  links/", "Airflow's operator links"),
     ("link", r"airflow_provider_orux/storage/.*", r"link.local", "a term of IP"),
     (

@@ -162,7 +162,7 @@ def test_settings_of_the_configuration_are_read_by_the_code():
 # -- airflow itself -----------------------------------------------------------------------------------------------
 SHOWN = {
     "hooks": ["orux"],
-    "links": ["OruxArtifactLink"],
+    "links": ["OruxGalleryLink", "OruxArtifactLink", "OruxManifestLink", "OruxJobLink"],
     "list": ["airflow-provider-orux"],
     "configs": ["orux"],
 }

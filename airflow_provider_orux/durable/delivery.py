@@ -14,7 +14,8 @@ from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
 from airflow_provider_orux.durable.pricing import priced
 from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, without_texts
-from airflow_provider_orux.lifecycle.record import Record
+from airflow_provider_orux.lifecycle.record import Record, State
+from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactURLExpiredError,
@@ -144,7 +145,7 @@ class Delivery:
         :raises JobFailedError: it made nothing, or images that have nowhere to go.
         :raises ArtifactError: artifacts could not be saved.
         """
-        job = priced(job, request, conn_id=self.conn_id, log=self._log)
+        job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
@@ -236,6 +237,10 @@ class Delivery:
         """
         self._add_asset_events(result)
         self._show(result["job_id"], request=request, record=record, result=result)
+        fresh = request is not None and (record is None or record.state is State.SUBMITTED)
+        if fresh and result.get("price") and result["charged"] != "no":
+            currency = str(result.get("currency") or "")
+            count("orux.spent", by=result["price"], gateway=result["gateway"], currency=currency)
         ti, items = self._context["ti"], result["artifacts"]
         ti.xcom_push("job_id", result["job_id"])
         ti.xcom_push("conn_id", result["conn_id"])
@@ -350,15 +355,6 @@ def asset_uri(uri: str) -> str:
     if len(encoded) > LONGEST_ASSET_URI:
         raise ValueError(f"its URI has {len(encoded)} characters, Airflow takes {LONGEST_ASSET_URI}")
     return encoded
-
-
-def first_link(result: Mapping[str, Any]) -> str | None:
-    """What the task's link opens: the first http(s) URL among the artifacts' URLs and the places they were saved to."""
-    for key in ("url", "uri"):
-        for item in result["artifacts"]:
-            if str(item.get(key)).lower().startswith(("http://", "https://")):
-                return str(item[key])
-    return None
 
 
 def is_result(value: Mapping[str, Any]) -> bool:

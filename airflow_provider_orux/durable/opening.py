@@ -13,6 +13,7 @@ from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.open_store import record_store
+from airflow_provider_orux.durable.pricing import Forecast
 from airflow_provider_orux.durable.provenance import RecordPrompt
 from airflow_provider_orux.durable.reuse import ResultStore
 from airflow_provider_orux.durable.shown import push_error
@@ -26,6 +27,7 @@ from airflow_provider_orux.lifecycle.ledger import (
     OnRequestChanged,
     Policy,
 )
+from airflow_provider_orux.models.arguments import refuse
 from airflow_provider_orux.models.errors import LedgerError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -139,3 +141,21 @@ def complete_unread(error: OruxError, context: Any, *, durable: bool, record_pro
     if record is not None:
         advice.complete_unread(error, record)
     push_error(context, error, keep_line=record_prompt == "full", keep_urls=False, record=record)
+
+
+def forecast(conn_id: str, model: str, *, verb: str, count: Any, images: int) -> Forecast:
+    """What submissions through a connection will cost at most. It costs nothing.
+
+    :param count: a number, or the text of one.
+    :raises InvalidRequestError: it is none.
+    """
+    try:
+        number = int(count)
+    except (TypeError, ValueError):
+        refuse("count", f"`count` is {count!r}; it must be a whole number")
+    if number < 0:
+        refuse("count", f"`count` is {number}; it must be 0 or more")
+    with GatewayHook.for_conn(conn_id) as hook:
+        return Forecast.of(
+            number, model=model, verb=verb, images=images, connection=hook.connection, conn_id=conn_id
+        )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
-from airflow_provider_orux.lifecycle.schedule import PollSchedule
+from airflow_provider_orux.lifecycle.schedule import PollSchedule, capacity_pause
+from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     InvalidRequestError,
     JobExpiredError,
     JobFailedError,
     OruxError,
+    RateLimitedError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
 
@@ -145,3 +148,26 @@ def raise_unless_succeeded(job: Job, *, retry_may_pay: bool) -> None:
         charged=job.charged,
         retry_helps=job.retry_helps and not expired and retry_may_pay,
     )
+
+
+def comes_back_at(
+    error: RateLimitedError, context: Any, *, longest: float, conn_id: str, log: Any
+) -> datetime | None:
+    """When a task whose gateway is full comes back, using no retry; None: it waited long enough.
+
+    :param longest: seconds for which it may wait for a free slot.
+    """
+    times = int(context.get("task_reschedule_count") or 0)
+    first = context["ti"].get_first_reschedule_date(context)
+    now = datetime.now(tz=timezone.utc)
+    waited = (now - first).total_seconds() if first is not None else 0.0
+    if waited > longest:
+        error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
+        return None
+    pause = capacity_pause(times, retry_after=error.retry_after)
+    if times == 0:
+        tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."
+        log.info(tip, conn_id)
+    count("orux.rescheduled", gateway=error.gateway or "")
+    log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
+    return now + timedelta(seconds=pause)

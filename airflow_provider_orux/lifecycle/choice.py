@@ -54,7 +54,7 @@ def question(addresses: Sequence[str], count: int, *, prompt: Any, page: str) ->
         for start in range(0, len(cells), 2):
             text.append("| " + " | ".join((*cells[start : start + 2], "")[:2]) + " |")
         text.append("")
-    text.append(f"[All sizes]({page})")
+    text.append(f"[Full size]({page})")
     return "\n".join(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -14,7 +14,7 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGro
 
 from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
-from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.links.artifact import LINKS
 from airflow_provider_orux.models.arguments import is_mapped, one_of, refuse, seconds
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
@@ -89,7 +89,7 @@ class OruxOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("conn_id", "save_to", "storage_conn_id", "extra_body")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_body": "json"}
-    operator_extra_links = (OruxArtifactLink(),)
+    operator_extra_links = LINKS
     ui_color = "#e8e4f8"
     verb: ClassVar[str] = "generate"
 
@@ -154,7 +154,7 @@ class OruxOperator(BaseOperator):
         # First: all callbacks together have 20 s, and until the mark is written a clear is free.
         self.on_success_callback = [mark_delivered, *self.on_success_callback]
         self._job: DurableJob | None = None
-        self.artifact_link: str | None = None
+        self.link_facts: Mapping[str, Any] = {}
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -215,11 +215,11 @@ class OruxOperator(BaseOperator):
 
     def _follow(self, step: Wait | Finished, job: DurableJob, hook: GatewayHook) -> dict[str, Any]:
         """Turn a step into a deferral or a result."""
-        from airflow_provider_orux.durable.delivery import first_link
         from airflow_provider_orux.durable.job import Finished
         from airflow_provider_orux.durable.waiting import DEFERRAL_MARGIN, wait_in_worker
 
         if not isinstance(step, Finished):
+            self.link_facts = {"job_id": step.job_id, "conn_id": self.conn_id, "gateway": job.gateway.name}
             if self.deferrable:
                 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 
@@ -229,7 +229,7 @@ class OruxOperator(BaseOperator):
                     timeout=timedelta(seconds=max(step.deadline - time.time(), 0.0) + DEFERRAL_MARGIN),
                 )
             step = job.ended(wait_in_worker(hook, step))
-        self.artifact_link = first_link(step.result)
+        self.link_facts = step.result
         return step.result
 
     @contextmanager
@@ -259,23 +259,12 @@ class OruxOperator(BaseOperator):
 
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
         """Reschedule the task because the gateway is full, without using a retry."""
-        from airflow_provider_orux.lifecycle.schedule import capacity_pause
-        from airflow_provider_orux.metrics import count
+        from airflow_provider_orux.durable.waiting import comes_back_at
 
-        times = int(context.get("task_reschedule_count") or 0)
-        first = context["ti"].get_first_reschedule_date(context)
-        now = datetime.now(tz=timezone.utc)
-        waited = (now - first).total_seconds() if first is not None else 0.0
-        if waited > self.capacity_timeout:
-            error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
+        at = comes_back_at(error, context, longest=self.capacity_timeout, conn_id=self.conn_id, log=self.log)
+        if at is None:
             raise_for_airflow(error, self.log)
-        pause = capacity_pause(times, retry_after=error.retry_after)
-        if times == 0:
-            tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."
-            self.log.info(tip, self.conn_id)
-        count("orux.rescheduled", gateway=error.gateway or "")
-        self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
-        raise compat.AirflowRescheduleException(now + timedelta(seconds=pause)) from error
+        raise compat.AirflowRescheduleException(at) from error
 
 
 def mark_delivered(context: Context) -> None:

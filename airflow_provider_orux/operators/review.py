@@ -18,8 +18,6 @@ from airflow_provider_orux.models.errors import OruxError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_NEEDS = "a person can only choose from saved images: give the task that makes them a save_to"
-
 
 class OruxReviewOperator(HITLOperator):
     """Show the saved images of a job to a person, who chooses: four buttons U1 to U4 under "Required Actions".
@@ -55,10 +53,8 @@ class OruxReviewOperator(HITLOperator):
         if is_mapped(self):
             return
         if getattr(getattr(result, "operator", None), "save_to", "unknown") is None:
-            refuse(
-                "result",
-                f"`result` is the output of {result.operator.task_id!r}, which saves nothing; {_NEEDS}",
-            )
+            task_id = result.operator.task_id
+            refuse("result", f"`result` is the output of {task_id!r}, which saves nothing: give it a save_to")
         if not is_pending(result) and not isinstance(result, Mapping):
             refuse(
                 "result", f"`result` is a {type(result).__name__}; it takes a task's output: imagine.output"
@@ -66,10 +62,13 @@ class OruxReviewOperator(HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait without a worker."""
+        from airflow_provider_orux.storage.asking import ask_about
+
         try:
-            self._prepare()
+            self.options, question = ask_about(self.result)
         except OruxError as e:
             raise_for_airflow(e, self.log)
+        self.body = f"{question}\n\n{self.body}" if self.body else question
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -88,26 +87,3 @@ class OruxReviewOperator(HITLOperator):
         for name, part in value.items():
             context["ti"].xcom_push(name, part)
         return value
-
-    def _prepare(self) -> None:
-        """The question, from the manifest of the images."""
-        from airflow_provider_orux.storage.served import ServedRoots
-
-        manifest = self.result.get("manifest") if isinstance(self.result, Mapping) else None
-        if not isinstance(manifest, str):
-            refuse("result", f"`result` names no saved images; {_NEEDS}")
-        folder = ServedRoots.configured().look(manifest)
-        images = [e for e in folder.entries if str(e.get("media_type")).startswith("image/")]
-        if not images:
-            refuse("result", "`result` has no image among its artifacts")
-        count, maker = choice.choices(folder.manifest, images), folder.maker
-        shown = [
-            str(e["name"] if len(images) == 1 else e.get("thumbnail") or e["name"])
-            for e in images[: choice.MOST]
-        ]
-        addresses = [maker.address("file", name=name) for name in shown]
-        asked = choice.question(
-            addresses, count, prompt=folder.manifest.get("prompt"), page=maker.address("task")
-        )
-        self.options = choice.labels(count)
-        self.body = f"{asked}\n\n{self.body}" if self.body else asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +12,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_orux.compat import AirflowException, AirflowFailException, AirflowSkipException, conf
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle.polling import Wait
-from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.links.artifact import LINKS
 from airflow_provider_orux.models.arguments import is_mapped, text
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -47,7 +47,7 @@ class OruxJobSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("job_id", "conn_id")
-    operator_extra_links = (OruxArtifactLink(),)
+    operator_extra_links = LINKS
     ui_color = "#f3e6f5"
 
     def __init__(
@@ -69,7 +69,7 @@ class OruxJobSensor(BaseSensorOperator):
         )
         self.poll_interval = self.poke_interval if poke_interval is not None else None
         self._submitter = getattr(getattr(job_id, "operator", None), "task_id", None)
-        self.artifact_link: str | None = None
+        self.link_facts: Mapping[str, Any] = {}
         self._refused_since: float | None = None
         self._first_look: float | None = None
         if not is_mapped(self):
@@ -150,14 +150,14 @@ class OruxJobSensor(BaseSensorOperator):
         )
 
     def _ended(self, context: Context, job: Job, hook: GatewayHook) -> dict[str, Any]:
-        from airflow_provider_orux.durable.delivery import Delivery, first_link
+        from airflow_provider_orux.durable.delivery import Delivery
         from airflow_provider_orux.durable.waiting import raise_unless_succeeded
 
         raise_unless_succeeded(job, retry_may_pay=False)
         delivery = Delivery(conn_id=self.conn_id, connection=hook.connection, context=context, log=self.log)
         result = delivery.result(job)
         delivery.hand_over(result)
-        self.artifact_link = first_link(result)
+        self.link_facts = result
         return result
 
     def _fail(self, context: Context, error: OruxError) -> NoReturn:

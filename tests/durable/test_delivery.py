@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_orux.durable import delivery as module
-from airflow_provider_orux.durable.delivery import Delivery, asset_uri, first_link, is_result
+from airflow_provider_orux.durable.delivery import Delivery, asset_uri, is_result
 from airflow_provider_orux.hooks.connection import read_connection
 from airflow_provider_orux.models import opengpu_relay, orux, yescale
 from airflow_provider_orux.models.errors import (
@@ -411,22 +411,6 @@ def test_no_asset_event_fails_a_task_that_is_paid_for():
     assert xcoms(it)["uris"] == list(uris)
     assert it._log.said("No asset event for file:///2.png")
     assert it._log.said("Airflow takes 1500")
-
-
-def test_the_tasks_link_opens_nothing_but_http():
-    assert first_link({"artifacts": [{"uri": "file:///1", "url": None}, {"url": "https://2"}]}) == "https://2"
-    assert first_link({"artifacts": [{"uri": "s3://b/1", "url": "HTTP://1"}]}) == "HTTP://1"
-    for url in (
-        "javascript:alert(1)",
-        "file:///etc/passwd",
-        "data:text/html,x",
-        " https://x",
-        "//x",
-        None,
-        7,
-    ):
-        assert first_link({"artifacts": [{"uri": "file:///1", "url": url}]}) is None
-    assert first_link({"artifacts": []}) is None
 
 
 def test_a_result_is_told_from_what_is_none():

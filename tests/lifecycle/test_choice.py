@@ -32,7 +32,7 @@ def test_a_grid():
     assert "![The images to choose from](orux/x)" in text
     assert "**U3** bottom left" in text
     assert text.startswith("` a cat `")
-    assert text.endswith("[All sizes](orux/p)")
+    assert text.endswith("[Full size](orux/p)")
 
 
 def test_several_images_are_a_table():
