@@ -165,9 +165,9 @@ class _Frames:
                 self._framed = True
                 self._left, self._held = int(head[1], 16), self._held[head.end() :]
                 self._ended = self._left == 0
-            elif (
-                (self._framed is None and _NO_FRAME.match(self._held)) or len(self._held) > _LONGEST_FRAME_HEAD
-            ):
+            elif (self._framed is None and _NO_FRAME.match(self._held)) or len(
+                self._held
+            ) > _LONGEST_FRAME_HEAD:
                 if self._framed:
                     raise BrokenEncodingError("the frames of the content are broken")
                 self._framed = False
