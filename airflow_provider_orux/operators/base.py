@@ -292,8 +292,8 @@ class OruxOperator(BaseOperator):
             raise_for_airflow(error)
         pause = capacity_pause(times, retry_after=error.retry_after)
         if times == 0:
-            tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."
-            self.log.info(tip, self.conn_id)
+            tip = "Tip: `%s pool %s` makes a pool that fits the account; see the page 'Pools'."
+            self.log.info(tip, compat.COMMAND, self.conn_id)
         count("orux.rescheduled", gateway=error.gateway or "")
         self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
         raise compat.AirflowRescheduleException(now + timedelta(seconds=pause)) from error
