@@ -15,7 +15,7 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-fast test-lowest crash chaos fuzz backfill distributed lint format docs ui bench bench-full dist clean
+.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format docs ui bench bench-full dist clean
 demo: venv  ## run the main job on the embedded sandbox and leave images to look at
 	@$(BIN)/python -m demo
 
@@ -32,6 +32,9 @@ test-lowest:  ## the pure tests and the operators with the lowest versions that 
 	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt hatchling hatch-fancy-pypi-readme editables
 	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints-lowest.txt -e ./sandbox -e '.[test]'
 	build/venv-lowest/bin/python -m pytest -q tests/models tests/gateways tests/client tests/lifecycle tests/storage tests/sandbox tests/airflow/test_chain.py tests/airflow/test_operators.py
+
+matrix:  ## the tests on each Airflow and Python; writes docs/compatibility.md (ARGS="--airflow 3.1 --python 3.12 --cells chain")
+	$(PYTHON) -m tests.matrix --publish $(ARGS)
 
 crash: venv  ## kill every process at every boundary of a real Airflow; writes docs/reliability.md
 	$(BIN)/python -m tests.crash $(ARGS)

@@ -28,3 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The console script ``orux``."""
     args = parser("orux").parse_args(argv)
     args.func(args)
+
+
+if __name__ == "__main__":
+    main()

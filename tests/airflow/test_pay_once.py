@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
+
 pytestmark = pytest.mark.airflow
 
 IMAGINE = """
@@ -29,7 +31,7 @@ def test_a_lost_answer_is_not_sent_again(sandbox, load_dag, run, deferrable, cap
     assert len(sandbox.requests("tasks.submit")) == 1
     out = "".join(capfd.readouterr())
     assert "AmbiguousSubmitError" in out
-    assert f"airflow orux ledger settle {result.dag.dag_id}" in out
+    assert f"{COMMAND} ledger settle {result.dag.dag_id}" in out
 
 
 def test_a_failed_job_is_paid_again_by_a_retry(sandbox, load_dag, run):
@@ -310,7 +312,7 @@ def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
     assert sandbox.charges() == []
     out = "".join(capfd.readouterr())
     assert "capacity_timeout" in out
-    assert "`airflow orux pool orux_default` makes a pool" in out
+    assert f"`{COMMAND} pool orux_default` makes a pool" in out
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def _discard_one(args: argparse.Namespace, out: Output) -> int:
             tell(f"{instance} has no record: there is nothing to discard.")
             _data(args, out, {}, now)
             return 0
-        if not args.force and (why := under_way(entry, ledger, {}, now)):
+        if not args.force and (why := _under_way(entry, ledger, {}, now)):
             raise CommandError(f"{instance}: {why}. --force discards it all the same.")
         ledger.discard(entry)
     tell(f"Discarded the record of {instance} ({_lost(entry)}).")
@@ -64,7 +64,7 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
             entry.instance: (
                 entry,
                 f"kept: {why}"
-                if not args.force and (why := under_way(entry, ledger, connections, now))
+                if not args.force and (why := _under_way(entry, ledger, connections, now))
                 else _going(entry),
             )
             for entry in entries
@@ -132,7 +132,7 @@ def _data(
     )
 
 
-def under_way(
+def _under_way(
     entry: LedgerEntry, ledger: LedgerRecords | LogLedger, connections: dict[str, FoundConnection], now: float
 ) -> str | None:
     """Why a record is still needed by somebody who is at work; None when it is not."""

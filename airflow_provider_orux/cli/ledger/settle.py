@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.discard import under_way
 from airflow_provider_orux.cli.ledger.instances import Instance, LedgerRecords
 from airflow_provider_orux.cli.ledger.logs import LogLedger, open_ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus, is_job_id
@@ -135,9 +135,6 @@ def settle_one(
         return Settlement(instance, record, None)
     if not force:
         _refuse_to_settle(record, settled, instance)
-        # Without Airflow's word on the task, only the record's age tells whether its answer may still come.
-        if not instance.facts and (why := under_way(entry, ledger, connections, time.time())):
-            raise CommandError(f"{instance}: {why}. --force settles it all the same.")
     at = time.time()
     # What was accepted before stays in the record: it may be charged, too.
     replaced = record.state in (State.SUBMITTED, State.FINISHED) and record.job_id != settled.job_id
@@ -351,5 +348,5 @@ def _map_index(row: dict[str, str], number: int) -> int:
 def _wrong(why: str) -> UsageError:
     return UsageError(
         f"The file cannot be used: {why}. Its columns are dag_id, run_id, task_id, map_index (empty: not mapped), and "
-        "job_id or url; `airflow orux ledger list -o csv` prints them. Nothing was changed."
+        f"job_id or url; `{COMMAND} ledger list -o csv` prints them. Nothing was changed."
     )
