@@ -25,7 +25,7 @@ PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "-n", "0")
 #: What each cell runs. The last two start real processes, and are run where they are asked for.
 CELLS: dict[str, Sequence[str]] = {
     "smoke": (*PYTEST, "tests/test_compat.py", "tests/operators/test_free_retries.py", "tests/durable/test_log_store.py",
-              "tests/durable/test_open_store.py", "tests/cli/test_cli_ledger_logs.py", "tests/airflow/test_chain.py"),
+              "tests/durable/test_entries.py", "tests/durable/test_open_store.py", "tests/cli/test_cli_ledger_logs.py", "tests/airflow/test_chain.py"),
     "rooms": (*PYTEST, "tests/models", "tests/gateways", "tests/client", "tests/lifecycle", "tests/durable",
               "tests/operators", "tests/test_floors.py", "tests/test_compat.py", "tests/cli/test_cli_ledger_logs.py"),
     "chain": (*PYTEST, "tests/airflow/test_chain.py"),
@@ -45,10 +45,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--airflow", nargs="+", choices=[a.name for a in AIRFLOWS], help="default: all")
     parser.add_argument("--python", nargs="+", default=list(PYTHONS), help="default: %(default)s")
     parser.add_argument(
-        "--cells", nargs="+", choices=list(CELLS), default=list(USUAL), help="default: %(default)s"
+        "--cells",
+        nargs="*",
+        default=list(USUAL),
+        metavar="CELL",
+        help=f"of {', '.join(CELLS)}; none: make the environments only. Default: {' '.join(USUAL)}",
     )
     parser.add_argument("--publish", action="store_true", help="write docs/compatibility.md")
     options = parser.parse_args(argv)
+    if unknown := set(options.cells) - set(CELLS):
+        parser.error(f"no such cell: {', '.join(sorted(unknown))}")
     failed = 0
     for airflow in AIRFLOWS:
         if options.airflow and airflow.name not in options.airflow:

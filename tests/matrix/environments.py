@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,19 +34,18 @@ class Airflow:
 
     :param name: as it is chosen, ``3.1``.
     :param release: that is installed.
-    :param until: the packages are those of this day, where the release needs packages of its time; None: those of
-        ``constraints.txt``.
+    :param until: its packages are those of this day: an older release does not run with newer ones.
     """
 
     name: str
     release: str
-    until: str | None = None
+    until: str
 
 
 AIRFLOWS = (
     Airflow("3.1", "3.1.8", "2026-03-25"),
     Airflow("3.2", "3.2.1", "2026-05-10"),
-    Airflow("3.3", "3.3.2"),
+    Airflow("3.3", "3.3.2", "2026-11-20"),
 )
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
@@ -53,7 +53,8 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 def interpreter(python: str) -> str | None:
     """An interpreter of this version, from the path or from pyenv; None: there is none."""
     found = sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python"))
-    for candidate in (*map(str, reversed(found)), shutil.which(f"python{python}")):
+    mine = getattr(sys, "_base_executable", sys.executable) if python == f"3.{sys.version_info[1]}" else None
+    for candidate in (mine, *map(str, reversed(found)), shutil.which(f"python{python}")):
         if (
             candidate
             and subprocess.run([candidate, "-c", "import ensurepip"], capture_output=True).returncode == 0
@@ -72,14 +73,14 @@ def environment(airflow: Airflow, python: str) -> Path:
     """
     made = FOLDER / f"airflow-{airflow.name}-py{python}"
     wanted = [f"apache-airflow=={airflow.release}", *_requirements(), *TOOLS]
-    options = ["-c", str(ROOT / "constraints.txt")]
-    env = dict(os.environ)
-    if airflow.until is not None:
-        options = ["--uploaded-prior-to", airflow.until]
-        # A folder or an index that does not say when a package was uploaded cannot be asked for a day.
-        env.update(PIP_CONFIG_FILE=os.devnull)
-        for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT"):
-            env.pop(name, None)
+    options = ["--uploaded-prior-to", airflow.until]
+    # A folder or an index that does not say when a package was uploaded cannot be asked for a day.
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT")
+    }
+    env["PIP_CONFIG_FILE"] = os.devnull
     stamp = made / ".complete"
     key = hashlib.sha256("\n".join((*wanted, *options)).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == key:
