@@ -1,7 +1,7 @@
 """One poster for each product: a grid, a person who chooses from it, and the chosen image at full size.
 
-The products are a parameter of the run. Each product is chosen for on its own, and none holds up another. After two
-days the first image is taken.
+The products are a parameter of the run, and what they will cost is looked up first. Each product is chosen for on its own,
+and none holds up another. After two days the first image is taken.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, Param, task, task_group
 
+from airflow_provider_orux.operators.budget import OruxBudgetOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 from airflow_provider_orux.operators.review import OruxReviewOperator
 
@@ -35,6 +36,19 @@ with DAG(
     def products(params: dict) -> list[str]:
         return list(params["products"])
 
+    wanted = products()
+    # [START howto_operator_budget]
+    budget = OruxBudgetOperator(
+        task_id="budget",
+        model="midjourney-v7",
+        verb="imagine",
+        count="{{ ti.xcom_pull('products') | length }}",
+        limit=500,
+        on_exceeded="ask",
+        retries=1,
+    )
+    # [END howto_operator_budget]
+
     # [START howto_operator_review_mapped]
     @task_group
     def poster(product: str) -> None:
@@ -58,5 +72,5 @@ with DAG(
             save_to=SAVE_TO,
         )
 
-    poster.expand(product=products())
+    wanted >> budget >> poster.expand(product=wanted)
     # [END howto_operator_review_mapped]

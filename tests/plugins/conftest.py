@@ -85,7 +85,6 @@ class World:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
         from sqlalchemy import insert, select
-        from uuid6 import uuid7
 
         self.run(maker.dag_id, maker.run_id)
         self.ticks += 1
@@ -94,9 +93,7 @@ class World:
                 select(DagRun.id).where(DagRun.dag_id == maker.dag_id, DagRun.run_id == maker.run_id)
             )
             session.execute(
-                insert(TaskInstance).values(
-                    id=uuid7(), **maker._asdict(), pool="default_pool", state=state, max_tries=3
-                )
+                insert(TaskInstance).values(**maker._asdict(), pool="default_pool", state=state, max_tries=3)
             )
             for key, value in (xcoms or {}).items():
                 session.execute(

@@ -24,8 +24,8 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+#: Milliseconds for anything to appear: the machine may be busy.
 PATIENCE = 240_000
-"""Milliseconds for anything to appear: the machine may be busy."""
 PRICES = {"orux": {"currency": "credits", "midjourney-v7": 20, "midjourney-v7:upscale": 5}}
 DAG = "review_chain"
 
