@@ -185,9 +185,7 @@ def check(words: list[str]) -> None:
     elif name == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         for word in words[1:]:
-            assert word in targets or re.fullmatch(r"(ARGS|DAGS|FAST|PYTHON|JOBS|REPEATS)=.*", word), (
-                words
-            )
+            assert word in targets or re.fullmatch(r"(ARGS|DAGS|FAST|PYTHON|JOBS|REPEATS)=.*", word), words
     elif name == "orux-sandbox":
         import argparse
 
