@@ -2,19 +2,73 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from airflow_provider_orux.models.catalogue import is_pending
+from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
 from airflow_provider_orux.models.errors import InvalidRequestError
+from airflow_provider_orux.models.requests import nearest
 
 #: Ten years in seconds: the longest duration that an argument takes.
 LONGEST = 10 * 366 * 86_400.0
+#: Parameters of signatures that are no arguments.
+_NO_NAMES = {"self", "args", "kwargs"}
 
 
 def is_mapped(operator: Any) -> bool:
     """Whether the operator is an instance of a mapped task, made at run time: its errors belong to ``execute``."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def check_names(operator: type, given: Mapping[str, Any]) -> None:
+    """Check that an operator, or a class it is made of, has arguments of these names.
+
+    :raises InvalidRequestError: it has not; the message names the nearest one.
+    """
+    names = {cls: set(inspect.signature(cls.__init__).parameters) - _NO_NAMES for cls in operator.__mro__}
+    known = set().union(*names.values())
+    for name in given:
+        if name not in known and not name.startswith("_") and name not in ("op_args", "op_kwargs"):
+            near = nearest(name, known)
+            ours = sorted(set().union(*(n for cls, n in names.items() if _is_ours(cls))))
+            hint = f"; did you mean `{near}`?" if near else f". Its own: {', '.join(ours)}"
+            if not near and "options" in known:
+                hint = "; a field of the model goes into `options`"
+            with of_task(given.get("task_id")):
+                refuse(name, f"{operator.__name__.lstrip('_')} has no argument `{name}`{hint}")
+
+
+def check_partial(operator: Any, given: Mapping[str, Any]) -> None:
+    """Check what ``partial()`` is given of the request, while the rest is mapped.
+
+    :raises InvalidRequestError: a value is wrong.
+    """
+    if not _is_ours(operator) or given.get("request") is not None:
+        return
+    fields = {n: given[n] for n in inspect.signature(operator.__init__).parameters if n in given}
+    model = fields.pop("model", None)
+    options = fields.pop("options", None) or {}
+    if is_pending(model) or is_pending(options) or (model is None and operator.verb == "generate"):
+        return
+    with of_task(given.get("task_id")):
+        RequestSpec(model=model, verb=operator.verb, fields={**options, **fields}).check_part()
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.startswith(f"{__name__.partition('.')[0]}.operators")
+
+
+@contextmanager
+def of_task(task_id: Any) -> Iterator[None]:
+    """Let an error name its task first: Airflow's import errors name the file only."""
+    try:
+        yield
+    except InvalidRequestError as e:
+        e.message = f"Task {task_id!r}: {e.message}"
+        raise
 
 
 def seconds(name: str, value: float | timedelta) -> float:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
 from airflow_provider_orux.models.registry import GATEWAYS, title_of
-from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest_few
 
 _T = TypeVar("_T")
 
@@ -131,6 +131,16 @@ class RequestSpec:
             known = {name: value for name, value in self.fields.items() if name not in pending}
             self._first(requests_of(), lambda cls: cls.check_known(known, pending=pending))
 
+    def check_part(self) -> None:
+        """Check the fields that are given and known, while any other may follow.
+
+        :raises InvalidRequestError: no gateway takes them.
+        """
+        known = {name: value for name, value in self.fields.items() if not is_pending(value)}
+        self._first(
+            requests_of(), lambda cls: cls.check_known(known, pending={*cls.field_names()} - known.keys())
+        )
+
     def build(self, *, among: Iterable[type[GenerationRequest]] | None = None) -> GenerationRequest:
         """The validated request: of the first typed request that takes the fields.
 
@@ -196,15 +206,15 @@ class RequestSpec:
                 gateway=gateways[0] if gateways else None,
                 charged="no",
             )
-        names = sorted({c.model for c in offered})
-        near = nearest(str(model or ""), names)
+        near = nearest_few(str(model or ""), {c.model for c in offered})
+        others = f"Also near: {', '.join(near[1:])}. " if near[1:] else ""
         return InvalidRequestError(
-            f"{what} is not known to this version" + (f"; did you mean `{near}`?" if near else ""),
+            f"{what} is not known to this version" + (f"; did you mean `{near[0]}`?" if near else ""),
             gateway=gateways[0] if len(gateways) == 1 else None,
             param="model",
             charged="no",
             next_step=(
-                f"Known: {', '.join(names)}. To use a model that is newer than this version, pass "
+                f"{others}`orux models` lists all. To use a model that is newer than this version, pass "
                 f"request=CustomRequest(name={model!r}, body={{…}})."
             ),
         )

@@ -246,7 +246,12 @@ class GenerationRequest(BaseModel):
             gateway=cls.gateway or None,
             param=first,
             charged="no",
-            next_step="Nothing was sent. A field that the vendor added lately can be passed with extra_body={…}.",
+            next_step="Nothing was sent. "
+            + (
+                "A field that the vendor added lately can be passed with extra_body={…}."
+                if any(p["type"] == "extra_forbidden" for p in e.errors(include_url=False))
+                else "Correct the value."
+            ),
         )
 
     @classmethod
@@ -341,9 +346,13 @@ class CustomRequest(GenerationRequest):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most similar to the given one, if any is similar."""
+    return next(iter(nearest_few(name, known)), None)
+
+
+def nearest_few(name: str, known: Iterable[str]) -> list[str]:
+    """The three known names most similar to the given one, as far as they are similar, the nearest first."""
     lowered = {k.lower(): k for k in known}
-    hits = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return lowered[hits[0]] if hits else None
+    return [lowered[hit] for hit in difflib.get_close_matches(name.lower(), sorted(lowered), n=3, cutoff=0.6)]
 
 
 def _names(names: list[str]) -> str:

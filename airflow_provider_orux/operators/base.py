@@ -15,7 +15,15 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGro
 from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import LINKS
-from airflow_provider_orux.models.arguments import is_mapped, one_of, refuse, seconds
+from airflow_provider_orux.models.arguments import (
+    check_names,
+    check_partial,
+    is_mapped,
+    of_task,
+    one_of,
+    refuse,
+    seconds,
+)
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -119,6 +127,7 @@ class OruxOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
+        check_names(type(self), kwargs)
         super().__init__(retries=retries, **kwargs)
         if self.free_retries and not durable and not is_mapped(self):
             self.retries = 0  # each retry would pay; one of a mapped task refuses when it runs
@@ -159,6 +168,8 @@ class OruxOperator(BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """As for any operator. Airflow reads the ``retries`` of a mapped task here, before there is an instance."""
+        check_names(cls, kwargs)
+        check_partial(cls, kwargs)
         dag = kwargs.get("dag") or DagContext.get_current()
         group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
         defaults, _ = get_merged_defaults(
@@ -176,17 +187,15 @@ class OruxOperator(BaseOperator):
         :raises InvalidRequestError: a value that is known already is wrong.
         """
         if not is_mapped(self):  # one of a mapped task is made while it runs: its errors belong to execute()
-            self.request_spec().check()
+            with of_task(self.task_id):
+                self.request_spec().check()
 
     def build_request(self, hook: GatewayHook) -> GenerationRequest:
         """The validated request for the connection's gateway, from the rendered arguments."""
         return self.request_spec().build(among=hook.connection.gateway.requests)
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
-        """The route this operator prefers if a gateway has both.
-
-        None: the connection's ``route``.
-        """
+        """The route this operator prefers if a gateway has both; None: the connection's ``route``."""
         return None
 
     def execute(self, context: Context) -> dict[str, Any]:

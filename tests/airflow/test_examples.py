@@ -185,7 +185,7 @@ def test_the_readme_s_chain(sandbox, load_dag, run, tmp_path, logical_date):
     assert result.states() == {"imagine": "success", "hero": "success"}
     assert charged(sandbox) == {("midjourney-v7", "imagine"): 1, ("midjourney-v7", "upscale"): 1}
     check_is_panel(image(result.xcom("imagine")), image(result.xcom("hero")), 2)
-    day = str(logical_date or result.dag_run.run_after)[:10]
+    day = str(result.dag_run.run_after)[:10]
     assert f"{tmp_path}/{day}/" in result.xcom("hero")["manifest"]
     assert {task.pool for task in result.dag.tasks} == {"default_pool"}
 
@@ -197,7 +197,9 @@ def charged(sandbox: Any) -> Counter[tuple[str, str]]:
 def test_every_example_is_executed_by_a_test():
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     for path in (ROOT / "example_dags").glob("*.py"):
-        assert f'example_dag("{path.stem}")' in tests or path.stem in REVIEWED, path.name
+        # What asset events start needs a scheduler: tests/airflow/test_triggering.py.
+        elsewhere = path.stem in REVIEWED or path.stem == "product_gallery"
+        assert f'example_dag("{path.stem}")' in tests or elsewhere, path.name
 
 
 def test_the_chain(sandbox, example_dag, run):
