@@ -42,10 +42,11 @@ def check_names(operator: type, given: Mapping[str, Any]) -> None:
 
 
 def check_partial(operator: Any, given: Mapping[str, Any]) -> None:
-    """Check what ``partial()`` is given of the request, while the rest is mapped.
+    """Check what ``partial()`` is given, while the rest is mapped.
 
-    :raises InvalidRequestError: a value is wrong.
+    :raises InvalidRequestError: an argument is unknown, or a value is wrong.
     """
+    check_names(operator, given)
     if not _is_ours(operator) or given.get("request") is not None:
         return
     fields = {n: given[n] for n in inspect.signature(operator.__init__).parameters if n in given}

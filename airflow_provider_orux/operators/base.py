@@ -168,7 +168,6 @@ class OruxOperator(BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """As for any operator. Airflow reads the ``retries`` of a mapped task here, before there is an instance."""
-        check_names(cls, kwargs)
         check_partial(cls, kwargs)
         dag = kwargs.get("dag") or DagContext.get_current()
         group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
