@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ _FRAME = 4096
 def packed(then: Then, real: Answer) -> Answer:
     """The answer as ``then.packed`` has it, though the caller asked for ``identity``."""
     body = real.body
-    ways = {
+    ways: dict[str, Callable[[], tuple[str, bytes]]] = {
         "gzip": lambda: ("gzip", gzip.compress(body)),
         "gzip_twice": lambda: ("gzip, gzip", gzip.compress(gzip.compress(body))),
         "deflate": lambda: ("deflate", zlib.compress(body)),
@@ -57,7 +57,7 @@ def with_key(then: Then, real: Answer, headers: Mapping[str, str]) -> Answer:
     It stands in a field of its own, in ``model``, in every message and behind every URL.
     """
     key = headers.get("authorization", "").partition(" ")[2] or headers.get("x-api-key", "")
-    ways = {
+    ways: dict[str, Callable[[], str]] = {
         "percent": lambda: "".join(f"%{b:02X}" for b in key.encode()),
         "base64": lambda: base64.b64encode(f"Bearer {key}".encode()).decode(),
     }
