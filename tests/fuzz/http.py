@@ -207,7 +207,7 @@ class Readers:
 
 
 def _connection(host: str) -> GatewayConnection:
-    found = read_connection(
+    return read_connection(
         conn_id="c",
         conn_type="orux",
         host=host,
@@ -216,7 +216,6 @@ def _connection(host: str) -> GatewayConnection:
         password=KEY,
         extra={"connect_timeout": CONNECT, "read_timeout": READ},
     )
-    return found
 
 
 class WrongAnswerError(Exception):
@@ -263,9 +262,9 @@ def check(
             if not again:
                 return check(name, target, read, seed, report, again=True)  # the machine may have been busy
             problems.append(f"it could be read, and was not: {e}")
-        if target == "submit" and isinstance(e, OruxError) and e.charged == "no" and not spec.refusal:
-            if not any("flipped" in note or "not HTTP" in note for note in spec.notes):
-                problems.append(f"called not charged: {e}")
+        refused = spec.refusal or any("flipped" in note or "not HTTP" in note for note in spec.notes)
+        if target == "submit" and isinstance(e, OruxError) and e.charged == "no" and not refused:
+            problems.append(f"called not charged: {e}")
         if KEY in str(e):
             problems.append("the key is in the error")
     except Exception as e:
