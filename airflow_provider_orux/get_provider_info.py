@@ -6,12 +6,21 @@ def get_provider_info() -> dict[str, object]:
     name = "AI generation gateways"
 
     def field(label: str, description: str, **schema: object) -> dict[str, object]:
+        default = schema.get("default")
+        if default is not None:
+            shown = ("yes" if default else "no") if isinstance(default, bool) else default
+            description += f" Default: {shown}."
         return {"label": label, "description": description, "schema": schema}
+
+    def assumed(label: str, description: str, **schema: object) -> dict[str, object]:
+        """A reading of what the vendor does not document; the form says that it is one."""
+        text = f"{description} The vendor does not document this: leave it, unless requests are refused because of it."
+        return field(f"Assumption: {label}", text, **schema)
 
     common_fields = {
         "allow_private_hosts": field(
             "Allow private hosts",
-            "Allow downloads from private addresses. The sandbox needs this.",
+            "Download artifacts from private addresses, too. The sandbox needs this.",
             type=["boolean", "null"],
             default=False,
         ),
@@ -36,6 +45,29 @@ def get_provider_info() -> dict[str, object]:
             default=200_000_000,
             minimum=1,
         ),
+        "max_artifacts": field(
+            "Artifacts of a job",
+            "Further artifacts of one job are not saved.",
+            type=["integer", "null"],
+            default=256,
+            minimum=1,
+            maximum=100_000,
+        ),
+        "max_job_mib": field(
+            "Largest job (MiB)",
+            "What goes beyond this with all artifacts of one job together is refused.",
+            type=["number", "null"],
+            default=4096,
+            minimum=1,
+        ),
+        "save_timeout": field(
+            "Time to save a job (s)",
+            "How long one try of a task may save the artifacts of its job. A retry goes on.",
+            type=["number", "null"],
+            default=3600,
+            minimum=1,
+            maximum=86400,
+        ),
         "connect_timeout": field(
             "Connect timeout (s)",
             "How long to wait for a connection.",
@@ -59,7 +91,8 @@ def get_provider_info() -> dict[str, object]:
         ),
         "max_in_flight_polls": field(
             "Polls in flight",
-            "How many polls one triggerer sends at once. A poll may count against the account's concurrency.",
+            "How many polls one triggerer sends at once. A poll may count against the account's concurrency, so it "
+            "is 1 if this is empty.",
             type=["integer", "null"],
             minimum=1,
             maximum=1000,
@@ -113,6 +146,8 @@ def get_provider_info() -> dict[str, object]:
                     "airflow_provider_orux.operators.images",
                     "airflow_provider_orux.operators.midjourney",
                     "airflow_provider_orux.operators.jobs",
+                    "airflow_provider_orux.operators.review",
+                    "airflow_provider_orux.operators.budget",
                 ],
             }
         ],
@@ -145,29 +180,29 @@ def get_provider_info() -> dict[str, object]:
                         enum=["auto", "sync", "async"],
                         default="auto",
                     ),
-                    "midjourney_path": field(
-                        "Midjourney path",
-                        "Where Midjourney jobs are submitted (inferred).",
+                    "midjourney_path": assumed(
+                        "path of Midjourney",
+                        "Where Midjourney jobs are submitted.",
                         type=["string", "null"],
                         default="/api/v1/tasks",
                     ),
-                    "imagine_action": field(
-                        "action=imagine",
-                        "Send action=imagine with an imagine (inferred: omit).",
+                    "imagine_action": assumed(
+                        "action of an imagine",
+                        "Whether an imagine says action=imagine.",
                         type=["string", "null"],
                         enum=["omit", "send"],
                         default="omit",
                     ),
-                    "reroll_index": field(
-                        "Index of a reroll",
-                        "The vendor's text sends an index, its diagram does not.",
+                    "reroll_index": assumed(
+                        "index of a reroll",
+                        "Whether a reroll sends an index. The vendor's text sends an index, its diagram does not.",
                         type=["string", "null"],
                         enum=["omit", "send"],
                         default="omit",
                     ),
-                    "follow_up_model": field(
-                        "Model in follow-ups",
-                        "Send the model with upscale, variation and reroll (inferred: send).",
+                    "follow_up_model": assumed(
+                        "model of follow-ups",
+                        "Whether upscale, variation and reroll repeat the model.",
                         type=["string", "null"],
                         enum=["send", "omit"],
                         default="send",
@@ -188,52 +223,60 @@ def get_provider_info() -> dict[str, object]:
                         enum=["sync", "async"],
                         default="sync",
                     ),
-                    "midjourney_path": field(
-                        "Midjourney path",
+                    "midjourney_path": assumed(
+                        "path of Midjourney",
                         "Prefix of the Midjourney routes.",
                         type=["string", "null"],
                         default="/mj",
                     ),
-                    "reroll_index": field(
-                        "Index of a reroll",
-                        "The gateway layer requires an index, the upstream protocol ignores it.",
+                    "reroll_index": assumed(
+                        "index of a reroll",
+                        "Whether a reroll sends an index. The gateway layer requires one, the upstream ignores it.",
                         type=["string", "null"],
                         enum=["send", "omit"],
                         default="send",
                     ),
-                    "batch_fetch": field(
-                        "Batch fetch",
-                        "Poll many Midjourney jobs at once (upstream supports it, YEScale does not list it).",
+                    "batch_fetch": assumed(
+                        "polls in batches",
+                        "Whether many Midjourney jobs are polled in one request, as the upstream can.",
                         type=["string", "null"],
                         enum=["off", "on"],
                         default="off",
                     ),
-                    "media_image": field(
-                        "Images of Media",
-                        "How YEScale Media gets images: as data: URLs or bare base64 (inferred).",
+                    "media_image": assumed(
+                        "images of Media",
+                        "How YEScale Media gets images: as data: URLs or as bare base64.",
                         type=["string", "null"],
                         enum=["data_url", "base64"],
                         default="data_url",
                     ),
-                    "ideogram_path": field(
-                        "Ideogram path",
-                        "Inferred.",
+                    "ideogram_path": assumed(
+                        "path of Ideogram",
+                        "Prefix of the routes of Ideogram 3.0.",
                         type=["string", "null"],
                         default="/ideogram/v1/ideogram-v3",
                     ),
-                    "kling_path": field(
-                        "Kling path", "Inferred.", type=["string", "null"], default="/kling/v1/images"
+                    "kling_path": assumed(
+                        "path of Kling",
+                        "Prefix of the routes of Kling's images.",
+                        type=["string", "null"],
+                        default="/kling/v1/images",
                     ),
-                    "suno_path": field("Suno path", "Inferred.", type=["string", "null"], default="/suno"),
-                    "chat_path": field(
-                        "Chat path",
-                        "Where Gemini images are made: OpenAI's chat interface (inferred).",
+                    "suno_path": assumed(
+                        "path of Suno",
+                        "Prefix of the routes of Suno.",
+                        type=["string", "null"],
+                        default="/suno",
+                    ),
+                    "chat_path": assumed(
+                        "path of chat",
+                        "Where Gemini images are made: OpenAI's chat interface.",
                         type=["string", "null"],
                         default="/v1/chat/completions",
                     ),
-                    "probe_path": field(
-                        "Test path",
-                        "The path that the connection test requests (inferred).",
+                    "probe_path": assumed(
+                        "path of the test",
+                        "What the connection test requests.",
                         type=["string", "null"],
                         default="/v1/models",
                     ),
@@ -274,9 +317,9 @@ def get_provider_info() -> dict[str, object]:
                         enum=["X-API-Key", "Authorization"],
                         default="X-API-Key",
                     ),
-                    "send_model": field(
-                        "Send the model",
-                        "Send the model even though its route implies it.",
+                    "send_model": assumed(
+                        "model in the body",
+                        "Whether a request names the model although its route implies it.",
                         type=["string", "null"],
                         enum=["omit", "send"],
                         default="omit",
@@ -284,7 +327,12 @@ def get_provider_info() -> dict[str, object]:
                 },
             },
         ],
-        "extra-links": ["airflow_provider_orux.links.artifact.OruxArtifactLink"],
+        "extra-links": [
+            "airflow_provider_orux.links.artifact.OruxGalleryLink",
+            "airflow_provider_orux.links.artifact.OruxArtifactLink",
+            "airflow_provider_orux.links.artifact.OruxManifestLink",
+            "airflow_provider_orux.links.artifact.OruxJobLink",
+        ],
         "task-decorators": [
             {
                 "name": "orux_image",
@@ -303,6 +351,22 @@ def get_provider_info() -> dict[str, object]:
                         "example": None,
                         "default": "True",
                     },
+                    "ledger_path": {
+                        "description": "Folder of the ledger (an ObjectStoragePath URI all workers share), instead "
+                        "of Airflow's task state store. Needed below Airflow 3.3. local: a folder below AIRFLOW_HOME, "
+                        "for an Airflow on one machine.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://bucket/orux-ledger",
+                        "default": "",
+                    },
+                    "ledger_conn_id": {
+                        "description": "Airflow connection of the store that ledger_path names, if it needs one.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "aws_default",
+                        "default": "",
+                    },
                     "results_path": {
                         "description": "Folder (an ObjectStoragePath URI that all workers share) in which "
                         "reuse='always' looks for earlier results.",
@@ -311,13 +375,60 @@ def get_provider_info() -> dict[str, object]:
                         "example": "s3://bucket/orux-results",
                         "default": "",
                     },
+                    "input_roots": {
+                        "description": "Folders (paths or ObjectStoragePath URIs, comma-separated) below which input "
+                        "images may be read whose names come from templates, other tasks or functions.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://bucket/photos, /data/images",
+                        "default": "",
+                    },
                     "prices": {
                         "description": "Prices for the estimate, as JSON: "
-                        '{"orux": {"currency": "credits", "midjourney-v7": 20}}.',
+                        '{"orux": {"currency": "credits", "midjourney-v7": 20, "midjourney-v7:upscale": 5}}.',
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": None,
                         "default": "",
+                    },
+                    "gallery": {
+                        "description": "Whether the Airflow UI shows the gallery: a tab on DAG, DAG run and task, and "
+                        "a page under Browse.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
+                    "gallery_roots": {
+                        "description": "Folders (URIs or absolute paths, separated by commas) from which the gallery "
+                        "shows files. Empty: it shows facts, but no files.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@content/images, /data/images",
+                        "default": "",
+                    },
+                    "job_pages": {
+                        "description": "Addresses of a job in the gateway's own pages, as JSON by connection or "
+                        "gateway, with {job_id} in them. No gateway documents one.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"orux": "https://example.com/jobs/{job_id}"}',
+                        "default": "",
+                    },
+                    "price_lists": {
+                        "description": "Whether the price list of a gateway that has one (OpenGPU Relay) is read for a "
+                        "job whose price [orux] prices does not name. Reading it is free.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
+                    "thumbnails": {
+                        "description": "Whether a small WebP is written beside each saved image, for the gallery.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
                     },
                 },
             }

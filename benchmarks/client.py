@@ -108,7 +108,7 @@ async def measure(order: dict[str, Any], own: TextIO) -> dict[str, Any]:
     count, spec = order["jobs"], order["durations"]
     if order.get("learn"):
         # What earlier jobs of the same kind have taught: a wave of them, seen by the same polls that follow.
-        from airflow_provider_orux.poller.registry import book_of
+        from airflow_provider_orux.poller.pollers import book_of
 
         book = book_of(f"b_{order['subject']}")
         for seconds in durations(spec, 256, order["seed"] + 1):

@@ -45,8 +45,8 @@ class Counts:
         self.big_every = 0
         self.slots = 0
         self.numbers: set[bytes] = set()
+        #: When a job was asked for that nobody had asked for before.
         self.last_new = 0.0
-        """When a job was asked for that nobody had asked for before."""
 
     def asked(self, numbers: list[bytes]) -> None:
         self.jobs += len(numbers)

@@ -31,6 +31,7 @@ def main() -> int:
             bundles={"demo": ROOT / "demo" / "dags"},
             AIRFLOW_CONN_ORUX_DEFAULT=connection,
             AIRFLOW_VAR_ORUX_SAVE_TO=f"file://{IMAGES}",
+            AIRFLOW__ORUX__INPUT_ROOTS=f"file://{IMAGES}",
         )
         say("Making a new Airflow database in", relative(OUT / "airflow"))
         run([sys.executable, "-m", "airflow", "db", "migrate"], env, log)

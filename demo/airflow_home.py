@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,5 +30,12 @@ def environment(home: Path, *, bundles: dict[str, Path], **more: str) -> dict[st
                 for name, path in bundles.items()
             ]
         ),
+        **ledger(),
         **more,
     }
+
+
+def ledger() -> dict[str, str]:
+    """Where the ledger lives, for an Airflow that has no task state store (below 3.3)."""
+    major, minor = version("apache-airflow").split(".")[:2]
+    return {} if (int(major), int(minor)) >= (3, 3) else {"AIRFLOW__ORUX__LEDGER_PATH": "local"}

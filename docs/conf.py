@@ -30,6 +30,8 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
+# An option such as --dag-id must stay one that can be pasted.
+smartquotes = False
 suppress_warnings = ["myst.header"]
 
 autodoc_member_order = "bysource"

@@ -1,7 +1,7 @@
 """A scheduled pipeline: a table of products, a prompt and an image for each, a table of what was made.
 
-Each day has its own products and its own rows, so you can backfill a month. A day that runs again
-pays only for what is missing in the table.
+Each day has its own products and its own rows, so you can backfill a month. A day that runs again pays only for what is
+missing in the table. A run that was triggered without a date counts for the day on which it was due.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 from airflow_provider_orux.storage import read_manifest
 
 PRODUCTS = Path(__file__).parent / "data" / "products.csv"
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+DAY = "{{ (dag_run.logical_date or dag_run.run_after) | ds }}"  # a run may have no logical date, and then no `ds`
+SAVE_TO = f"{{{{ var.value.get('orux_save_to', '/tmp/orux') }}}}/{{{{ dag.dag_id }}}}/{DAY}"
 
-# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
+# The slots of an account: a pool that also counts tasks that wait in the triggerer.
 #   airflow orux pool orux_default --name orux
 POOL = os.environ.get("ORUX_POOL", "default_pool")
 
@@ -51,17 +52,20 @@ with DAG(
     catchup=False,  # a person asks for the past: airflow backfill create --dag-id content_pipeline …
     is_paused_upon_creation=True,  # it spends money by itself: a person starts it
     max_active_runs=2,
+    # Two retries for every task, and none of them pays a second time.
+    default_args={"owner": "content", "retries": 2, "free_retries": True},
     tags=["orux"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_content_pipeline]
     @task
-    def missing_products(ds: str) -> list[dict[str, str]]:
+    def missing_products(day: str) -> list[dict[str, str]]:
         """The day's products that have no row yet."""
-        weekday = pendulum.parse(ds).format("dddd", locale="en").lower()
-        with PRODUCTS.open(newline="", encoding="utf-8") as file:
+        weekday = pendulum.from_format(day, "YYYY-MM-DD").format("dddd", locale="en").lower()
+        with PRODUCTS.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet may have written it
             products = [row for row in csv.DictReader(file) if row["weekday"] == weekday]
         with closing(table()) as database:
-            there = {sku for (sku,) in database.execute("SELECT sku FROM images WHERE day = ?", (ds,))}
+            there = {sku for (sku,) in database.execute("SELECT sku FROM images WHERE day = ?", (day,))}
         return [product for product in products if product["sku"] not in there]
 
     @task_group
@@ -82,12 +86,12 @@ with DAG(
         )
 
         @task(map_index_template="{{ product['sku'] }}")
-        def record(product: dict[str, str], result: dict[str, Any], ds: str) -> None:
+        def record(product: dict[str, str], result: dict[str, Any], day: str) -> None:
             """One row; written again, it replaces itself."""
             artifact = result["artifacts"][0]
             manifest = read_manifest(result["manifest"])
             row = (
-                ds, product["sku"], manifest["prompt"], result["model"], result["job_id"], artifact["uri"],
+                day, product["sku"], manifest["prompt"], result["model"], result["job_id"], artifact["uri"],
                 artifact["sha256"], artifact["width"], artifact["height"], result["manifest"],
             )  # fmt: skip
             with closing(table()) as database, database:
@@ -99,7 +103,7 @@ with DAG(
                     row,
                 )
 
-        record(product=product, result=image.output)
+        record(product=product, result=image.output, day=DAY)
 
-    product_image.expand(product=missing_products())
+    product_image.expand(product=missing_products(day=DAY))
     # [END howto_content_pipeline]

@@ -1,8 +1,9 @@
-"""Images from one call and from jobs, an image from an image, a task that is only a prompt, a song and a clip."""
+"""Images from one call and from jobs, an image from an image, a task that is only a prompt, a song and a clip.
+
+The tasks are independent of each other; each shows one operator or one way to say what to make.
+"""
 
 from __future__ import annotations
-
-import os
 
 import pendulum
 from airflow.sdk import DAG, Param, task
@@ -12,18 +13,13 @@ from airflow_provider_orux.models.requests import CustomRequest
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
-
-# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow orux pool orux_default --name orux
-POOL = os.environ.get("ORUX_POOL", "default_pool")
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
 with DAG(
     "images_song_and_clip",
     description="gpt-image-2, flux-kontext-pro, recraft-v3, @task.orux_image, suno-v5 and a video model",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
     params={
         "reference_image_url": Param(
             "https://www.python.org/static/img/python-logo.png",
@@ -32,8 +28,9 @@ with DAG(
             description="a JPG, PNG or WEBP that the gateway can fetch",
         )
     },
-    default_args={"save_to": SAVE_TO, "pool": POOL},
+    default_args={"owner": "content", "save_to": SAVE_TO},
     tags=["orux"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_operator_generate_image]
     poster = OruxGenerateImageOperator(
@@ -68,10 +65,10 @@ with DAG(
 
     # [START howto_decorator_orux_image]
     @task.orux_image(model="gemini-3-pro-image", options={"aspect_ratio": "16:9"})
-    def cover(season: str, ds: str) -> str:
-        return f"a magazine cover about {season} in the mountains, dated {ds}"
+    def cover(season: str, day: str) -> str:
+        return f"a magazine cover about {season} in the mountains, dated {day}"
 
-    cover("autumn")
+    cover("autumn", day="{{ dag_run.run_after | ds }}")
     # [END howto_decorator_orux_image]
 
     # [START howto_operator_submit_job]

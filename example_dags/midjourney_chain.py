@@ -1,8 +1,10 @@
-"""A Midjourney chain on Orux AI: each task submits, waits in the triggerer, and saves."""
+"""A grid of four images, then one of them at full size, a variation of another, and a second grid.
+
+Each task pays once, waits in the triggerer and saves its images. The follow-ups need only the job id of the grid. The
+operators retry three times by default, and such a retry never pays a second time.
+"""
 
 from __future__ import annotations
-
-import os
 
 import pendulum
 from airflow.sdk import DAG
@@ -14,23 +16,16 @@ from airflow_provider_orux.operators.midjourney import (
     OruxVariationOperator,
 )
 
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
-
-# [START howto_pool]
-# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow orux pool orux_default --name orux
-# The examples run without it; `export ORUX_POOL=orux` (or pool="orux" in a DAG of your own) uses it.
-POOL = os.environ.get("ORUX_POOL", "default_pool")
-# [END howto_pool]
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
 with DAG(
     "midjourney_chain",
-    description="imagine, then upscale, variation and reroll",
+    description="Midjourney: imagine, then upscale, variation and reroll",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
-    default_args={"save_to": SAVE_TO, "pool": POOL},
+    default_args={"owner": "content", "save_to": SAVE_TO},
     tags=["orux", "midjourney"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_operator_imagine]
     imagine = OruxImagineOperator(

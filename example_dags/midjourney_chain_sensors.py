@@ -1,8 +1,10 @@
-"""Midjourney on Orux AI, each step a task of its own: submit, wait, save."""
+"""A grid and an upscale, with submitting, waiting and saving as tasks of their own.
+
+Clear a failed save on its own: it pays nothing. A task that only submits ends as soon as it has the job id, so clearing
+*it* pays for a new job.
+"""
 
 from __future__ import annotations
-
-import os
 
 import pendulum
 from airflow.sdk import DAG
@@ -11,25 +13,22 @@ from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 from airflow_provider_orux.sensors.jobs import OruxJobSensor
 
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
-
-# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow orux pool orux_default --name orux
-POOL = os.environ.get("ORUX_POOL", "default_pool")
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
 with DAG(
     "midjourney_chain_sensors",
-    description="imagine, wait, upscale, wait, save",
+    description="Midjourney: submit, wait and save as tasks of their own",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
-    default_args={"pool": POOL},
+    # Three retries for every task, and none of them pays a second time.
+    default_args={"owner": "content", "retries": 3, "free_retries": True},
     tags=["orux", "midjourney"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_sensor_job]
     imagine = OruxImagineOperator(
         task_id="imagine",
-        prompt="a lighthouse at dawn, {{ ds }}",
+        prompt="a lighthouse at dawn",
         aspect_ratio="16:9",
         stylize=250,
         wait_for_completion=False,  # returns at once with the job id

@@ -1,4 +1,4 @@
-"""A list of prompts, a grid for each, and all four images of each grid at full size.
+"""A grid for each prompt of a list, and all four images of each grid at full size.
 
 The list is a parameter of the run: trigger the DAG with your own prompts.
 """
@@ -12,18 +12,20 @@ from airflow.sdk import DAG, Param, task, task_group
 
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
-# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
+# [START howto_pool]
+# The slots of an account: a pool that also counts tasks that wait in the triggerer.
 #   airflow orux pool orux_default --name orux
+# This example runs without one; `export ORUX_POOL=orux` uses it.
 POOL = os.environ.get("ORUX_POOL", "default_pool")
+# [END howto_pool]
 
 with DAG(
     "midjourney_mapped",
-    description="a list of prompts: a grid each, all four images of each grid",
+    description="Midjourney: a mapped task group for each prompt",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
     params={
         "prompts": Param(
             ["a lighthouse at dawn", "a paper boat in the rain"],
@@ -31,12 +33,13 @@ with DAG(
             items={"type": "string", "minLength": 1},
         )
     },
-    default_args={"save_to": SAVE_TO, "pool": POOL},
+    default_args={"owner": "content", "save_to": SAVE_TO, "pool": POOL},
     tags=["orux", "midjourney"],
+    doc_md=__doc__,
 ) as dag:
 
     @task(pool="default_pool")
-    def prompts(params: dict) -> list[str]:
+    def prompts(params: dict[str, list[str]]) -> list[str]:
         return list(params["prompts"])
 
     # [START howto_mapped_group]

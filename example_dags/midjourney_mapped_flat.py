@@ -1,36 +1,35 @@
-"""Mapped prompts without a task group: the number of follow-ups is decided at run time."""
+"""A grid for each prompt, then as many upscales as a task decides at run time.
+
+Airflow refuses an `expand` inside a mapped group, so the follow-ups are one flat list of a grid's job id and an index.
+"""
 
 from __future__ import annotations
 
-import os
+from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, task
 
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
-
-# How many jobs the account may have at once: a pool that also counts tasks that wait in the triggerer.
-#   airflow orux pool orux_default --name orux
-POOL = os.environ.get("ORUX_POOL", "default_pool")
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
 with DAG(
     "midjourney_mapped_flat",
-    description="grids from a list, then one flat list of upscales",
+    description="Midjourney: grids from a list, then one flat list of upscales",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
-    default_args={"save_to": SAVE_TO, "pool": POOL},
+    default_args={"owner": "content", "save_to": SAVE_TO},
     tags=["orux", "midjourney"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_mapped_flat]
     imagine = OruxImagineOperator.partial(
         task_id="imagine", aspect_ratio="1:1", map_index_template="{{ task.prompt[:80] }}"
     ).expand(prompt=["a fox in a neon-lit alley", "a teapot on a slate table"])
 
-    @task(pool="default_pool")
-    def chosen(job_ids: list[str]) -> list[dict]:
+    @task
+    def chosen(job_ids: list[str]) -> list[dict[str, Any]]:
         """The first grid gives images 1 and 4, every other one image 2."""
         wanted = [(1, 4), *([(2,)] * (len(job_ids) - 1))]
         return [

@@ -1,9 +1,12 @@
-"""A table of prompts on OpenGPU Relay: one mapped task, each instance asynchronous and saved."""
+"""An image for each row of a table, on OpenGPU Relay.
+
+One mapped task: each instance submits a job, waits in the triggerer and saves its image. `push_urls=False` keeps the
+gateway's URLs, which anyone could open, out of XCom.
+"""
 
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import pendulum
@@ -11,9 +14,7 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 
-# A pool with as many slots as the account runs at once; see the page "Pools".
-POOL = os.environ.get("ORUX_POOL", "default_pool")
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 TABLE = Path(__file__).parent / "data" / "products.csv"
 
 with DAG(
@@ -21,14 +22,14 @@ with DAG(
     description="an image for each row of a table, on OpenGPU Relay",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
-    default_args={"pool": POOL},
+    default_args={"owner": "content"},
     tags=["orux", "opengpu-relay"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_relay_mapped]
     @task
     def prompts() -> list[str]:
-        with TABLE.open(newline="") as rows:
+        with TABLE.open(newline="", encoding="utf-8-sig") as rows:  # a spreadsheet may have written it
             return [f"product photo, {row['name']}, {row['scene']}" for row in csv.DictReader(rows)]
 
     OruxGenerateImageOperator.partial(

@@ -1,8 +1,9 @@
-"""The Midjourney chain on YEScale: the same operators, another connection; and what only YEScale has."""
+"""The Midjourney chain on YEScale, and what only YEScale has: describe an image, blend two.
+
+The operators are those of Orux AI. The connection, `yescale_default`, makes the difference.
+"""
 
 from __future__ import annotations
-
-import os
 
 import pendulum
 from airflow.sdk import DAG
@@ -14,18 +15,18 @@ from airflow_provider_orux.operators.midjourney import (
     OruxUpscaleOperator,
 )
 
-# A pool with as many slots as the account runs at once; see the page "Pools".
-POOL = os.environ.get("ORUX_POOL", "default_pool")
-SAVE_TO = "{{ var.value.get('orux_save_to', 'file:///tmp/orux') }}/{{ dag.dag_id }}/{{ ds }}"
+# `describe` and `blend` read files that other tasks saved. Their names are templates, so the folder must be one of
+# [orux] input_roots: AIRFLOW__ORUX__INPUT_ROOTS=/tmp/orux.
+SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
 
 with DAG(
     "yescale_midjourney",
-    description="imagine, upscale, describe and blend on YEScale",
+    description="Midjourney on YEScale: imagine, upscale, describe and blend",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
-    catchup=False,
-    default_args={"conn_id": "yescale_default", "pool": POOL},
+    default_args={"owner": "content", "conn_id": "yescale_default"},
     tags=["orux", "yescale", "midjourney"],
+    doc_md=__doc__,
 ) as dag:
     # [START howto_yescale_chain]
     imagine = OruxImagineOperator(

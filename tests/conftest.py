@@ -38,8 +38,8 @@ os.environ.update(
 )
 
 LONG = ("tests/docs/test_pages.py", "tests/triggers/", "tests/poller/", "tests/storage/test_storage_heavy.py")
+#: Folders whose cases stay on one of several workers: these share an API server.
 TOGETHER = ("tests/cli/",)
-"""Folders whose cases stay on one of several workers: these share an API server."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,27 +37,20 @@ THEIRS = (
     ),
     (
         "link",
-        r"airflow_provider_orux/durable/delivery\.py",
-        r"first_link|task's link",
+        r"airflow_provider_orux/(operators|sensors)/(base|jobs)\.py",
+        r"link_facts|LINKS",
         "Airflow's operator links",
     ),
-    (
-        "link",
-        r"airflow_provider_orux/(operators|sensors)/jobs\.py",
-        r"first_link",
-        "Airflow's operator links",
-    ),
-    ("link", r"airflow_provider_orux/operators/base\.py", r"first_link", "Airflow's operator links"),
+    ("link", r"airflow_provider_orux/links/.*", r".", "Airflow's operator links"),
     ("link", r"CONTRIBUTING\.md", r"triggers/  links/", "Airflow's operator links"),
     ("link", r"airflow_provider_orux/storage/.*", r"link.local", "a term of IP"),
     (
         "link",
-        r"airflow_provider_orux/gateways/yescale/family\.py",
+        r"airflow_provider_orux/gateways/yescale/errors\.py",
         r"invalid \(\?:",
         "words of YEScale's messages",
     ),
-    ("link", r"sandbox/.*", r".", "names of the sandbox's settings and records"),
-    ("link", r"docs/gateways\.md", r"test_yescale_chat_image", "a value of a sandbox setting"),
+    ("link", r".*", r"[Hh]ard links?|os\.link\(", "a term of file systems"),
     ("epoch", r".*", r"[Ee]poch seconds", "the unit"),
     ("keeping", r".*", r"without keeping", "the verb"),
     ("mock", r"docs/decisions/own-sandbox\.md", r"a mock that is built", "what was decided against"),
@@ -165,3 +160,21 @@ def test_a_word_is_found_wherever_it_hides(word, line):
 )
 def test_a_word_of_somebody_else_stays(word, path, line):
     assert not list(uses(word, path, line))
+
+
+@pytest.mark.parametrize("room", ["airflow_provider_orux", "sandbox", "tests", "benchmarks", "docs"])
+def test_what_a_name_is_stands_above_it(room):
+    """In a comment that begins with ``#:``, not in a string below the assignment."""
+    found = []
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            body = getattr(node, "body", None)
+            for before, after in itertools.pairwise(body if isinstance(body, list) else []):
+                if (
+                    isinstance(before, (ast.Assign, ast.AnnAssign))
+                    and isinstance(after, ast.Expr)
+                    and isinstance(after.value, ast.Constant)
+                    and isinstance(after.value.value, str)
+                ):
+                    found.append(f"{path.relative_to(ROOT)}:{after.lineno}")
+    assert not found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -161,7 +162,7 @@ def test_settings_of_the_configuration_are_read_by_the_code():
 # -- airflow itself -----------------------------------------------------------------------------------------------
 SHOWN = {
     "hooks": ["orux"],
-    "links": ["OruxArtifactLink"],
+    "links": ["OruxGalleryLink", "OruxArtifactLink", "OruxManifestLink", "OruxJobLink"],
     "list": ["airflow-provider-orux"],
     "configs": ["orux"],
 }
@@ -191,3 +192,18 @@ def test_airflow_shows_our_things():
     assert "Traceback" not in done.stderr
     for conn_type in CONNECTIONS:
         assert conn_type in done.stdout
+
+
+@pytest.mark.parametrize(("library", "lowest"), [("pillow", "12.1.1"), ("httpcore", "1.0.9")])
+def test_libraries_that_read_foreign_bytes_are_no_older_than_their_known_holes(
+    library: str, lowest: str
+) -> None:
+    root = PACKAGE.parent
+    asked = [
+        found
+        for project in ("pyproject.toml", "sandbox/pyproject.toml")
+        for found in re.findall(rf'"{library}>=([0-9.]+)"', (root / project).read_text())
+    ]
+    assert set(asked) == {lowest}
+    tried = re.findall(rf"^{library}==(\S+)", (root / "constraints-lowest.txt").read_text(), re.M)
+    assert tried == [lowest], "`make test-lowest` tries what is promised"

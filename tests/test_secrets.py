@@ -9,6 +9,7 @@ import asyncio
 import base64
 import io
 import json
+import logging
 import sqlite3
 import time
 import traceback
@@ -207,6 +208,7 @@ def everything_of(error: BaseException) -> str:
 @pytest.mark.parametrize("echo", ECHOES)
 def test_errors_of_the_hook_and_at_the_edge_to_airflow(connect, echo, key, caplog, capfd):
     caplog.set_level("INFO")
+    caplog.set_level("DEBUG", "task")
     said = []
     with RawServer(lambda peer, heard: ECHOES[echo](peer, heard, key)) as server:
         connect(server.url)
@@ -220,7 +222,7 @@ def test_errors_of_the_hook_and_at_the_edge_to_airflow(connect, echo, key, caplo
                 said.append(repr(call()))
             except OruxError as e:
                 try:
-                    raise_for_airflow(e)
+                    raise_for_airflow(e, logging.getLogger("task"))
                 except Exception as edge:
                     said.append(everything_of(edge))
                 said.append(json.dumps(JobEvent.of_error(e, job_id="task_1").model_dump()))

@@ -13,7 +13,7 @@ from airflow_provider_orux.models.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundConnection:
     """A connection, or why there is none.
 
     :param connection: None when it is not readable.
@@ -31,7 +31,7 @@ class Found:
         return self.connection.gateway.name if self.connection else None
 
 
-def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
+def find_connection(conn_id: str, api: AirflowApi | None = None) -> FoundConnection:
     """Look a connection up here (environment, secrets backend), then in Airflow's API.
 
     :param api: None: only here.
@@ -47,15 +47,15 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
         # A secrets backend may fail in any way of its own.
         why = f"connection {conn_id!r} is not readable here ({type(e).__name__})"
     else:
-        return Found(read_airflow_connection(conn, conn_id, argument="CONN_ID"), with_key=True)
+        return FoundConnection(read_airflow_connection(conn, conn_id, argument="CONN_ID"), with_key=True)
     if api is None:
-        return Found(None, why=why)
+        return FoundConnection(None, why=why)
     try:
         value = api.get(f"/connections/{segment(conn_id)}")
     except NotFoundError:
-        return Found(None, why=f"{why}, and Airflow's API has no such connection")
+        return FoundConnection(None, why=f"{why}, and Airflow's API has no such connection")
     except CommandError as e:
-        return Found(None, why=f"{why}, and Airflow's API does not show it: {e}")
+        return FoundConnection(None, why=f"{why}, and Airflow's API does not show it: {e}")
     extra = value.get("extra")
     try:
         extras = json.loads(extra) if isinstance(extra, str) and extra.strip() else {}
@@ -74,19 +74,21 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> Found:
             argument="CONN_ID",
         )
     except ConfigurationError as e:
-        return Found(None, why=f"{why}, and what Airflow's API shows of it cannot be used: {e.message}")
-    return Found(connection)
+        return FoundConnection(
+            None, why=f"{why}, and what Airflow's API shows of it cannot be used: {e.message}"
+        )
+    return FoundConnection(connection)
 
 
-def connection_of(conn_id: str, api: AirflowApi) -> Found:
+def connection_of(conn_id: str, api: AirflowApi | None) -> FoundConnection:
     """The same for a record: one that cannot be used is as good as none."""
     try:
         return find_connection(conn_id, api)
     except ConfigurationError as e:
-        return Found(None, why=e.message)
+        return FoundConnection(None, why=e.message)
 
 
-def patience(found: Found, *, synchronous: bool) -> float:
+def patience(found: FoundConnection, *, synchronous: bool) -> float:
     """Seconds after which the answer to a paid request, or the note of it, can no longer come.
 
     :param synchronous: whether the request was a synchronous generation.

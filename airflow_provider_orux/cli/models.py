@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models import catalogue
-from airflow_provider_orux.models.describe import describe_models, limits_text
+from airflow_provider_orux.models.describe import limits_text
 from airflow_provider_orux.models.requests import nearest
 
 COLUMNS = {
@@ -35,9 +35,14 @@ FIELD_CSV = ("gateway", "model", "verb", *FIELD_COLUMNS)
 
 def list_models(args: argparse.Namespace, out: Output) -> int:
     """Print the models, or the fields of those that were asked for."""
-    found = describe_models(gateway=args.gateway, model=args.model, verb=args.verb)
+    found = [
+        cls.describe()
+        for cls in catalogue.requests_of(args.gateway)
+        if args.model is None or cls.model.lower() == args.model.lower()
+        if args.verb in (None, cls.verb)
+    ]
     if not found:
-        known = {cls.model for cls in catalogue.all_requests() if args.gateway in (None, cls.gateway)}
+        known = {cls.model for cls in catalogue.requests_of(args.gateway)}
         near = nearest(args.model or "", known)
         where = f" of {args.gateway}" if args.gateway else ""
         verb = f" with the verb {args.verb}" if args.verb else ""

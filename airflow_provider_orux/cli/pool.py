@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
-from airflow_provider_orux.cli.connections import Found, find_connection
+from airflow_provider_orux.cli.connections import FoundConnection, find_connection
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models.errors import OruxError
@@ -86,7 +86,7 @@ def _slots(conn_id: str, api: AirflowApi, out: Output) -> tuple[int, str]:
     return default, f"{gateway.title}'s documented default"
 
 
-def _usage(found: Found) -> tuple[Any, str]:
+def _usage(found: FoundConnection) -> tuple[Any, str]:
     """The answer of the gateway's usage endpoint, or why there is none; a reading that costs nothing."""
     connection = found.connection
     ask = getattr(connection.gateway, "usage", None) if connection else None

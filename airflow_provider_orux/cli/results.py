@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -127,21 +126,28 @@ def manifests(root: str, out: Output, conn_id: str | None = None) -> Iterator[st
             below = file.removeprefix(base).lstrip("/")
             uri = f"{root.removesuffix('/' + MANIFEST)}/{below or MANIFEST}"
         elif _NOTE.fullmatch(name):
-            uri = _noted(fs, file, out)
+            below = file.removeprefix(base).strip("/")
+            uri = _noted(f"{root}/{below}", conn_id, out)
         if uri is not None and uri not in seen:
             seen.add(uri)
             yield uri
 
 
-def _noted(fs: Any, file: str, out: Output) -> str | None:
+def _noted(uri: str, conn_id: str | None, out: Output) -> str | None:
     """The manifest that a note for ``reuse="always"`` names."""
+    from airflow_provider_orux.storage.destination import Folder
+    from airflow_provider_orux.storage.manifest import parse
+
+    folder, _, name = uri.rpartition("/")
     try:
-        with fs.open(file, "rb") as opened:
-            entry = json.loads(opened.read(NOTE_LIMIT))
-        return str(entry["manifest"])
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        out.note(f"{file} is not readable ({type(e).__name__}).")
+        note = parse(Folder.at(folder, conn_id=conn_id).read(name, NOTE_LIMIT))
+    except (OruxError, OSError) as e:
+        out.note(f"{uri} is not readable ({type(e).__name__}).")
         return None
+    if note is None or not isinstance(note.get("manifest"), str):
+        out.note(f"{uri} is not readable (it is no note).")
+        return None
+    return str(note["manifest"])
 
 
 def _root(args: argparse.Namespace) -> str:
@@ -183,7 +189,9 @@ def _row(uri: str, manifest: dict[str, Any]) -> dict[str, Any]:
         "map_index": index if isinstance(index, int) and index >= 0 else None,
         "artifacts": len(artifacts),
         "missing": manifest.get("missing") or [],
-        "bytes": sum(a["bytes"] for a in artifacts if isinstance(a.get("bytes"), int)),
+        "bytes": sum(
+            a["bytes"] for a in artifacts if type(a.get("bytes")) is int and 0 <= a["bytes"] < 2**63
+        ),
         "charged": manifest.get("charged"),
         "price": None if price is None else f"{price} {currency or ''}".strip(),
         "manifest": uri,

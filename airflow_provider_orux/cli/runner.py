@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable
 
 from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.models.errors import ConfigurationError, InvalidRequestError, OruxError
 
 #: What runs a command: it takes the parsed arguments and where to print, and returns the exit status.
@@ -22,9 +24,9 @@ def run_command(command: Command, args: argparse.Namespace) -> int:
     Its output goes to stdout as it is now. All else that is printed meanwhile (log lines, what a DAG file prints)
     goes to stderr, for the output may be read by a program.
     """
-    from airflow.cli.utils import redirect_stdout_log_handlers_to_stderr
-
-    redirect_stdout_log_handlers_to_stderr()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
     out = Output(sys.stdout, sys.stderr)
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -49,5 +51,5 @@ def run_command(command: Command, args: argparse.Namespace) -> int:
 
 def _tell(out: Output, message: str, *details: str) -> None:
     """Print an error on one line: a line break in it may be a gateway's, which would forge another."""
-    for line in (f"airflow orux: {message}", *details):
+    for line in (f"{COMMAND}: {message}", *details):
         out.note(" ".join(line.split()))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,7 +26,7 @@ from airflow_provider_orux.models.errors import (
     RateLimitedError,
     UnexpectedResponseError,
 )
-from airflow_provider_orux.models.job import JOB_ID_PATTERN, Job
+from airflow_provider_orux.models.job import Job, is_job_id
 from airflow_provider_orux.models.requests import GenerationRequest
 
 log = logging.getLogger(__name__)
@@ -301,7 +300,7 @@ class Calls:
                     else:
                         # A refusal that names a job proves nothing: what it names may have been accepted.
                         error = self._ambiguous(str(e.message), e, repeatable=repeatable)
-                        error.job_id = e.job_id or named_job(response)
+                        error.job_id = e.job_id or named_job(response) or None
                         # A conflict under an idempotency key: what we sent before is still being worked on. Only
                         # the same key may be sent again, and a little patience gets the first sending's answer.
                         in_progress = repeatable and e.http_status == 409
@@ -323,7 +322,7 @@ class Calls:
             )
 
     def _usable(self, job: Job) -> Job:
-        if not re.match(JOB_ID_PATTERN, job.job_id):
+        if not is_job_id(job.job_id):
             raise AmbiguousSubmitError(
                 f"The gateway accepted the request, but its job id cannot be polled: {job.job_id[:40]!a}",
                 gateway=self.gateway.name,

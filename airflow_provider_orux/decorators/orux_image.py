@@ -10,11 +10,12 @@ from airflow.sdk.bases.decorator import DecoratedOperator, _TaskDecorator
 from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 from airflow.sdk.definitions.context import context_merge
 
+from airflow_provider_orux.compat import determine_kwargs
 from airflow_provider_orux.exceptions import raise_for_airflow
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import spec_of
-from airflow_provider_orux.operators.base import FREE_RETRIES
+from airflow_provider_orux.operators.base import unset_retries
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 from airflow.sdk.bases.decorator import TaskDecorator
 
-#: The request that the function returned, kept for the time of a deferral: the function is called once a try.
+#: The request that the function returned, kept for the time of a deferral: the function is called once a try (twice
+#: with ``record_prompt`` other than ``full``, where no prompt may lie in an XCom).
 REQUEST_XCOM = "orux_request"
 
 
@@ -78,13 +80,10 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function, then generate."""
         context_merge(context, self.op_kwargs)
-        returned = self.python_callable(*self.op_args, **self.determine_kwargs(context))
-        try:
-            self._take(self._spec(returned))
-        except OruxError as e:
-            raise_for_airflow(e)
-        # What the function returned is literal: it may hold braces of its own, so it is not rendered as a template.
-        context["ti"].xcom_push(REQUEST_XCOM, self.request)
+        self._call(context)
+        if self.record_prompt == "full":
+            # What the function returned is literal: it may hold braces of its own, so it is not rendered as a template.
+            context["ti"].xcom_push(REQUEST_XCOM, self.request)
         result: dict[str, Any] = OruxGenerateImageOperator.execute(self, context)
         return result
 
@@ -98,7 +97,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
         self._recall(context)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    def _spec(self, returned: Any) -> Mapping[str, Any]:
+    def _spec(self, returned: Any) -> RequestSpec:
         if isinstance(returned, GenerationRequest):
             if self.model is not None or self.options:
                 raise InvalidRequestError(
@@ -106,8 +105,7 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
                     param="request",
                     charged="no",
                 )
-            value: Mapping[str, Any] = spec_of(returned)
-            return value
+            return RequestSpec.of(returned)
         fields = {"prompt": returned} if isinstance(returned, str) else returned
         if not isinstance(fields, Mapping):
             raise InvalidRequestError(
@@ -115,19 +113,28 @@ class _OruxImageDecoratedOperator(DecoratedOperator, OruxGenerateImageOperator):
                 "of the model's fields, or a typed request",
                 charged="no",
             )
-        spec: dict[str, Any] = {
-            "model": self.model,
-            "verb": "generate",
-            "fields": {**(self.options or {}), **fields},
-        }
-        return spec
+        return RequestSpec(model=self.model, fields={**(self.options or {}), **fields})
+
+    def _call(self, context: Context) -> None:
+        """Take the request that the function returns."""
+        returned = self.python_callable(
+            *self.op_args, **determine_kwargs(self.python_callable, self.op_args, context)
+        )
+        try:
+            self._take(self._spec(returned).to_dict())
+        except OruxError as e:
+            raise_for_airflow(e, self.log)
 
     def _take(self, spec: Mapping[str, Any]) -> None:
         self.model, self.prompt, self.options = None, None, None
         self.request = spec
 
     def _recall(self, context: Context) -> None:
-        if self.request is None:
+        if self.request is None and self.record_prompt != "full":
+            # Where prompts are kept private, none lies in an XCom: the function says it again.
+            context_merge(context, self.op_kwargs)
+            self._call(context)
+        elif self.request is None:
             spec = context["ti"].xcom_pull(
                 task_ids=context["ti"].task_id, key=REQUEST_XCOM, map_indexes=context["ti"].map_index
             )
@@ -141,10 +148,7 @@ class _OruxImageTask(_TaskDecorator[Any, Any, Any]):
     def _expand(self, expand_input: Any, *, strict: bool) -> Any:
         mapped: Any = super()._expand(expand_input, strict=strict)
         arguments = mapped.operator.partial_kwargs
-        if "retries" not in arguments:  # the default_args of DAG and task group are merged into them by now
-            arguments["retries"] = 0 if arguments.get("durable") is False else int(FREE_RETRIES)
-            if arguments.get("free_retries") is None:
-                arguments["free_retries"] = True
+        arguments.update(unset_retries(arguments))  # the default_args are merged into them by now
         return mapped
 
 

@@ -26,14 +26,14 @@ def on_success(context: Context) -> None:
     On Airflow 3.3 success callbacks run also after the API server rejected the success, so the state is read back. A
     person who marks a failed task as successful starts no worker: nothing was delivered then.
     """
-    from airflow_provider_orux.durable.stores import TaskStateStore
+    from airflow_provider_orux.durable.open_store import record_store
 
-    ti, store = context["ti"], context.get("task_state_store")
-    if store is None or not getattr(context["task"], "durable", False):
+    ti = context["ti"]
+    if not getattr(context["task"], "durable", False):
         return
     try:
         if _recorded_state(ti) == "success":
-            mark(TaskStateStore(store, log=log), max_tries=ti.max_tries)
+            mark(record_store(context, log=log), max_tries=ti.max_tries)
     except Exception as e:
         # Unmarked, the next clear returns this result for free and says so.
         log.warning("The ledger could not note that the result was delivered: %s", e)

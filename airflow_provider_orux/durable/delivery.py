@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
-from airflow_provider_orux import __version__
+from airflow_provider_orux.compat import conf
+from airflow_provider_orux.durable import shown
 from airflow_provider_orux.durable.identity import TaskIdentity
-from airflow_provider_orux.lifecycle.prices import price_in_table
+from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
+from airflow_provider_orux.durable.pricing import priced
+from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, without_texts
+from airflow_provider_orux.lifecycle.record import Record, State
+from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactURLExpiredError,
     InvalidRequestError,
     JobExpiredError,
     JobFailedError,
+    OruxError,
 )
-from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -28,14 +31,21 @@ if TYPE_CHECKING:
     from airflow_provider_orux.hooks.connection import GatewayConnection
     from airflow_provider_orux.storage import SavedJob, StorageSettings
 
-RecordPrompt = Literal["full", "hash"]
 OnPartial = Literal["fail", "accept"]
 
 #: Images that came inside an answer exist only in this process: saving them is tried more than once.
 INLINE_SAVE_TRIES = 4
 #: Seconds between these tries.
 INLINE_SAVE_PAUSE = 3.0
-PROMPT_FIELDS = ("prompt", "negative_prompt", "lyrics")
+#: Characters of an asset's URI (and name) in Airflow's database.
+LONGEST_ASSET_URI = 1500
+#: What need not be encoded in a path (RFC 3986, 3.3).
+_PATH = "/:@!$&'()*+,;=~"
+#: The keys of a task's result.
+RESULT_KEYS = (
+    "job_id", "conn_id", "status", "model", "gateway", "charged", "price", "currency", "requested", "returned",
+    "artifacts", "manifest", "text",
+)  # fmt: skip
 
 
 class Delivery:
@@ -98,11 +108,21 @@ class Delivery:
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
         """The request as it is sent: input images read. (In the fingerprint they stand as their paths.)"""
-        if not image_fields(type(request)):
+        if not request.image_fields():
             return request
         from airflow_provider_orux.storage.inputs import read_images
 
-        return read_images(request, settings=self._storage_settings(), conn_id=self.storage_conn_id)
+        return read_images(
+            request,
+            settings=self._storage_settings(),
+            conn_id=self.storage_conn_id,
+            roots=input_roots(),
+            written=written_in_dag(self._context),
+        )
+
+    def private(self, message: str, request: GenerationRequest) -> str:
+        """A message as it may be logged: with ``record_prompt`` other than ``full``, without the author's texts."""
+        return message if self.record_prompt == "full" else without_texts(message, request)
 
     # -- once the job has ended -----------------------------------------------------------------------------
     def saves(self, job: Job) -> bool:
@@ -125,7 +145,7 @@ class Delivery:
         :raises JobFailedError: it made nothing, or images that have nowhere to go.
         :raises ArtifactError: artifacts could not be saved.
         """
-        job = self._priced(job, request)
+        job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
@@ -186,10 +206,17 @@ class Delivery:
         return result
 
     # -- to Airflow -----------------------------------------------------------------------------------------
-    def push_job(self, job_id: str) -> None:
+    def push_job(
+        self, job_id: str, *, request: GenerationRequest | None = None, record: Record | None = None
+    ) -> None:
         """Push what a follow-up needs, before the task defers: the XComs of an earlier try are gone."""
         self._context["ti"].xcom_push("job_id", job_id)
         self._context["ti"].xcom_push("conn_id", self.conn_id)
+        self._show(job_id, request=request, record=record)
+
+    def push_error(self, error: OruxError, *, record: Record | None) -> None:
+        """Push the error for the gallery, without what the author wants kept out."""
+        shown.push_error(self._context, error, keep_urls=self.push_urls, record=record)
 
     def pushed_job(self) -> str | None:
         """The job id that this try pushed before it deferred."""
@@ -197,9 +224,23 @@ class Delivery:
         value = ti.xcom_pull(task_ids=ti.task_id, key="job_id", map_indexes=ti.map_index)
         return str(value) if value else None
 
-    def hand_over(self, result: Mapping[str, Any]) -> None:
-        """Add the asset events, and push the result's parts: ``op.output["urls"]`` reads the XCom key ``urls``."""
+    def hand_over(
+        self,
+        result: Mapping[str, Any],
+        *,
+        request: GenerationRequest | None = None,
+        record: Record | None = None,
+    ) -> None:
+        """Add the asset events, and push the result's parts: ``op.output["urls"]`` reads the XCom key ``urls``.
+
+        :param record: of the ledger as it was while the job ran.
+        """
         self._add_asset_events(result)
+        self._show(result["job_id"], request=request, record=record, result=result)
+        fresh = request is not None and (record is None or record.state is State.SUBMITTED)
+        if fresh and result.get("price") and result["charged"] != "no":
+            currency = str(result.get("currency") or "")
+            count("orux.spent", by=result["price"], gateway=result["gateway"], currency=currency)
         ti, items = self._context["ti"], result["artifacts"]
         ti.xcom_push("job_id", result["job_id"])
         ti.xcom_push("conn_id", result["conn_id"])
@@ -208,21 +249,29 @@ class Delivery:
         if result.get("text") is not None:
             ti.xcom_push("text", result["text"])
 
+    def _show(self, job_id: str, **known: Any) -> None:
+        gateway = self.connection.gateway.name
+        shown.push_job(self._context, job_id=job_id, conn_id=self.conn_id, gateway=gateway, **known)
+
     def _add_asset_events(self, result: Mapping[str, Any]) -> None:
         from airflow.sdk import Asset, AssetAlias
 
         for alias in self.outlets:
-            if isinstance(alias, AssetAlias):
-                for artifact in result["artifacts"]:
-                    if artifact.get("uri"):
-                        self._context["outlet_events"][alias].add(
-                            Asset(artifact["uri"]),
-                            extra={
-                                "job_id": result["job_id"],
-                                "sha256": artifact.get("sha256"),
-                                "manifest": result["manifest"],
-                            },
-                        )
+            if not isinstance(alias, AssetAlias):
+                continue
+            for artifact in result["artifacts"]:
+                if not artifact.get("uri"):
+                    continue
+                extra = {
+                    "job_id": result["job_id"],
+                    "sha256": artifact.get("sha256"),
+                    "manifest": result["manifest"],
+                }
+                try:
+                    self._context["outlet_events"][alias].add(Asset(asset_uri(artifact["uri"])), extra=extra)
+                except Exception as e:
+                    # The result is paid for and saved: no event is worth failing the task.
+                    self._log.warning("No asset event for %s: %s: %s", artifact["uri"], type(e).__name__, e)
 
     # -- saving ---------------------------------------------------------------------------------------------
     def _save(self, job: Job, provenance: Mapping[str, Any], *, repeatable: bool) -> SavedJob:
@@ -265,66 +314,10 @@ class Delivery:
         self, job: Job, request: GenerationRequest | None, facts: Mapping[str, Any]
     ) -> dict[str, Any]:
         """What the manifest says of how the artifacts came to be."""
-        identity = TaskIdentity.of(self._context)
-        value: dict[str, Any] = {
-            "gateway": job.gateway,
-            "host": self.connection.client.host,
-            "conn_id": self.conn_id,
-            "job_id": job.job_id,
-            "model": job.model,
-        }
-        if request is not None:
-            fields = {**request.fields(), **request.extra_body}
-            follow_up = {n: fields.pop(n) for n in ("parent_job_id", "index") if n in fields}
-            if self.record_prompt == "hash":
-                for name in [n for n, v in fields.items() if isinstance(v, str) and n in PROMPT_FIELDS]:
-                    text = str(fields.pop(name))
-                    value[f"{name}_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-            elif "prompt" in fields:
-                value["prompt"] = fields.pop("prompt")
-            value |= {"model": request.model_id or job.model, "verb": request.verb, "parameters": fields}
-            value |= {n: v for n, v in follow_up.items() if v is not None}
-        return {
-            **value,
-            "dag_id": identity.dag_id,
-            "run_id": identity.run_id,
-            "task_id": identity.task_id,
-            "map_index": identity.map_index,
-            "submitted_at": job.submitted_at,
-            "finished_at": job.finished_at,
-            "charged": job.charged,
-            "price": job.price,
-            "currency": job.currency,
-            "requested": request.count if request is not None else None,
-            "returned": len(job.artifacts),
-            "provider_version": __version__,
-            **facts,
-        }
-
-    def _priced(self, job: Job, request: GenerationRequest | None) -> Job:
-        """The job with price and currency from ``[orux] prices``, unless the gateway named them."""
-        if request is None or job.price is not None or job.charged == "no":
-            return job
-        from airflow.sdk.configuration import conf
-
-        text = (conf.get("orux", "prices", fallback="") or "").strip()
-        if not text:
-            return job
-        try:
-            table = json.loads(text)
-            if not isinstance(table, dict):
-                raise ValueError("not an object")
-        except ValueError as e:
-            self._log.warning("[orux] prices cannot be read: %s", e)
-            return job
-        found = price_in_table(
-            table,
-            groups=(self.conn_id, job.gateway),
-            models=(request.model_id,),
-            verb=request.verb,
-            images=len(job.artifacts) or request.count,
+        value = provenance(
+            job, request, identity=TaskIdentity.of(self._context), record_prompt=self.record_prompt
         )
-        return job if found is None else replace(job, price=found[0], currency=found[1] or None)
+        return {**value, "host": self.connection.client.host, "conn_id": self.conn_id, **facts}
 
     def _storage_settings(self) -> StorageSettings:
         """How artifacts are fetched: the connection's limits, proxy and certificates, never its key."""
@@ -335,21 +328,33 @@ class Delivery:
             allow_private_hosts=extra.allow_private_hosts,
             max_artifact_mib=extra.max_artifact_mib,
             max_pixels=extra.max_pixels,
+            max_artifacts=extra.max_artifacts,
+            max_job_mib=extra.max_job_mib,
+            save_timeout=extra.save_timeout,
             connect_timeout=extra.connect_timeout,
             read_timeout=max(extra.read_timeout, 60.0),
             proxy=extra.proxy,
             strict_proxy=extra.strict_proxy,
             ca_path=extra.ca_path,
+            thumbnails=conf.getboolean("orux", "thumbnails", fallback=True),
         )
 
 
-def first_link(result: Mapping[str, Any]) -> str | None:
-    """What the task's link opens: the first artifact's URL at the gateway, else where it was saved."""
-    for key in ("url", "uri"):
-        for item in result["artifacts"]:
-            if item.get(key):
-                return str(item[key])
-    return None
+def asset_uri(uri: str) -> str:
+    """The URI of an asset for an artifact: percent-encoded (RFC 3986), without the id of a connection.
+
+    Airflow's API server refuses a task's success for a URI that is not ASCII or too long, and reads ``#`` and ``?`` as
+    the end of the path.
+
+    :raises ValueError: it is longer than Airflow takes.
+    """
+    scheme, _, rest = uri.partition("://")
+    place, slash, path = rest.partition("/")
+    place = quote(place.rpartition("@")[2], safe=":[]")
+    encoded = f"{scheme}://{place}{slash}{quote(path, safe=_PATH)}"
+    if len(encoded) > LONGEST_ASSET_URI:
+        raise ValueError(f"its URI has {len(encoded)} characters, Airflow takes {LONGEST_ASSET_URI}")
+    return encoded
 
 
 def is_result(value: Mapping[str, Any]) -> bool:

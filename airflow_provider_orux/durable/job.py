@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.durable.delivery import Delivery, is_result
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.reuse import ResultStore, reuse_key_of
-from airflow_provider_orux.durable.unrecorded import unfinished, unrecorded
+from airflow_provider_orux.durable.unrecorded import gone, unfinished, unrecorded
 from airflow_provider_orux.durable.waiting import raise_unless_succeeded, read_event
 from airflow_provider_orux.lifecycle import advice
 from airflow_provider_orux.lifecycle.ledger import Action, Decision, RemoteState
@@ -77,10 +77,10 @@ class DurableJob:
         self.gateway = client.gateway
         self.ledger = ledger
         self.delivery = delivery
+        #: The job of this attempt, as soon as an answer or the record named it.
         self.job_id: str | None = None
-        """The job of this attempt, as soon as an answer or the record named it."""
+        #: How the recorded job is, where it is known.
         self.remote: RemoteState | None = None
-        """How the recorded job is, where it is known."""
         self._timeout = timeout
         self._poll_interval = poll_interval
         self._wait_for_completion = wait_for_completion
@@ -172,7 +172,9 @@ class DurableJob:
         self.delivery.check(self.request, waits_for_result=synchronous or self._wait_for_completion)
         request = self.delivery.read_inputs(self.request)
         resend = decision.action is Action.RESEND
-        reuse_key = reuse_key_of(request, self.gateway.name) if self._results is not None else None
+        reuse_key = None
+        if self._results is not None:
+            reuse_key = reuse_key_of(request, self.gateway.name, self.ledger.attempt.host)
         if self._results is not None and reuse_key is not None and not resend:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:
@@ -210,7 +212,7 @@ class DurableJob:
             job.job_id,
             "" if synchronous else " by the gateway's own rules",
         )
-        self.delivery.push_job(job.job_id)
+        self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)
 
     def _after_failed_submission(self, error: OruxError, *, resend: bool) -> OruxError:
@@ -242,7 +244,7 @@ class DurableJob:
             earlier.get("job_id"),
             earlier["reused_from"],
         )
-        self.delivery.hand_over(earlier)
+        self.delivery.hand_over(earlier, request=self.request, record=self.ledger.record)
         return Finished(earlier)
 
     def _return_recorded(self, record: Record) -> Finished:
@@ -252,7 +254,7 @@ class DurableJob:
             raise LedgerError(
                 "The result in the ledger cannot be read", job_id=record.job_id, remedy=Remedy.DISCARD
             )
-        self.delivery.hand_over(result)
+        self.delivery.hand_over(result, request=self.request, record=record)
         if not record.delivered:
             self._log.warning("%s", advice.returned_undelivered(record, self.ledger.policy))
         return Finished(result)
@@ -312,7 +314,7 @@ class DurableJob:
         record = self.ledger.reattach()
         job_id = self.job_id = str(record.job_id)
         count("orux.reattached", gateway=self.gateway.name)
-        self.delivery.push_job(job_id)
+        self.delivery.push_job(job_id, request=self.request, record=record)
         if record.synchronous and job is None:
             job = self._recorded_job()  # it was settled: nobody looked at it yet
         if job is not None and job.status.is_terminal:
@@ -326,11 +328,7 @@ class DurableJob:
             return None
         record = self.ledger.read()
         if record is None or record.job_id is None:
-            raise LedgerError(
-                "The ledger record is gone since the task deferred",
-                next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id'; "
-                "OruxSaveArtifactsOperator saves its artifacts.",
-            )
+            raise gone()
         self.job_id = record.job_id
         return record
 
@@ -351,14 +349,14 @@ class DurableJob:
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:
+        record = self.ledger.record
         try:
             self.ledger.finish(result)
         except LedgerError as e:
-            record = self.ledger.record
             if record is not None and record.synchronous and record.result is None:
                 raise unfinished(result, e, self.ledger) from e
             raise
-        self.delivery.hand_over(result)
+        self.delivery.hand_over(result, request=self.request, record=record)
         return Finished(result)
 
     @property
@@ -376,11 +374,13 @@ class DurableJob:
     # -- what to tell ---------------------------------------------------------------------------------------
     def complete(self, error: OruxError) -> None:
         """Complete an error that leaves the task: what to do, what a retry does, what a clear does."""
-        advice.complete(error, self._situation())
+        error.message = self.delivery.private(error.message, self.request)
+        self._situation().complete(error)
+        self.delivery.push_error(error, record=self.ledger.record)
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""
-        return advice.on_kill(self._situation())
+        return self._situation().on_kill()
 
     def _situation(self) -> advice.Situation:
         ledger = self.ledger

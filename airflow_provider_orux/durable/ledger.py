@@ -47,8 +47,8 @@ class Ledger:
         self.attempt = attempt
         self.policy = policy
         self.identity = identity
+        #: As this attempt last read or wrote it.
         self.record: Record | None = None
-        """As this attempt last read or wrote it."""
         self.is_read = store is None
         self._store = store
         self._before: Record | None = None
@@ -216,6 +216,8 @@ class Ledger:
         facts: dict[str, Any] = {"fingerprint": (record or self.attempt).fingerprint}
         if record is not None and (changed := changed_fields(record.fields, self.attempt.fields)):
             facts["changed_since_submission"] = changed
+        if record is not None and record.reuse_key is not None:
+            facts["reuse_key"] = record.reuse_key
         return facts
 
     @property

@@ -12,14 +12,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.configuration import conf
-
-from airflow_provider_orux.durable.delivery import is_result
+from airflow_provider_orux.compat import conf
+from airflow_provider_orux.durable.delivery import RESULT_KEYS, is_result
 from airflow_provider_orux.lifecycle.fingerprint import fingerprint
-from airflow_provider_orux.models.errors import ArtifactError, ConfigurationError
+from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, ConfigurationError
 from airflow_provider_orux.models.requests import GenerationRequest
 
-VERSION = 1
+VERSION = 2
 _SIZE_LIMIT = 1024 * 1024
 
 
@@ -65,7 +64,7 @@ class ResultStore:
         None means proof: there is no note of it, its files are gone, or they have another content. A store that does
         not answer, or refuses to, proves nothing; to pay during its outage is what reuse is there to prevent.
 
-        :param content: the fingerprint of the request without a host.
+        :param content: the fingerprint of the request; see :func:`reuse_key_of`.
         :param conn_id: the Airflow connection of the storage that the result was saved to.
         :raises DestinationError: it cannot be told at the moment whether there is one; a retry looks again.
         :raises ConfigurationError: the store, or the storage that the note names, cannot be used as it is.
@@ -93,26 +92,25 @@ class ResultStore:
     def _find(self, content: str, conn_id: str | None) -> dict[str, Any] | None:
         from airflow_provider_orux.storage import verify_manifest
         from airflow_provider_orux.storage.destination import Folder
+        from airflow_provider_orux.storage.manifest import parse, read_manifest
 
-        folder = Folder.at(self.path).under(content[:2])
-        name = f"{content}.json"
+        where = self.path
         try:
-            entry = json.loads(folder.read(name, _SIZE_LIMIT))
-            if entry["v"] != VERSION or entry["content"] != content:
-                raise ValueError("it belongs to another request")
-            result, manifest = dict(entry["result"]), str(entry["manifest"])
-            if not is_result(result):
-                raise ValueError("its result is not one of ours")
+            name = _name(content)
+            folder = Folder.at(self.path).under(content[:2])
+            where = folder.uri_of(name)
+            note = parse(folder.read(name, _SIZE_LIMIT))
+            result = _noted_result(note or {}, content)
+            problems = verify_manifest(result["manifest"], conn_id=conn_id, unreadable="raise")
+            if problems:
+                raise ValueError("; ".join(problems[:3]))
+            _check_tie(result, read_manifest(result["manifest"], conn_id=conn_id), content)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as e:
-            self.log.warning("An earlier result cannot be used (%s): %s", folder.uri_of(name), e)
+        except (ValueError, ArtifactRejectedError) as e:
+            self.log.warning("An earlier result cannot be used (%s): %s", where, e)
             return None
-        problems = verify_manifest(manifest, conn_id=conn_id, unreadable="raise")
-        if problems:
-            self.log.warning("An earlier result cannot be used (%s): %s", manifest, "; ".join(problems))
-            return None
-        return {**result, "charged": "no", "price": None, "reused_from": manifest}
+        return {**result, "charged": "no", "price": None, "reused_from": result["manifest"]}
 
     def remember(self, content: str, result: Mapping[str, Any]) -> None:
         """Note a saved result. A failure is a warning: the result itself is safe."""
@@ -123,20 +121,66 @@ class ResultStore:
             "content": content,
             "manifest": result["manifest"],
             "saved_at": time.time(),
-            "result": {**result, "artifacts": [{**a, "url": None} for a in result["artifacts"]]},
+            "result": _without_urls(result),
         }
-        folder = Folder.at(self.path).under(content[:2])
         try:
-            folder.publish_bytes(json.dumps(entry, indent=1).encode(), f"{content}.json")
-        except (ArtifactError, ConfigurationError) as e:
+            folder = Folder.at(self.path).under(content[:2])
+            folder.publish_bytes(json.dumps(entry, indent=1).encode(), _name(content))
+        except (ArtifactError, ConfigurationError, ValueError) as e:
             self.log.warning("The result could not be noted for reuse: %s", e)
 
 
-def reuse_key_of(request: GenerationRequest, gateway: str) -> str:
-    """What a result is found by: the whole request, with its images' bytes, whatever the host."""
+def _name(content: str) -> str:
+    """The name of a request's note.
+
+    :raises ValueError: the text is no fingerprint, and could lead out of the store.
+    """
+    if not re.fullmatch("[0-9a-f]{64}", content):
+        raise ValueError(f"{ascii(content)[:80]} is no fingerprint of a request")
+    return f"{content}.json"
+
+
+def _without_urls(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {**result, "artifacts": [{**a, "url": None} for a in result["artifacts"]]}
+
+
+def _noted_result(note: Mapping[str, Any], content: str) -> dict[str, Any]:
+    """The result in a note.
+
+    :raises ValueError: the note is not ours, or another request's.
+    """
+    result = note.get("result")
+    if note.get("v") != VERSION or note.get("content") != content:
+        raise ValueError("it belongs to another request")
+    if not isinstance(result, dict) or not is_result(result):
+        raise ValueError("its result is not one of ours")
+    if not isinstance(result["manifest"], str) or result["manifest"] != note.get("manifest"):
+        raise ValueError("its result has another manifest")
+    return _without_urls({name: value for name, value in result.items() if name in RESULT_KEYS})
+
+
+def _check_tie(result: Mapping[str, Any], manifest: Mapping[str, Any], content: str) -> None:
+    """Check that note and manifest tell of one result: the note may name any manifest, and that one any files.
+
+    :raises ValueError: they do not.
+    """
+    folder = result["manifest"].removesuffix("/manifest.json")
+    noted = [(a.get("uri"), a.get("sha256"), a.get("bytes")) for a in result["artifacts"]]
+    saved = [(f"{folder}/{a['name']}", a.get("sha256"), a.get("bytes")) for a in manifest["artifacts"]]
+    if manifest.get("reuse_key") != content:
+        raise ValueError("its manifest belongs to another request or host")
+    if noted != saved or any(result.get(k) != manifest.get(k) for k in ("job_id", "conn_id", "gateway")):
+        raise ValueError("it differs from its manifest")
+
+
+def reuse_key_of(request: GenerationRequest, gateway: str, host: str) -> str:
+    """What a result is found by: the whole request, with its images' bytes, and the host that it is sent to.
+
+    A sandbox is a host, too: its drawings are no results of the gateway.
+    """
     return fingerprint(
         gateway=gateway,
-        host="",
+        host=host,
         model=request.model_id,
         verb=request.verb,
         fields={**request.fields(), **request.extra_body},

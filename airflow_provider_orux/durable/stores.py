@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from airflow_provider_orux.compat import never_expire
 from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY, Record
 from airflow_provider_orux.models.errors import LedgerError
 
@@ -74,18 +75,12 @@ class TaskStateStore:
 
     def __init__(
         self,
-        store: StateStore | None,
+        store: StateStore,
         *,
         log: logging.Logger | Any,
         sleep: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if store is None:
-            raise LedgerError(
-                "Airflow gave this task no state store, so a paid submission could not be remembered",
-                charged="no",
-                next_step="Use Airflow 3.3 or newer, or give up the protection with durable=False.",
-            )
         self._store = store
         self._found: Any = None
         self._log = log
@@ -175,9 +170,7 @@ class TaskStateStore:
             raise _unreachable("read", e) from e
 
     def _set(self, key: str, value: Any) -> None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
-        self._store.set(key, value, retention=NEVER_EXPIRE)
+        self._store.set(key, value, retention=never_expire())
 
 
 def _unreachable(verb: str, cause: Exception) -> LedgerError:

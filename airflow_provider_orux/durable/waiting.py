@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
-from airflow_provider_orux.lifecycle.schedule import schedule_for
+from airflow_provider_orux.lifecycle.schedule import PollSchedule, capacity_pause
+from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
+    InvalidRequestError,
     JobExpiredError,
     JobFailedError,
     OruxError,
+    RateLimitedError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
 
 if TYPE_CHECKING:
     from airflow_provider_orux.client.sync import GatewayClient
+    from airflow_provider_orux.durable.delivery import Delivery
     from airflow_provider_orux.hooks.base import GatewayHook
 
 #: Seconds after the deadline at which Airflow itself ends the deferral, should no triggerer have been alive.
@@ -35,7 +41,7 @@ def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
         gateway.name,
         wait.deadline,
         wait.started,
-        schedule_for(wait.poll_interval),
+        PollSchedule(fixed=wait.poll_interval),
         auth_grace=hook.connection.extra.auth_grace,
         not_found_grace=gateway.not_found_grace,
     )
@@ -92,6 +98,31 @@ def read_event(event: Any, *, job_id: str | None, log: Any) -> tuple[str, Job | 
     return told.job_id, None
 
 
+def deliver_ended(delivery: Delivery, hook: GatewayHook, job_id: str) -> dict[str, Any]:
+    """Save what a job made that another task submitted, and hand it over.
+
+    :raises InvalidRequestError: it has not ended.
+    :raises OruxError: it failed, or its artifacts cannot be saved.
+    """
+    if delivery.save_to:
+        from airflow_provider_orux.storage import check_destination
+
+        check_destination(delivery.save_to, conn_id=delivery.storage_conn_id)
+    delivery.push_job(job_id)
+    job = hook.get_job(job_id)
+    if not job.status.is_terminal:
+        raise InvalidRequestError(
+            f"Job {job_id} has not ended (it is {job.status.value})",
+            gateway=job.gateway,
+            job_id=job.job_id,
+            next_step="Put an OruxJobSensor before this task.",
+        )
+    raise_unless_succeeded(job, retry_may_pay=False)
+    result = delivery.deliver(job)
+    delivery.hand_over(result)
+    return result
+
+
 def raise_unless_succeeded(job: Job, *, retry_may_pay: bool) -> None:
     """Raise the error of a job that failed or expired.
 
@@ -118,3 +149,26 @@ def raise_unless_succeeded(job: Job, *, retry_may_pay: bool) -> None:
         charged=job.charged,
         retry_helps=job.retry_helps and not expired and retry_may_pay,
     )
+
+
+def comes_back_at(
+    error: RateLimitedError, context: Any, *, longest: float, conn_id: str, log: Any
+) -> datetime | None:
+    """When a task whose gateway is full comes back, using no retry; None: it waited long enough.
+
+    :param longest: seconds for which it may wait for a free slot.
+    """
+    times = int(context.get("task_reschedule_count") or 0)
+    first = context["ti"].get_first_reschedule_date(context)
+    now = datetime.now(tz=timezone.utc)
+    waited = (now - first).total_seconds() if first is not None else 0.0
+    if waited > longest:
+        error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
+        return None
+    pause = capacity_pause(times, retry_after=error.retry_after)
+    if times == 0:
+        tip = "Tip: `%s pool %s` makes a pool that fits the account; see the page 'Pools'."
+        log.info(tip, COMMAND, conn_id)
+    count("orux.rescheduled", gateway=error.gateway or "")
+    log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
+    return now + timedelta(seconds=pause)

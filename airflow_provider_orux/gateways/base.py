@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.answers import job_id_of, words_of
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
     ArtifactRejectedError,
@@ -15,13 +16,14 @@ from airflow_provider_orux.models.errors import (
     ConfigurationError,
     GatewayUnavailableError,
     InvalidRequestError,
+    JobNotFoundError,
     OruxError,
     RateLimitedError,
     Remedy,
     UnexpectedResponseError,
     redact,
 )
-from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.job import Job, is_job_id
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.models.requests import GenerationRequest
 
@@ -50,7 +52,7 @@ class Gateway(abc.ABC):
     has_idempotency_keys: bool = False
     #: How long the gateway remembers a submission by its idempotency key; 0: it has none.
     idempotency_seconds: float = 0.0
-    #: Seconds after its end at which the gateway forgets a job, while its URLs may live on; None: not known.
+    #: Seconds after its end at which the gateway may forget a job, while its URLs may live on; None: not known.
     forgets_jobs_after: float | None = None
     #: Seconds after a submission in which "unknown job" may mean "not indexed yet".
     not_found_grace: float = 0.0
@@ -186,6 +188,23 @@ class Gateway(abc.ABC):
         self.check(response, purpose=Purpose.READ)
         return response.json(gateway=self.name)
 
+    def check_poll(self, job_id: str, response: HttpResponse, *, unknown: str) -> None:
+        """Raise the typed error of an unsuccessful answer to a poll.
+
+        :param unknown: what a 404 in the vendor's own error shape says of the job.
+        :raises JobNotFoundError: the gateway does not know it.
+        """
+        error = self.read_error(response) if response.status == 404 else None
+        if error is not None:
+            raise JobNotFoundError(
+                unknown, gateway=self.name, code=error.code, job_id=job_id, http_status=404
+            )
+        try:
+            self.check(response, purpose=Purpose.READ)
+        except OruxError as e:
+            e.job_id = job_id
+            raise
+
     # -- errors -----------------------------------------------------------------------------------------
     @abc.abstractmethod
     def read_error(self, response: HttpResponse) -> OruxError | None:
@@ -208,8 +227,11 @@ class Gateway(abc.ABC):
         if error.retry_after is None:
             error.retry_after = response.retry_after
         if purpose is Purpose.PAY:
-            proven = (
-                self.is_definite_refusal(status, error)
+            # A refusal that names a job proves nothing: what it names may have been accepted.
+            named = named_job(response)
+            error.job_id = error.job_id or named or None
+            proven = named is None and (
+                self.is_definite_refusal(response, error)
                 or (status, error.code or "") in self.definite_refusals
             )
             error.charged = "no" if proven else "unknown"
@@ -224,15 +246,14 @@ class Gateway(abc.ABC):
                 ) from error
         raise error
 
-    def is_definite_refusal(self, status: int, error: OruxError) -> bool:
+    def is_definite_refusal(self, response: HttpResponse, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
-        Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged". (An answer that names a job
-        proves nothing, whatever its status: the client checks for that.)
+        Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged".
 
         A gateway with unreliable statuses also checks the error.
         """
-        return status in NOTHING_ACCEPTED or status in (307, 308)
+        return response.status in NOTHING_ACCEPTED or response.status in (307, 308)
 
     def _error_of_status(self, response: HttpResponse) -> OruxError:
         status, quoted = response.status, response.quote()
@@ -260,6 +281,29 @@ class Gateway(abc.ABC):
             gateway=self.name,
             http_status=response.status,
         )
+
+    def accepted_id(self, response: HttpResponse, value: Any, *, prefix: str = "") -> str:
+        """The job id of an accepted submission.
+
+        :param value: the id in the answer; a number is as good as a text.
+        :param prefix: what stands before it in our job id.
+        :raises UnexpectedResponseError: accepted, but cannot be polled; it may be charged.
+        """
+        raw = job_id_of(value)
+        if raw is None or not is_job_id(prefix + raw):
+            raise self.unexpected(response, "accepted, but without a task id that can be polled")
+        return prefix + raw
+
+    def check_same_job(self, response: HttpResponse, job_id: str, named: Iterable[Any]) -> None:
+        """Check that an answer is about the job that was asked for.
+
+        :param job_id: as the gateway knows it.
+        :param named: the ids in the answer; one of them has to be it, if there are any.
+        :raises UnexpectedResponseError: the answer is about another job.
+        """
+        ids = [str(v)[:1000].strip() for v in named if isinstance(v, (str, int)) and not isinstance(v, bool)]
+        if any(ids) and job_id not in ids:
+            raise self.unexpected(response, f"it is about another job, {words_of(ids, 80)}")
 
     def check_length(self, response: HttpResponse, *, job_id: str | None = None) -> None:
         """Check that a result was read completely; its images may be inside it.
@@ -321,17 +365,25 @@ def parse_definite_refusals(value: Any, *, gateway: str) -> frozenset[tuple[int,
     return frozenset(pairs)
 
 
-def require_id(job_id: str, *, gateway: str, pattern: str = r"[^\s/?#\\]{1,300}") -> str:
+def require_id(job_id: str, *, gateway: str) -> str:
     """A job id that is safe in a path.
 
-    :raises InvalidRequestError: it is empty, or contains characters that the gateway's ids never have.
+    :raises InvalidRequestError: it is empty, or contains characters that a job id never has.
     """
-    if not isinstance(job_id, str) or not re.fullmatch(pattern, job_id) or job_id in (".", "..", "None"):
-        raise InvalidRequestError(
-            f"{redact(repr(job_id))[:80]} is not a job id of {title_of(gateway)}",
-            gateway=gateway,
-            param="job_id",
-            charged="no",
-            next_step="Pass the XCom 'job_id' of the task that submitted the job: task.output[\"job_id\"].",
-        )
+    if not is_job_id(job_id):
+        raise not_a_job_id(job_id, gateway=gateway)
     return job_id
+
+
+def not_a_job_id(job_id: object, *, gateway: str, form: str = "") -> InvalidRequestError:
+    """The error for something that is no job id of a gateway.
+
+    :param form: what its ids look like, a sentence about them.
+    """
+    return InvalidRequestError(
+        f"{redact(ascii(job_id)[:200])[:80]} is not a job id of {title_of(gateway)}{form and f': {form}'}",
+        gateway=gateway,
+        param="job_id",
+        charged="no",
+        next_step="Pass the XCom 'job_id' of the task that submitted the job: task.output[\"job_id\"].",
+    )

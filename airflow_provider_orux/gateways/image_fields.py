@@ -7,7 +7,6 @@ from typing import Any, Literal
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.input_images import (
     form_of,
-    image_fields,
     read_inline,
     to_base64,
     to_data_url,
@@ -21,14 +20,12 @@ def wire_fields(request: GenerationRequest, *, form: Literal["data_url", "base64
     :raises InvalidRequestError: an image is still a path, or a URL the gateway does not fetch.
     """
     fields = request.fields()
-    for name, marker in image_fields(type(request)).items():
+    for name, takes_urls in request.image_fields().items():
         value = fields.get(name)
         if isinstance(value, list):
-            fields[name] = [
-                _wire(request, name, item, takes_urls=marker.takes_urls, form=form) for item in value
-            ]
+            fields[name] = [_wire(request, name, item, takes_urls=takes_urls, form=form) for item in value]
         elif value is not None:
-            fields[name] = _wire(request, name, value, takes_urls=marker.takes_urls, form=form)
+            fields[name] = _wire(request, name, value, takes_urls=takes_urls, form=form)
     return fields
 
 

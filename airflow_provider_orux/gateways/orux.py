@@ -11,6 +11,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
+from airflow_provider_orux.gateways.answers import (
+    artifacts_in,
+    code_of,
+    first_status_of,
+    images_of,
+    reason_of,
+    status_of,
+    words_of,
+)
 from airflow_provider_orux.gateways.base import Gateway, Route, require_id
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -21,24 +30,14 @@ from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     InsufficientCreditsError,
     InvalidRequestError,
-    JobNotFoundError,
     OruxError,
     RateLimitedError,
     UnexpectedResponseError,
     UnsupportedByGatewayError,
     redact,
 )
-from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
-
-#: Page Tasks. Read in either case, since the pages disagree (``queued`` / ``QUEUED``).
-STATUSES = {
-    "QUEUED": JobStatus.QUEUED,
-    "RUNNING": JobStatus.RUNNING,
-    "SUCCESS": JobStatus.SUCCEEDED,
-    "FAILED": JobStatus.FAILED,
-    "EXPIRED": JobStatus.EXPIRED,
-}
 
 #: Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure.
 CODES: Mapping[str, type[OruxError]] = {
@@ -138,24 +137,10 @@ class OruxGateway(Gateway):
         self.check(response, purpose=Purpose.PAY)
         self.check_length(response)
         value = self.json_object(response)
-        data = value.get("data")
-        if not isinstance(data, list):
-            raise self.unexpected(response, "no list `data`")
-        artifacts = []
-        for item in data:
-            url, inline = (item.get("url"), item.get("b64_json")) if isinstance(item, dict) else (None, None)
-            if isinstance(url, str) and url:
-                artifact = Artifact(url=url)
-            elif isinstance(inline, str) and inline:
-                artifact = Artifact(inline=inline)
-            else:
-                continue  # one image of several that was held back: the others are paid for
-            revised = item.get("revised_prompt")
-            if isinstance(revised, str):
-                artifact = Artifact(url=artifact.url, inline=artifact.inline, revised_prompt=revised)
-            artifacts.append(artifact)
+        # One image of several may have been held back: the others are paid for.
+        artifacts = images_of(value.get("data"))
         if not artifacts:
-            raise self.unexpected(response, "`data` holds no image")
+            raise self.unexpected(response, "no list `data` with an image")
         return Job(
             job_id=submission_id,
             status=JobStatus.SUCCEEDED,
@@ -201,12 +186,9 @@ class OruxGateway(Gateway):
                 )
             raise
         value = self.json_object(response)
-        task_id = value.get("task_id")
-        if not isinstance(task_id, str) or not task_id:
-            raise self.unexpected(response, "no `task_id`")
         return Job(
-            job_id=task_id,
-            status=STATUSES.get(str(value.get("status", "queued")).upper(), JobStatus.QUEUED),
+            job_id=self.accepted_id(response, value.get("task_id")),
+            status=first_status_of(value.get("status")),
             gateway=self.name,
             model=request.model_id,
         )
@@ -218,31 +200,32 @@ class OruxGateway(Gateway):
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The task object (page Tasks); fields may be absent until the job ends."""
-        self._check_read(job_id, response)
+        self.check_poll(job_id, response, unknown="The gateway does not know this job under this key")
+        self.check_length(response, job_id=job_id)
         value = self.json_object(response)
         if not isinstance(value.get("status"), str):
             raise self.unexpected(response, "no `status`")
-        status = STATUSES.get(value["status"].upper(), JobStatus.RUNNING)
-        urls = value.get("result_urls")
-        if isinstance(urls, str):
-            urls = [urls]
-        urls = [u for u in urls if isinstance(u, str) and u] if isinstance(urls, list) else []
-        if status is JobStatus.SUCCEEDED and not urls:
+        self.check_same_job(response, job_id, [value.get("task_id")])
+        status = status_of(value["status"])
+        succeeded = status is JobStatus.SUCCEEDED
+        # "`result` is populated" (page Tasks, once): its shape is not documented.
+        artifacts = artifacts_in(value.get("result_urls")) or artifacts_in(value.get("result"))
+        if succeeded and not artifacts:
             raise self.unexpected(response, "status SUCCESS without `result_urls`")
-        code = value.get("error_code")
-        message = value.get("error_message")
+        failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        code, message = reason_of(value) if failed else (None, None)
         return Job(
             job_id=job_id,
             status=status,
             gateway=self.name,
-            model=value["alias"] if isinstance(value.get("alias"), str) else None,
-            artifacts=tuple(Artifact(url=u) for u in urls) if status is JobStatus.SUCCEEDED else (),
-            error_code=redact(str(code))[:100] if code else None,
-            error_message=redact(str(message))[:500] if message else None,
+            model=words_of(value.get("alias"), 200),
+            artifacts=tuple(artifacts) if succeeded else (),
+            error_code=code,
+            error_message=message,
             submitted_at=parse_time(value.get("submit_time")),
             finished_at=parse_time(value.get("finish_time")),
-            charged="yes" if status is JobStatus.SUCCEEDED else "unknown",
-            retry_helps=not (code and _class_of(str(code), None) in _FINAL_FOR_A_JOB),
+            charged="yes" if succeeded else "unknown",
+            retry_helps=_class_of(code, None) not in _FINAL_FOR_A_JOB,
         )
 
     def models(self) -> HttpRequest:
@@ -266,7 +249,7 @@ class OruxGateway(Gateway):
         error = value.get("error") if isinstance(value, dict) else None
         if not isinstance(error, dict):
             return None
-        code = redact(error["code"])[:100] if isinstance(error.get("code"), str) else None
+        code = code_of(error.get("code"))
         kind = error.get("type") if isinstance(error.get("type"), str) else None
         if code is None and kind is None:
             return None
@@ -275,36 +258,20 @@ class OruxGateway(Gateway):
             cls = {402: InsufficientCreditsError, 429: RateLimitedError}.get(response.status)
         if cls is None:
             return None
-        message = str(error.get("message") or "The gateway gave no message")
+        param = error.get("param")
+        message = words_of(error.get("message")) or "The gateway gave no message"
         if cls is AuthenticationError and response.status == 403 and code not in CODES:
             message = f"The key is not allowed to do this: {message}"
-        channel = error.get("channel")
-        if isinstance(channel, str) and channel:
+        if channel := words_of(error.get("channel"), 100):
             message = f"{message.rstrip('.')} (channel {channel})"
-        param = error.get("param")
         return cls(
-            redact(message)[:500],
+            message,
             gateway=self.name,
             code=code,
             http_status=response.status,
-            param=redact(param)[:100] if isinstance(param, str) else None,
+            param=words_of(param, 100) if isinstance(param, str) else None,
             retry_after=response.retry_after,
         )
-
-    def _check_read(self, job_id: str, response: HttpResponse) -> None:
-        if response.status == 404 and self.read_error(response) is not None:
-            raise JobNotFoundError(
-                "The gateway does not know this job under this key",
-                gateway=self.name,
-                code=getattr(self.read_error(response), "code", None),
-                job_id=job_id,
-                http_status=404,
-            )
-        try:
-            self.check(response, purpose=Purpose.READ)
-        except OruxError as e:
-            e.job_id = job_id
-            raise
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body = {**request.fields(), **request.extra_body}

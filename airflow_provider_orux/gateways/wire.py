@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import enum
 import json
+import re
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import job_id_of
 from airflow_provider_orux.gateways.times import http_date, retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
 from airflow_provider_orux.models.secrets import SHORTEST, blank
+
+#: Commas and brackets of an answer: a few bytes each on the wire, and about 150 in memory. A long image is one value.
+MOST_VALUES = 300_000
 
 
 class Purpose(enum.Enum):
@@ -23,8 +29,6 @@ class Purpose(enum.Enum):
     READ = "read"
 
 
-#: Values that a JSON answer may have; images inside it are few and long.
-_MOST_VALUES = 500_000
 #: Bytes of a key in its longest spelling.
 _LONGEST_SPELLING = 4096
 
@@ -87,7 +91,10 @@ class HttpResponse:
     def json(self, *, gateway: str) -> Any:
         """The body as JSON.
 
-        :raises UnexpectedResponseError: the body is not JSON; the error quotes its first part.
+        What is only odd is read: letters in another encoding, a number of a thousand digits, half an emoji.
+
+        :raises UnexpectedResponseError: the body is not JSON, or would take too much memory; the error quotes its
+            first part.
         """
         if self.truncated:
             raise UnexpectedResponseError(
@@ -99,9 +106,18 @@ class HttpResponse:
             return self.parsed()
         # Not inside an `except`: the parser's error holds the whole body, and would travel with this one.
         kind = redact(self.headers.get("content-type", "no content type"))[:100]
-        raise UnexpectedResponseError(
-            f"The answer is not JSON ({kind}): {self.quote()}", gateway=gateway, http_status=self.status
+        what = (
+            f"has more values than are read ({MOST_VALUES:,})"
+            if self._is_crowded
+            else f"is not JSON ({kind})"
         )
+        raise UnexpectedResponseError(
+            f"The answer {what}: {self.quote()}", gateway=gateway, http_status=self.status
+        )
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self.body) > MOST_VALUES and sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES
 
     def parsed(self) -> Any:
         """The body as JSON, complete or not.
@@ -109,15 +125,13 @@ class HttpResponse:
         :raises ValueError: it is not JSON, or has more values than any answer does.
         :raises RecursionError: it is nested too deeply.
         """
-        body = self.body
-        # A list of empty lists takes thirty times its size in memory.
-        if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        if self._is_crowded:
             raise ValueError("too many values")
-        value = json.loads(body)
+        text = _decoded(self.body)
+        value = json.loads(text, strict=False, parse_int=_integer)
         if self.secret:
             value = _blanked(value, self.secret)
-        # In UTF-16 and UTF-32 the escape of half a surrogate pair looks different.
-        return _whole(value) if b"\0" in body[:4] or b"\\ud" in body.lower() else value
+        return _whole(value) if "\\ud" in text or "\\uD" in text else value
 
     @property
     def retry_after(self) -> float | None:
@@ -127,32 +141,62 @@ class HttpResponse:
 
 #: Keys under which an answer names a job, on any of the gateways.
 JOB_KEYS = ("task_id", "taskId", "job_id", "jobId", "run_id", "poll_url")
+#: Keys that hold a job id in some answers of YEScale, and other things elsewhere.
+_MAYBE_JOB_KEYS = ("result", "data")
+_JOB_KEY = re.compile(rb'"(?:task_?id|job_?id|run_id|poll_url)"', re.IGNORECASE)
+#: Bytes of an answer that is not JSON in which a job's name is looked for.
+_SEARCHED = 2**20
 
 
 def named_job(response: HttpResponse) -> str | None:
     """The job that an answer names, whatever else it says; None when it names none.
 
     An answer to a paid request that names a job does not prove that nothing was accepted.
+
+    :returns: "" for one that is named by something else than a usable id.
     """
+    if not response.body.strip():
+        return None
     try:
         value = response.parsed()
     except (ValueError, RecursionError):
-        return None
-    return _named_job(value, depth=4)
+        return "" if _JOB_KEY.search(response.body[:_SEARCHED].replace(b"\0", b"")) else None
+    named: str | None = None
+    todo: deque[Any] = deque([value])
+    while todo:
+        item = todo.popleft()
+        inner = list(item) if isinstance(item, list) else []
+        if isinstance(item, dict):
+            if job_id := _job_id_in(item):
+                return job_id
+            named = "" if any(item.get(key) for key in JOB_KEYS) else named
+            inner = list(item.values())
+        todo.extend(part for part in inner if isinstance(part, (dict, list)))
+    return named
 
 
-def _named_job(value: Any, *, depth: int) -> str | None:
-    if isinstance(value, dict):
-        for key in JOB_KEYS:
-            item = value.get(key)
-            if isinstance(item, (str, int)) and not isinstance(item, bool) and item:
-                return str(item)[:500]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if depth > 0:
-        for item in list(inner)[:50]:
-            if isinstance(item, (dict, list)) and (found := _named_job(item, depth=depth - 1)) is not None:
-                return found
+def _job_id_in(item: Mapping[str, Any]) -> str | None:
+    for key in JOB_KEYS:
+        if item.get(key) and (job_id := job_id_of(item[key])):
+            return job_id
+    for key in _MAYBE_JOB_KEYS:
+        job_id = job_id_of(item.get(key))
+        if job_id and len(job_id) >= 8 and any(map(str.isdecimal, job_id)):
+            return job_id
     return None
+
+
+def _decoded(body: bytes) -> str:
+    encoding = json.detect_encoding(body)
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError:
+        return body.decode(encoding, "replace")
+
+
+def _integer(digits: str) -> int | float:
+    """A whole number; Python refuses those of thousands of digits, and none of them decides anything here."""
+    return int(digits) if len(digits) <= 100 else float(digits)
 
 
 def _blanked(value: Any, secret: str) -> Any:

@@ -8,11 +8,11 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_provider_orux.compat import AirflowNotFoundException
 from airflow_provider_orux.gateways.registry import gateway_class
-from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection, unknown_extras
-from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import ConfigurationError, OruxError, redact
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.registry import GATEWAYS
@@ -77,7 +77,7 @@ class GatewayHook(BaseHook):
 
     def _take(self, connection: GatewayConnection) -> None:
         self._connection = connection
-        if (unread := unknown_extras(connection)) is not None:
+        if (unread := connection.unknown_extras()) is not None:
             self.log.warning("%s", unread)
 
     def get_conn(self) -> GatewayClient:
@@ -125,13 +125,8 @@ class GatewayHook(BaseHook):
 
         :raises InvalidRequestError: a field is wrong; the error names it, the allowed values and the nearest name.
         """
-        return catalogue.build(
-            model=model,
-            verb=verb,
-            fields=fields,
-            extra_body=extra_body,
-            among=self.connection.gateway.requests,
-        )
+        spec = RequestSpec(model=model, verb=verb, fields=fields, extra_body=extra_body)
+        return spec.build(among=self.connection.gateway.requests)
 
     def submit(self, request: GenerationRequest) -> Job:
         """Submit a job. **Every call is charged**: only the operators have the ledger that prevents that.
@@ -175,7 +170,7 @@ class GatewayHook(BaseHook):
         text += " and took the key." if key else ", as a guest: no key is set."
         if key and gateway.key_pattern and not re.fullmatch(gateway.key_pattern, key):
             text += " (The key does not look like a key of this gateway.)"
-        if (unread := unknown_extras(connection)) is not None:
+        if (unread := connection.unknown_extras()) is not None:
             text += f" {unread}."
         return True, text
 

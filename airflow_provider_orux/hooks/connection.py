@@ -25,6 +25,9 @@ class Extra(BaseModel):
     :param max_artifact_mib: MiB; larger artifacts are refused.
     :param max_inline_mib: MiB; longer answers, such as a finished job with its images inside, are refused.
     :param max_pixels: images with more pixels are refused before they are decoded.
+    :param max_artifacts: how many artifacts of one job are saved.
+    :param max_job_mib: MiB of all artifacts of one job together.
+    :param save_timeout: seconds for saving one job in one try of its task.
     :param connect_timeout: seconds to reach the host.
     :param read_timeout: seconds without a byte of an answer, for polls and submissions.
     :param generate_timeout: the same for a synchronous generation, which holds its worker.
@@ -44,6 +47,9 @@ class Extra(BaseModel):
     max_artifact_mib: float = Field(default=256, gt=0, le=65536)
     max_inline_mib: float = Field(default=256, gt=0, le=4096)
     max_pixels: int = Field(default=200_000_000, ge=1)
+    max_artifacts: int = Field(default=256, ge=1, le=100_000)
+    max_job_mib: float = Field(default=4096, gt=0, le=1_048_576)
+    save_timeout: float = Field(default=3600, gt=0, le=86_400)
     connect_timeout: float = Field(default=10, gt=0, le=600)
     read_timeout: float = Field(default=30, gt=0, le=3600)
     generate_timeout: float = Field(default=300, gt=0, le=7200)
@@ -76,6 +82,17 @@ class GatewayConnection:
     def max_in_flight_polls(self) -> int:
         """How many polls may be in flight: the connection's setting, else the gateway's default."""
         return self.extra.max_in_flight_polls or self.gateway.default_in_flight_polls
+
+    def unknown_extras(self) -> str | None:
+        """A sentence about unknown extras, with the nearest right names; None if there are none."""
+        if not self.unknown:
+            return None
+        names = [*Extra.model_fields, *self.gateway.OPTIONS]
+        hints = [
+            f"{n!r}" + (f" (did you mean {near!r}?)" if (near := nearest(n, names)) else "")
+            for n in self.unknown
+        ]
+        return f"Connection {self.conn_id!r} has extras that nothing reads: {', '.join(hints)}"
 
 
 def read_connection(
@@ -171,18 +188,6 @@ def _without_api(path: str, api_path: str | None) -> str:
             parts = parts[:begin]
             break
     return "".join(f"/{part}" for part in parts)
-
-
-def unknown_extras(connection: GatewayConnection) -> str | None:
-    """A sentence about unknown extras, with the nearest right names; None if there are none."""
-    if not connection.unknown:
-        return None
-    names = [*Extra.model_fields, *connection.gateway.OPTIONS]
-    hints = [
-        f"{n!r}" + (f" (did you mean {near!r}?)" if (near := nearest(n, names)) else "")
-        for n in connection.unknown
-    ]
-    return f"Connection {connection.conn_id!r} has extras that nothing reads: {', '.join(hints)}"
 
 
 def _is_loopback(host: str) -> bool:

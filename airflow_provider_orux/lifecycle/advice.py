@@ -88,11 +88,11 @@ class Situation:
 
     def clear(self) -> str:
         """What a clear does: "it …"."""
-        return self._next(after_clear(replace(self.attempt, at=time.time())))
+        return self._next(replace(self.attempt, at=time.time()).after_clear())
 
     def clear_of_changed(self) -> list[str]:
         """That a clear pays where its request is another by then, though it pays nothing for the same one."""
-        same = after_clear(replace(self.attempt, at=time.time()))
+        same = replace(self.attempt, at=time.time()).after_clear()
         changed = replace(same, fingerprint="changed")
         record = self.record if self.durable else None
         remote = _seen(record, self.remote) or RemoteState.ALIVE
@@ -104,6 +104,111 @@ class Situation:
 
     def _next(self, attempt: Attempt) -> str:
         return next_attempt(self.record if self.durable else None, attempt, self.policy, remote=self.remote)
+
+    def complete(self, error: OruxError) -> None:
+        """Complete an error that leaves a paying task: its gateway, its job, and what comes next."""
+        error.gateway = error.gateway or self.attempt.gateway
+        error.job_id = error.job_id or self.job_id
+        if isinstance(error, LedgerError) and not error.final:
+            return  # the ledger cannot be reached, so what it holds is not known
+        error.next_step = " ".join(part for part in (error.advice, *self._remedy(error)) if part)
+        error.outlook = " ".join(self._outlook(error))
+
+    def _remedy(self, error: OruxError) -> list[str]:
+        if not self.durable:
+            return []
+        discard, job_id = f"`{self.command('discard')}`", error.job_id or self.job_id_placeholder
+        if isinstance(error, IdempotencyKeyReusedError):
+            settle = f"`{self.command('settle', job_id=job_id)}`"
+            return [
+                f"If that is not possible, look at the gateway. If it has the job: {settle}. If not: {discard}. Then "
+                "clear the task."
+            ]
+        if isinstance(error, AmbiguousSubmitError):
+            return [self._ambiguous(job_id)] if error.final else []
+        if isinstance(error, ArtifactURLExpiredError) and self.record and self.record.synchronous:
+            settle = f"`{self.command('settle', urls=['URL'])}`"
+            return [
+                "A synchronous generation has no job to ask for a fresh URL. If the gateway's own page shows the "
+                f"image: {settle} with --force. If not: {discard}. Then clear the task."
+            ]
+        if error.remedy is Remedy.DISCARD:
+            return [
+                f"To give that submission up: {discard}, then clear the task: it submits a new job, which is charged."
+            ]
+        return []
+
+    def _outlook(self, error: OruxError) -> list[str]:
+        if not self.record_known:
+            return [NO_RETRY] if error.final else []
+        retry, clear = self.retry(), self.clear()
+        if error.final:
+            said = [NO_RETRY_PAYS if self._is_free(error) else NO_RETRY]
+        elif not self.retries_left:
+            said = ["No retry is left."]
+        elif retry == clear:
+            said = [f"A retry or a clear of the task: {clear}."]
+            return [*said, *self.clear_of_changed(), *self._forgotten(error)]
+        else:
+            said = [f"A retry: {retry}."]
+        said.append(f"A clear of the task: {clear}.")
+        return [*said, *self.clear_of_changed(), *self._forgotten(error)]
+
+    def _is_free(self, error: OruxError) -> bool:
+        """Whether another job may succeed, and only the author's word is missing for a retry to pay for it."""
+        paying = replace(self.policy, paying_retries=True)
+        return (
+            isinstance(error, JobFailedError)
+            and self.remote is RemoteState.FAILED
+            and self.retries_left
+            and self.durable
+            and decide(self.record, self.attempt, paying, RemoteState.FAILED).action is Action.SUBMIT
+            and not self.policy.paying_retries
+        )
+
+    def _forgotten(self, error: OruxError) -> list[str]:
+        """Without a ledger, only the reader of this message knows of a job that is paid for."""
+        if self.durable or error.charged == "no" or isinstance(error, JobFailedError):
+            return []
+        if error.job_id is None:
+            return ["(durable=False: the earlier submission may be charged too.)"]
+        return [f"(durable=False: OruxSaveArtifactsOperator saves job {error.job_id} without a charge.)"]
+
+    def _ambiguous(self, job_id: str) -> str:
+        """How a person settles a submission whose answer never came."""
+        record, command = self.record, self.command
+        if record is not None and record.synchronous:
+            found, settle = "it shows the image", command("settle", urls=["URL"])
+        else:
+            found, settle = "it has the job", command("settle", job_id=job_id)
+        sent = record.updated_at if record is not None else time.time()
+        until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + self.answer_patience))
+        return (
+            f"Look at the gateway. If {found}, settle the submission; if not, discard it (refused until {until}, while "
+            "the answer may still come). Then clear the task: after settling it pays nothing, after discarding it "
+            f"submits anew.\n`{settle}`\n`{command('discard')}`"
+        )
+
+    def on_kill(self) -> str | None:
+        """What is true of a paid submission whose task is killed now; None: nothing was sent."""
+        record, job_id = self.record, self.job_id
+        if job_id is not None:
+            if record is not None and record.state is State.INTENT:
+                return (
+                    f"The task was killed. Job {job_id} was accepted and will be charged, but its id is not in the "
+                    f"ledger yet. If it never gets there, run `{self.command('settle', job_id=job_id)}`, then clear "
+                    "the task: it continues with that job and pays nothing."
+                )
+            what = _paid_for(job_id, record, self.remote)
+            known = replace(self, remote=self.remote or RemoteState.ALIVE)
+            told = f"The task was killed. {what}. A clear of the task: {known.clear()}."
+            return " ".join([told, *known.clear_of_changed()])
+        if record is None or record.state is not State.INTENT:
+            return None
+        return (
+            f"The task was killed while its request was under way. Whether {self.gateway_title} accepted it, and "
+            f"charges it, is not known. A clear of the task: {self.clear()}."
+        )
 
 
 # -- what the next attempt does --------------------------------------------------------------------------------
@@ -127,11 +232,6 @@ def next_attempt(
     return "it asks the gateway: " + "; ".join(
         f"if {_cases(seen)}, {words}" for words, seen in outcomes.items()
     )
-
-
-def after_clear(attempt: Attempt) -> Attempt:
-    """The same attempt after a person cleared the task."""
-    return replace(attempt, max_tries=attempt.max_tries + 1)
 
 
 def _seen(record: Record | None, remote: RemoteState | None) -> RemoteState | None:
@@ -166,18 +266,6 @@ def _cases(seen: list[RemoteState]) -> str:
 
 
 # -- errors of a paying task -----------------------------------------------------------------------------------
-def complete(error: OruxError, situation: Situation) -> None:
-    """Complete an error that leaves a paying task: its gateway, its job, and what comes next."""
-    error.gateway = error.gateway or situation.attempt.gateway
-    error.job_id = error.job_id or situation.job_id
-    if isinstance(error, LedgerError) and not error.final:
-        return  # the ledger cannot be reached, so what it holds is not known
-    if isinstance(error, AmbiguousSubmitError) and error.job_id is not None:
-        situation = replace(situation, job_id_placeholder=error.job_id)
-    parts = [error.advice, *_remedy(error, situation), *_outlook(error, situation)]
-    error.next_step = " ".join(part for part in parts if part)
-
-
 def complete_unread(error: OruxError, record: Record) -> None:
     """Complete an error that came before the ledger was read: this attempt sent nothing, an earlier one did."""
     if record.state is State.DISCARDED:
@@ -186,32 +274,9 @@ def complete_unread(error: OruxError, record: Record) -> None:
     error.charged = "yes" if record.synchronous and record.job_id else "unknown"
     what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"
     error.next_step = (
-        f"{error.advice} This attempt sent nothing; the ledger holds {what} of an earlier attempt. Fix the problem, "
-        "then clear the task: that record decides what it does."
-    ).lstrip()
-
-
-def on_kill(situation: Situation) -> str | None:
-    """What is true of a paid submission whose task is killed now; None: nothing was sent."""
-    record, job_id = situation.record, situation.job_id
-    if job_id is not None:
-        if record is not None and record.state is State.INTENT:
-            return (
-                f"The task was killed. Job {job_id} was accepted and will be charged, but its id is not in the ledger "
-                f"yet. If it never gets there, run `{situation.command('settle', job_id=job_id)}`, then clear the "
-                "task: it continues with that job and pays nothing."
-            )
-        what = _paid_for(job_id, record, situation.remote)
-        known = replace(situation, remote=situation.remote or RemoteState.ALIVE)
-        return " ".join(
-            [f"The task was killed. {what}. A clear of the task: {known.clear()}.", *known.clear_of_changed()]
-        )
-    if record is None or record.state is not State.INTENT:
-        return None
-    return (
-        f"The task was killed while its request was under way. Whether {situation.gateway_title} accepted it, and "
-        f"charges it, is not known. A clear of the task: {situation.clear()}."
+        f"{error.advice} Fix the problem, then clear the task: that record decides what it does.".lstrip()
     )
+    error.outlook = f"This attempt sent nothing; the ledger holds {what} of an earlier attempt."
 
 
 def _paid_for(job_id: str, record: Record | None, remote: RemoteState | None) -> str:
@@ -239,88 +304,6 @@ def returned_undelivered(record: Record, policy: Policy) -> str:
     return f"{text} To pay for a new one, clear the task once it has succeeded."
 
 
-def _remedy(error: OruxError, situation: Situation) -> list[str]:
-    if not situation.durable:
-        return []
-    discard = f"`{situation.command('discard')}`"
-    if isinstance(error, IdempotencyKeyReusedError):
-        settle = f"`{situation.command('settle', job_id=situation.job_id_placeholder)}`"
-        return [
-            f"If that is not possible, look at the gateway. If it has the job: {settle}. If not: {discard}. Then clear "
-            "the task."
-        ]
-    if isinstance(error, AmbiguousSubmitError):
-        return [_ambiguous(situation)] if error.final else []
-    if isinstance(error, ArtifactURLExpiredError) and situation.record and situation.record.synchronous:
-        settle = f"`{situation.command('settle', urls=['URL'])}`"
-        return [
-            "A synchronous generation has no job to ask for a fresh URL. If the gateway's own page shows the image: "
-            f"{settle} with --force. If not: {discard}. Then clear the task."
-        ]
-    if error.remedy is Remedy.DISCARD:
-        return [
-            f"To give that submission up: {discard}, then clear the task: it submits a new job, which is charged."
-        ]
-    return []
-
-
-def _outlook(error: OruxError, situation: Situation) -> list[str]:
-    if not situation.record_known:
-        return [NO_RETRY] if error.final else []
-    retry, clear = situation.retry(), situation.clear()
-    if error.final:
-        said = [NO_RETRY_PAYS if _is_free(error, situation) else NO_RETRY]
-    elif not situation.retries_left:
-        said = ["No retry is left."]
-    elif retry == clear:
-        said = [f"A retry or a clear of the task: {clear}."]
-        return [*said, *situation.clear_of_changed(), *_forgotten(error, situation)]
-    else:
-        said = [f"A retry: {retry}."]
-    said.append(f"A clear of the task: {clear}.")
-    return [*said, *situation.clear_of_changed(), *_forgotten(error, situation)]
-
-
-def _is_free(error: OruxError, situation: Situation) -> bool:
-    """Whether another job may succeed, and only the author's word is missing for a retry to pay for it."""
-    paying = replace(situation.policy, paying_retries=True)
-    return (
-        isinstance(error, JobFailedError)
-        and situation.remote is RemoteState.FAILED
-        and situation.retries_left
-        and situation.durable
-        and decide(situation.record, situation.attempt, paying, RemoteState.FAILED).action is Action.SUBMIT
-        and not situation.policy.paying_retries
-    )
-
-
-def _forgotten(error: OruxError, situation: Situation) -> list[str]:
-    """Without a ledger, only the reader of this message knows of a job that is paid for."""
-    if situation.durable or error.charged == "no" or isinstance(error, JobFailedError):
-        return []
-    if error.job_id is None:
-        return ["(durable=False: the earlier submission may be charged too.)"]
-    return [f"(durable=False: OruxSaveArtifactsOperator saves job {error.job_id} without a charge.)"]
-
-
-def _ambiguous(situation: Situation) -> str:
-    """How a person settles a submission whose answer never came."""
-    record, command = situation.record, situation.command
-    if record is not None and record.synchronous:
-        found, settle = "it shows the image", command("settle", urls=["URL"])
-    else:
-        found, settle = "it has the job", command("settle", job_id=situation.job_id_placeholder)
-    sent = record.updated_at if record is not None else time.time()
-    until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + situation.answer_patience))
-    waits = decide(record, after_clear(situation.attempt), situation.policy).action is Action.FAIL
-    return (
-        f"{'Neither a retry nor a clear sends it again until you say so. ' if waits else ''}Look at the gateway. If "
-        f"{found}: `{settle}`, then clear the task: it continues with that and pays nothing. If not: "
-        f"`{command('discard')}` (refused until {until}, while the answer may still come), then clear the task: it "
-        "submits anew. (on_ambiguous_submit='resubmit' accepts the risk of a second charge.)"
-    )
-
-
 # -- errors of a task that pays nothing ------------------------------------------------------------------------
 def complete_free(error: OruxError, *, submitter: str) -> None:
     """Complete an error of a task that waits for, or saves, a job that another task submitted.
@@ -328,9 +311,8 @@ def complete_free(error: OruxError, *, submitter: str) -> None:
     :param submitter: that task, like ``the task 'imagine'``.
     """
     if isinstance(error, JobFailedError):
-        comes = f"Clear {submitter} to pay for a new job."
+        error.outlook = f"Clear {submitter} to pay for a new job."
     elif error.final:
-        comes = f"{NO_RETRY} A clear of this task asks the gateway again and pays nothing."
+        error.outlook = f"{NO_RETRY} A clear of this task asks the gateway again and pays nothing."
     else:
-        comes = "A retry or a clear of this task asks the gateway again and pays nothing."
-    error.next_step = f"{error.advice} {comes}".lstrip()
+        error.outlook = "A retry or a clear of this task asks the gateway again and pays nothing."

@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlencode
 #: Fields that do not change what is made.
 NEVER_PART = frozenset({"webhook_url"})
 
-#: A URL with a query, also in the middle of a text: prompts begin with the URLs of their reference images.
-_URL = re.compile(r"https?://[^\s?]+\?\S+")
+#: A URL, also in the middle of a text: prompts begin with the URLs of their reference images. (With the query in the
+#: pattern, its search would take quadratic time.)
+_URL = re.compile(r"https?://\S+")
 
 #: The query parameter that shows that a URL is presigned -> what presigning adds, which changes each time. Without
 #: the first the others are somebody's own parameters (``?st=3``) and count.
@@ -56,6 +57,8 @@ def _added_by_signing(names: Iterable[str]) -> list[re.Pattern[str]]:
 
 def _unsigned(url: str) -> str:
     head, _, rest = url.partition("?")
+    if not rest:
+        return url
     query, hash_, fragment = rest.partition("#")
     given = parse_qsl(query, keep_blank_values=True)
     added = _added_by_signing(name for name, _ in given)

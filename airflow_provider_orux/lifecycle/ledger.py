@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from airflow_provider_orux.lifecycle.fingerprint import changed_fields, field_digests, fingerprint
@@ -91,6 +91,10 @@ class Attempt:
             synchronous=synchronous,
             account=account,
         )
+
+    def after_clear(self) -> Attempt:
+        """The same attempt after a person cleared the task."""
+        return replace(self, max_tries=self.max_tries + 1)
 
 
 @dataclass(frozen=True)

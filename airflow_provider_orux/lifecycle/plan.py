@@ -12,20 +12,6 @@ SHORTEST_LONG_POLL = 1.0
 
 
 @dataclass(frozen=True)
-class PollLimits:
-    """What a gateway and its connection allow.
-
-    :param slots: polls in flight at once.
-    :param batch_size: jobs in one poll; 0 or 1: no batches.
-    :param long_poll_seconds: how long the gateway holds a poll open; 0: it answers at once.
-    """
-
-    slots: int = 1
-    batch_size: int = 0
-    long_poll_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
 class PollPlan:
     """One poll.
 
@@ -41,56 +27,59 @@ class PollPlan:
     lookahead: float = 0.0
     wait: float = 0.0
 
+    def pause_after(self, pause: float, *, held: float) -> float:
+        """Seconds until the next poll when this long poll found the job unfinished.
+
+        0 if the gateway did hold the request. The schedule's pause if it answered early: the job began to run, or the
+        gateway does not hold requests after all and would be polled without a pause.
+
+        :param pause: the schedule's pause, in seconds.
+        :param held: seconds the request was held open.
+        """
+        return 0.0 if held >= self.wait / 2 else pause
+
 
 #: One job, answered at once.
 SINGLE_POLL = PollPlan()
 
 
-def plan_poll(
-    limits: PollLimits,
-    *,
-    waiting: int,
-    batchable: bool = False,
-    fixed: bool = False,
-    left: float = float("inf"),
-) -> PollPlan:
-    """Plan the poll of the job that is due next.
+@dataclass(frozen=True)
+class PollLimits:
+    """What a gateway and its connection allow.
 
-    A long poll occupies a slot for half a minute. So there must be a slot for every waiting job: those without one
-    would otherwise learn of their end later than by polling.
-
-    :param limits: what the connection allows.
-    :param waiting: jobs waited for through this connection.
-    :param batchable: whether this job can be part of a batch.
-    :param fixed: whether the DAG author chose the interval; such a job is not long-polled.
-    :param left: seconds until the job's deadline.
+    :param slots: polls in flight at once.
+    :param batch_size: jobs in one poll; 0 or 1: no batches.
+    :param long_poll_seconds: how long the gateway holds a poll open; 0: it answers at once.
     """
-    if limits.batch_size > 1 and batchable and waiting > 1:
-        return PollPlan("batch", max_jobs=limits.batch_size, lookahead=LOOKAHEAD)
-    if can_long_poll(limits, waiting=waiting) and not fixed:
-        wait = min(limits.long_poll_seconds, left)
-        if wait >= SHORTEST_LONG_POLL:
-            return PollPlan("long_poll", wait=wait)
-    return SINGLE_POLL
 
+    slots: int = 1
+    batch_size: int = 0
+    long_poll_seconds: float = 0.0
 
-def can_long_poll(limits: PollLimits, *, waiting: int) -> bool:
-    """Whether every waiting job can have a long poll of its own.
+    def can_long_poll(self, *, waiting: int) -> bool:
+        """Whether every waiting job can have a long poll of its own.
 
-    :param limits: what the connection allows.
-    :param waiting: jobs waited for through this connection.
-    """
-    return limits.long_poll_seconds >= SHORTEST_LONG_POLL and waiting <= limits.slots
+        :param waiting: jobs waited for through this connection.
+        """
+        return self.long_poll_seconds >= SHORTEST_LONG_POLL and waiting <= self.slots
 
+    def plan(
+        self, *, waiting: int, batchable: bool = False, fixed: bool = False, left: float = float("inf")
+    ) -> PollPlan:
+        """Plan the poll of the job that is due next.
 
-def pause_after_long_poll(pause: float, *, held: float, asked: float) -> float:
-    """Seconds until the next poll when a long poll found the job unfinished.
+        A long poll occupies a slot for half a minute. So there must be a slot for every waiting job: those without one
+        would otherwise learn of their end later than by polling.
 
-    0 if the gateway did hold the request. The schedule's pause if it answered early: the job began to run, or the
-    gateway does not hold requests after all and would be polled without a pause.
-
-    :param pause: the schedule's pause, in seconds.
-    :param held: seconds the request was held open.
-    :param asked: seconds it could have been.
-    """
-    return 0.0 if held >= asked / 2 else pause
+        :param waiting: jobs waited for through this connection.
+        :param batchable: whether this job can be part of a batch.
+        :param fixed: whether the DAG author chose the interval; such a job is not long-polled.
+        :param left: seconds until the job's deadline.
+        """
+        if self.batch_size > 1 and batchable and waiting > 1:
+            return PollPlan("batch", max_jobs=self.batch_size, lookahead=LOOKAHEAD)
+        if self.can_long_poll(waiting=waiting) and not fixed:
+            wait = min(self.long_poll_seconds, left)
+            if wait >= SHORTEST_LONG_POLL:
+                return PollPlan("long_poll", wait=wait)
+        return SINGLE_POLL

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import enum
 import json
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_provider_orux.models.errors import Charged, LedgerError, Remedy
-from airflow_provider_orux.models.job import JOB_ID_PATTERN, Job
+from airflow_provider_orux.models.job import Job, is_job_id
 
 VERSION: Literal[2] = 2
 #: The key of the record in Airflow's task state store.
@@ -47,7 +46,7 @@ def _bounded(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usable(value: str) -> str:
-    if not re.match(JOB_ID_PATTERN, value):
+    if not is_job_id(value):
         raise ValueError("not a usable job id")
     return value
 

@@ -6,6 +6,12 @@ import random
 from dataclasses import dataclass, field
 
 from airflow_provider_orux.lifecycle.durations import Durations
+from airflow_provider_orux.models.errors import (
+    ArtifactError,
+    GatewayUnavailableError,
+    OruxError,
+    RateLimitedError,
+)
 
 #: Seconds: the cap of the backoff at a full gateway.
 LONGEST_CAPACITY_PAUSE = 150.0
@@ -57,18 +63,6 @@ class PollSchedule:
         return wanted * (1 + random.uniform(-self.jitter, self.jitter))  # noqa: S311  (no secret)
 
 
-def schedule_for(
-    poll_interval: float | None, *, durations: Durations | None = None, sure: bool = False
-) -> PollSchedule:
-    """The schedule of a job.
-
-    :param poll_interval: seconds between polls, as the DAG author chose; None: the schedule decides.
-    :param durations: how long recent jobs took, if known.
-    :param sure: whether those are only jobs of the same kind.
-    """
-    return PollSchedule(fixed=poll_interval, durations=durations, sure=sure)
-
-
 def capacity_pause(times: int, *, retry_after: float | None) -> float:
     """Seconds until a task comes back to a full gateway: doubled each time, with jitter.
 
@@ -78,3 +72,23 @@ def capacity_pause(times: int, *, retry_after: float | None) -> float:
     pause: float = min(5.0 * 2 ** min(times, 10), LONGEST_CAPACITY_PAUSE)
     pause *= random.uniform(0.8, 1.2)  # noqa: S311  (jitter)
     return max(pause, min(retry_after or 0.0, 3600.0))
+
+
+def retry_pause(
+    error: OruxError, tries: int, *, save_delay: float, first_delay: float, longest_delay: float
+) -> tuple[float, str]:
+    """Seconds before Airflow tries a task again after an error, and why; with jitter.
+
+    :param tries: how many there were.
+    :param save_delay: before artifacts are fetched again.
+    :param first_delay: before the first retry while something is away; doubled each time.
+    :param longest_delay: the most of that.
+    """
+    if isinstance(error, ArtifactError) and error.charged != "no":
+        pause, why = save_delay, "the artifacts are fetched again; nothing is paid"
+    elif isinstance(error, (ArtifactError, GatewayUnavailableError, RateLimitedError)):
+        pause = max(min(first_delay * 2 ** min(tries - 1, 10), longest_delay), error.retry_after or 0.0)
+        why = "the gateway or the storage was away"
+    else:
+        pause, why = first_delay, f"{type(error).__name__} may pass"
+    return pause * random.uniform(0.8, 1.2), why  # noqa: S311  (jitter)

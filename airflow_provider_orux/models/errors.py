@@ -46,7 +46,7 @@ class OruxError(Exception):
     :param param: the offending field of the request.
     :param retry_after: seconds the gateway asked us to wait.
     :param next_step: what to do about this error; None: the class's ``default_next_step``.
-        What a retry and a clear will do is not said here: ``lifecycle/advice.py`` asks the decision table.
+    :param outlook: what a retry and a clear of the task will do; ``lifecycle/advice.py`` asks the decision table.
     :param remedy: what may be done about the recorded submission.
     """
 
@@ -66,6 +66,7 @@ class OruxError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         next_step: str | None = None,
+        outlook: str = "",
         remedy: Remedy | None = None,
     ) -> None:
         self.message = redact(message).rstrip()
@@ -77,23 +78,35 @@ class OruxError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.next_step = next_step
+        self.outlook = outlook
         self.remedy = remedy
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        text = self.message if self.message.endswith((".", "!", "?")) else self.message + "."
-        facts = []
-        if self.gateway:
-            facts.append(f"gateway {title_of(self.gateway)}")
-        if self.http_status:
-            facts.append(f"HTTP {self.http_status}")
-        if self.code:
-            facts.append(f"code {self.code}")
-        facts.append(f"job {self.job_id}" if self.job_id else "no job id")
+        facts = [*self._origin(), f"job {self.job_id}" if self.job_id else "no job id"]
         facts.append({"yes": "charged", "no": "not charged", "unknown": "charged: unknown"}[self.charged])
-        text = f"{text} [{', '.join(facts)}]"
-        advice = self.advice
-        return f"{text} {advice}" if advice else text
+        parts = [f"{self._sentence()} [{', '.join(facts)}]", self.advice, self.outlook]
+        return " ".join(" ".join(parts).split())
+
+    def report(self) -> str:
+        """The error for a task's log, in short lines.
+
+        What happened; whether it was charged, and for which job; what a retry and a clear of the task will do; what
+        to do. A line that has nothing to say is left out.
+        """
+        charged = {"yes": "Charged.", "no": "Not charged.", "unknown": "Charged: unknown."}[self.charged]
+        origin = ", ".join([*([f"job {self.job_id}"] if self.job_id else []), *self._origin()])
+        facts = f"{charged} {origin[:1].upper()}{origin[1:]}." if origin else charged
+        lines = [f"{type(self).__name__}: {self._sentence()}", facts, self.outlook, self.advice]
+        return "\n".join(line for line in lines if line)
+
+    def _sentence(self) -> str:
+        return self.message if self.message.endswith((".", "!", "?")) else self.message + "."
+
+    def _origin(self) -> list[str]:
+        facts = [f"gateway {title_of(self.gateway)}"] if self.gateway else []
+        facts += [f"HTTP {self.http_status}"] if self.http_status else []
+        return facts + ([f"code {self.code}"] if self.code else [])
 
     @property
     def advice(self) -> str:

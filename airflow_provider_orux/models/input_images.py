@@ -5,19 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
-
-from airflow_provider_orux.models.requests import GenerationRequest
 
 Form = Literal["url", "data_url", "base64", "file"]
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,(?P<text>[A-Za-z0-9+/=\s]+)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
-_URL = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_URL = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
 _FILE = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|\.{0,2}/\S.*", re.IGNORECASE)
 
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -40,27 +36,25 @@ def form_of(value: str) -> Form | None:
 
 
 def _image(value: str) -> str:
+    value = value.strip()  # a cell of a table
     if form_of(value) is None:
         raise ValueError("must be an https:// URL, a path or URI of a file, a data: URL of base64, or base64")
     return value
 
 
-@dataclass(frozen=True)
-class ImageInput:
-    """Marks a field that takes images.
+#: An image that may be sent as an https URL, which the gateway fetches itself, or as its bytes.
+UrlImage = Annotated[
+    str,
+    AfterValidator(_image),
+    Field(json_schema_extra={"format": "image", "takesUrls": True}),
+]
 
-    :param takes_urls: whether the gateway fetches https URLs itself. If not, and for files in any case, the bytes are
-        read and passed as a data URL before the request is sent.
-    """
-
-    takes_urls: bool
-
-
-#: An image that may be sent as an https URL or as its bytes.
-UrlImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=True)]
-
-#: An image that is sent as its bytes.
-InlineImage = Annotated[str, AfterValidator(_image), ImageInput(takes_urls=False)]
+#: An image that is sent as its bytes: what is given as a URL or a file is read before the request is sent.
+InlineImage = Annotated[
+    str,
+    AfterValidator(_image),
+    Field(json_schema_extra={"format": "image", "takesUrls": False}),
+]
 
 
 def _pixels(value: str) -> str:
@@ -70,31 +64,11 @@ def _pixels(value: str) -> str:
 
 
 #: A free size in pixels.
-PixelSize = Annotated[str, AfterValidator(_pixels), Field(description="Width x height in pixels.")]
-
-
-class WithImages(GenerationRequest):
-    """A request without images in its ``repr``: one can be megabytes of base64."""
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        hidden = image_fields(type(self))
-        for name, value in super().__repr_args__():
-            yield name, "…" if name in hidden and value is not None else value
-
-
-def image_fields(cls: type[GenerationRequest]) -> dict[str, ImageInput]:
-    """The fields of a request that take images."""
-    found = {
-        name: next((m for m in info.metadata if isinstance(m, ImageInput)), None) or _marker(info.annotation)
-        for name, info in cls.model_fields.items()
-    }
-    return {name: marker for name, marker in found.items() if marker is not None}
-
-
-def _marker(annotation: Any) -> ImageInput | None:
-    if isinstance(annotation, ImageInput):
-        return annotation
-    return next((m for m in map(_marker, get_args(annotation)) if m is not None), None)
+PixelSize = Annotated[
+    str,
+    AfterValidator(_pixels),
+    Field(description="Width x height in pixels.", json_schema_extra={"format": "width x height"}),
+]
 
 
 def read_inline(value: str) -> tuple[bytes, str]:

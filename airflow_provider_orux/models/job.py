@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from airflow_provider_orux.models.errors import Charged
 
-#: What a usable job id looks like, when one is accepted and when one is polled; a gateway's own pattern is narrower.
-JOB_ID_PATTERN = r"\A[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,500}\Z"
+#: Characters of the longest job id that is usable.
+_LONGEST_JOB_ID = 500
+_NEVER_IN_AN_ID = re.compile(r"[\s/?#\\]")
+
+
+def is_job_id(value: Any) -> TypeGuard[str]:
+    """Whether a value is a usable job id: it can be polled, logged, stored, and typed into a command.
+
+    The one rule for accepting a job and for polling it.
+    """
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_JOB_ID
+        and value.isprintable()
+        and not _NEVER_IN_AN_ID.search(value)
+        and value not in (".", "..", "None")
+    )
 
 
 class JobStatus(str, enum.Enum):

@@ -8,12 +8,13 @@ vendor's, and is not sent.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage, WithImages
+from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, NonBlank
 
 
@@ -41,9 +42,11 @@ TieredSize = Annotated[
     str, AfterValidator(_tiered_size), Field(description="1K, 2K, or width x height in pixels.")
 ]
 OutputFormat = Literal["png", "jpeg", "webp"]
+#: Pixels of the largest image of Seedream; a larger size is a 422.
+SEEDREAM_PIXELS = 4_624_220
 
 
-class RelayRequest(WithImages):
+class RelayRequest(GenerationRequest):
     """A request for a model of OpenGPU Relay."""
 
     gateway: ClassVar[str] = "opengpu_relay"
@@ -53,6 +56,8 @@ class RelayRequest(WithImages):
     path: ClassVar[str]
     #: True if the answer is documented to be base64; the reader checks the value anyway.
     inline: ClassVar[bool] = False
+    #: How the route takes images that are not URLs.
+    image_form: ClassVar[Literal["base64", "data_url"]] = "base64"
 
     @property
     def makes_inline(self) -> bool:
@@ -181,6 +186,8 @@ class Generation2(RelayRequest):
     generation: ClassVar[int] = 2
     availability: ClassVar[str] = "generation 2 only"
     source: ClassVar[str] = "OpenGPU Relay documentation (generation 2)"
+    #: Whether the route keeps what it makes (``store_output_supported`` of GET /v2/models); others answer 422.
+    stores_output: ClassVar[bool] = False
     mode: Annotated[Literal["auto", "direct"], Field(description="How the work is placed.")] = "auto"
     webhook_url: Annotated[
         HttpsUrl | None,
@@ -188,7 +195,10 @@ class Generation2(RelayRequest):
     ] = None
     store_output: Annotated[
         Literal["provider", "relay1d", "relay7d", "relay30d"] | None,
-        Field(description="How long the images are kept: an hour (provider) or days."),
+        Field(
+            description="How long images and job are kept: an hour (provider) or days. Routes that answer in base64 "
+            "take provider only."
+        ),
     ] = None
 
 
@@ -219,8 +229,10 @@ class Gemini3ProImage(Generation2):
     prompt: Prompt
     aspect_ratio: GeminiRatio = "1:1"
     image_size: Literal["1K", "2K", "4K"] = "1K"
-    image: Source | None = None
-    images: Sources | None = None
+    image: Reference | None = None
+    images: Annotated[
+        list[InlineImage] | None, Field(min_length=1, max_length=14, description="The reference images.")
+    ] = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -257,6 +269,7 @@ class QwenImage(Generation2):
 
     model: ClassVar[str] = "Qwen/qwen-image"
     path: ClassVar[str] = "/v2/image/qwen/generate"
+    stores_output: ClassVar[bool] = True
     prompt: Prompt
     size: PixelSize = "1024x1024"
     seed: Seed | None = None
@@ -267,6 +280,7 @@ class QwenImageEdit(Generation2):
 
     model: ClassVar[str] = "Qwen/qwen-image-edit"
     path: ClassVar[str] = "/v2/image/qwen/edit"
+    stores_output: ClassVar[bool] = True
     prompt: EditPrompt
     image: Source
     size: PixelSize = "1024x1024"
@@ -279,14 +293,22 @@ class GptImage2(Generation2):
     model: ClassVar[str] = "openai/gpt-image-2"
     path: ClassVar[str] = "/v2/image/gpt-image-2/generate"
     inline: ClassVar[bool] = True
-    prompt: Prompt
-    image: Source | None = None
-    mask: Annotated[UrlImage | None, Field(description="The part to edit.")] = None
-    size: Annotated[NonBlank | None, Field(description="Width x height in pixels.")] = None
-    quality: Annotated[NonBlank, Field(description="Rendering budget.")] = "high"
+    prompt: LongPrompt
+    image: Annotated[
+        InlineImage | list[InlineImage] | None, Field(description="The image to edit, or several.")
+    ] = None
+    mask: Annotated[InlineImage | None, Field(description="The part to edit; with one image only.")] = None
+    size: Literal["1024x768", "1024x1024", "1024x1536", "1536x1024", "2560x1440", "3840x2160"] = "1024x1024"
+    quality: Literal["low", "medium", "high", "auto", "xhigh", "max"] = "high"
     n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
-    output_format: OutputFormat | None = None
+    output_format: Literal["png", "jpeg"] | None = None
     output_compression: Compression = None
+
+    @model_validator(mode="after")
+    def _one_image_for_a_mask(self) -> Self:
+        if self.mask is not None and isinstance(self.image, list) and len(self.image) > 1:
+            raise ValueError("`mask` works with a single `image` only")
+        return self
 
 
 class Seedream5Pro(Generation2):
@@ -294,11 +316,20 @@ class Seedream5Pro(Generation2):
 
     model: ClassVar[str] = "ByteDance/doubao-seedream-5-0-pro-260628"
     path: ClassVar[str] = "/v2/image/seedream-5-0-pro/generate"
+    stores_output: ClassVar[bool] = True
+    image_form: ClassVar[Literal["base64", "data_url"]] = "data_url"
     prompt: Prompt
     images: Sources | None = None
     size: TieredSize = "2048x2048"
     watermark: bool | None = None
-    output_format: Annotated[str | None, Field(description="Like png.")] = None
+    output_format: Literal["png", "jpeg"] = "jpeg"
+
+    @model_validator(mode="after")
+    def _small_enough(self) -> Self:
+        width, _, height = self.size.partition("x")
+        if height and int(width) * int(height) > SEEDREAM_PIXELS:
+            raise ValueError(f"`size` {self.size} has more than {SEEDREAM_PIXELS} pixels")
+        return self
 
 
 class Wan27ImagePro(Generation2):
@@ -306,11 +337,13 @@ class Wan27ImagePro(Generation2):
 
     model: ClassVar[str] = "Wan-AI/Wan2.7-Image-Pro"
     path: ClassVar[str] = "/v2/image/wan-2-7-image-pro/generate"
+    stores_output: ClassVar[bool] = True
+    image_form: ClassVar[Literal["base64", "data_url"]] = "data_url"
     prompt: Prompt | None = None
     image: Source | None = None
     images: Annotated[list[UrlImage] | None, Field(min_length=1)] = None
     size: Annotated[NonBlank | None, Field(description="Width x height in pixels.")] = None
-    n: UpToFour = 1
+    n: Annotated[int, Field(ge=1, le=16, description="How many images; above 4 with enable_sequential.")] = 1
     seed: Seed | None = None
     watermark: bool | None = None
     thinking_mode: bool | None = None
@@ -320,8 +353,26 @@ class Wan27ImagePro(Generation2):
     def _something_to_go_by(self) -> Self:
         if self.prompt is None and self.image is None and self.images is None:
             raise ValueError("give `prompt`, `image` or `images`")
+        if self.n > 4 and not self.enable_sequential:
+            raise ValueError("`n` above 4 needs `enable_sequential`")
         return self
 
+
+#: Routes of several models, which take `model` in the body (`model_in_body` of GET /v2/models).
+MODEL_IN_BODY = frozenset(
+    {StableDiffusion.path, Gemini3ProImage.path, GptImage2.path, "/v2/audio/asr/whisper"}
+)
+#: Models without a class, by the route that serves them: for a CustomRequest. Their maker's name is inferred.
+OTHER_MODELS: Mapping[str, str] = {
+    "google/gemini-2.5-flash-image": Gemini3ProImage.path,
+    "google/gemini-3.1-flash-image-preview": Gemini3ProImage.path,
+    "google/gemini-nano-banana-2.1": Gemini3ProImage.path,
+    "openai/gpt-image-2.5-sunburst": GptImage2.path,
+    "openai/gpt-image-2.5-flare": GptImage2.path,
+    "openai/whisper-1": "/v2/audio/asr/whisper",
+    "openai/gpt-4o-mini-transcribe": "/v2/audio/asr/whisper",
+    "relay/stt-1": "/v2/audio/asr/whisper",
+}
 
 #: Every typed request of this gateway, generation 2 first; a gateway takes those of its generation.
 REQUESTS: tuple[type[GenerationRequest], ...] = (

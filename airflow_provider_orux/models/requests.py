@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+from typing_extensions import Self
 
+from airflow_provider_orux.models.describe import describe_fields, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
+from airflow_provider_orux.models.registry import title_of
 
 Kind = Literal["image", "audio", "video", "text"]
 Verb = Literal["generate", "imagine", "upscale", "variation", "reroll", "blend", "describe"]
 
-_HTTPS = re.compile(r"https://[^\s/?#]+\S*", re.IGNORECASE)
+_HTTPS = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
 _RATIO = re.compile(r"\d{1,4}:\d{1,4}")
 
 
 def _https_url(value: str) -> str:
+    value = value.strip()  # a cell of a table
     if not _HTTPS.fullmatch(value):
         raise ValueError("must be an https:// URL")
     try:
@@ -35,26 +48,35 @@ def _ratio(value: str) -> str:
     return value
 
 
-def _without_model(value: dict[str, Any]) -> dict[str, Any]:
-    if "model" in value:
-        raise ValueError("must not contain `model`: that is the name")
-    return value
-
-
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
+    if value.strip() == "None":
+        raise ValueError("is the word None: a template or XCom had no value")
     return value
 
 
 #: A URL that starts with ``https://``.
-HttpsUrl = Annotated[str, AfterValidator(_https_url)]
+HttpsUrl = Annotated[str, AfterValidator(_https_url), Field(json_schema_extra={"format": "https URL"})]
 
 #: A free ``width:height`` ratio in whole numbers.
-Ratio = Annotated[str, AfterValidator(_ratio)]
+Ratio = Annotated[str, AfterValidator(_ratio), Field(json_schema_extra={"format": "ratio"})]
 
 #: A text with at least one visible character.
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
+
+
+#: Fields of free text that hold no text of the author: ids, the names of models, formats, sizes and styles.
+PLAIN = frozenset(
+    {
+        "parent_job_id", "task_id", "continue_clip_id", "model_name", "mv", "size", "quality", "resolution",
+        "aspect_ratio", "output_format", "style", "style_codes",
+    }
+)  # fmt: skip
+
+
+#: Types of a described field that hold no text of the author.
+_NO_TEXT = re.compile(r"(?:list of )?(?:integer|number|boolean|ratio|https URL|width x height)s?")
 
 
 class GenerationRequest(BaseModel):
@@ -102,7 +124,7 @@ class GenerationRequest(BaseModel):
         try:
             super().__init__(**given)
         except ValidationError as e:
-            raise invalid_request(type(self), e) from None
+            raise self._refusal(e) from None
 
     @classmethod
     def label(cls) -> str:
@@ -114,9 +136,38 @@ class GenerationRequest(BaseModel):
         """The model's own fields, in the order of the vendor's table."""
         return [name for name in cls.model_fields if name != "extra_body"]
 
+    @classmethod
+    def image_fields(cls) -> dict[str, bool]:
+        """The fields that take images, and whether the gateway fetches https URLs in them itself.
+
+        Other images, and files in any case, are read and passed as data URLs before the request is sent.
+        """
+        return {n: field["takes_urls"] for n, field in describe_fields(cls).items() if "takes_urls" in field}
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Without images: one can be megabytes of base64."""
+        hidden = self.image_fields()
+        for name, value in super().__repr_args__():
+            yield name, "…" if name in hidden and value is not None else value
+
     def fields(self) -> dict[str, Any]:
         """The fields that were given, as JSON values, without ``extra_body``."""
         return self.model_dump(mode="json", exclude_unset=True, exclude={"extra_body"}, by_alias=False)
+
+    def text_fields(self) -> frozenset[str]:
+        """The fields of the request and its ``extra_body`` that may hold a text of the author, like a prompt or lyrics.
+
+        A field is one unless its type or its name says that it cannot be; all of ``extra_body`` is.
+        """
+        plain = {
+            name
+            for name, field in describe_fields(type(self)).items()
+            if name in PLAIN
+            or "allowed" in field
+            or "takes_urls" in field
+            or _NO_TEXT.fullmatch(field["type"])
+        }
+        return frozenset({*self.fields(), *self.extra_body} - plain)
 
     @classmethod
     def check_known(cls, fields: Mapping[str, Any], *, pending: Iterable[str]) -> None:
@@ -142,7 +193,84 @@ class GenerationRequest(BaseModel):
                 and not (p["type"] == "missing" and p["loc"] and p["loc"][0] in waiting)
             ]
             if real:
-                raise invalid_request(cls, e, skip_missing=waiting) from None
+                raise cls._refusal(e, skip_missing=waiting) from None
+
+    @classmethod
+    def _refusal(cls, e: ValidationError, *, skip_missing: Iterable[str] = ()) -> InvalidRequestError:
+        """What is wrong with the fields that were given, in words."""
+        names = cls.field_names()
+        parts: list[str] = []
+        first: str | None = None
+        for problem in e.errors(include_url=False, include_context=True):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            if problem["type"] == "missing" and name in skip_missing:
+                continue
+            first = first or name
+            kind, ctx = problem["type"], problem.get("ctx") or {}
+            if kind == "extra_forbidden":
+                near = nearest(name, names)
+                hint = f"; did you mean `{near}`?" if near else "."
+                parts.append(
+                    f"`{name}` is not a field of {cls.label()}{hint} Its fields: {', '.join(names)}."
+                )
+            elif kind == "missing":
+                parts.append(f"`{name}` is missing: {cls.label()} needs it.")
+            elif not problem["loc"]:
+                # A rule between fields: there is no one field to name, and the input would be the whole request.
+                parts.append(f"{cls.label()}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}.")
+            else:
+                field = describe_fields(cls).get(name, {})
+                values = field.get("allowed")
+                given = problem.get("input")
+                # A value of the wrong type may be anything, a prompt in a list for one: its type says enough.
+                shown = f"a {type(given).__name__}" if kind.endswith("_type") else redact(repr(given))[:60]
+                near = nearest(str(given), map(str, values)) if values and isinstance(given, str) else None
+                if values:
+                    hint = f" Did you mean {near!r}?" if near and near != given else ""
+                    parts.append(
+                        f"`{name}` of {cls.label()} is {shown}; allowed: {limits_text(field)}.{hint}"
+                    )
+                elif kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
+                    parts.append(f"`{name}` of {cls.label()} is {shown}; allowed: {limits_text(field)}.")
+                elif kind in ("string_too_long", "too_long", "too_short", "string_too_short"):
+                    limit = ctx.get("max_length", ctx.get("min_length"))
+                    size = len(given) if isinstance(given, (str, list, tuple)) else "?"
+                    unit = "characters" if isinstance(given, str) else "items"
+                    least = "at most" if "long" in kind else "at least"
+                    parts.append(f"`{name}` of {cls.label()} has {size} {unit}; allowed: {least} {limit}.")
+                else:
+                    why = problem["msg"].removeprefix("Value error, ").rstrip(".")
+                    parts.append(f"`{name}` of {cls.label()} is {shown}: {why[:1].lower()}{why[1:]}.")
+        return InvalidRequestError(
+            " ".join(parts),
+            gateway=cls.gateway or None,
+            param=first,
+            charged="no",
+            next_step="Nothing was sent. A field that the vendor added lately can be passed with extra_body={…}.",
+        )
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """The model and verb as a JSON value.
+
+        :returns: ``gateway``, ``gateway_title``, ``model``, ``verb``, ``kind``, ``summary``, ``availability``,
+            ``source``, ``request`` (the class to import) and ``fields``, a list of what
+            :func:`~airflow_provider_orux.models.describe.describe_fields` says.
+        """
+        summary = (inspect.getdoc(cls) or "").partition("\n\n")[0]
+        described = describe_fields(cls)
+        return {
+            "gateway": cls.gateway,
+            "gateway_title": title_of(cls.gateway),
+            "model": cls.model,
+            "verb": cls.verb,
+            "kind": cls.kind,
+            "summary": " ".join(summary.split()),
+            "availability": cls.availability,
+            "source": cls.source,
+            "request": f"{cls.__module__}.{cls.__qualname__}",
+            "fields": [described[name] for name in cls.field_names()],
+        }
 
     def warnings(self) -> list[str]:
         """Warnings about fields that will be sent differently; empty for most models."""
@@ -168,13 +296,22 @@ class GenerationRequest(BaseModel):
 class CustomRequest(GenerationRequest):
     """A request for a model unknown to this version: a name and a dict, sent unchecked.
 
-    :param name: the model's id, as the gateway calls it.
-    :param body: all fields of the request but ``model``.
+    :param name: the model's id, as the gateway calls it; on OpenGPU Relay also a route (``/v2/…``).
+    :param body: all fields of the request but ``model``; with a route that too, where the route has several models.
     """
 
     verb: ClassVar[Verb] = "generate"
     name: NonBlank
-    body: Annotated[dict[str, JsonValue], AfterValidator(_without_model)]
+    body: dict[str, JsonValue]
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if "model" in self.body and not self.name.startswith("/"):
+            raise ValueError("`body` must not contain `model`: that is the name")
+        prompt = self.body.get("prompt", "")
+        if prompt is None or (isinstance(prompt, str) and prompt.strip() == "None"):
+            raise ValueError("`prompt` in `body` is None: a template or XCom had no value")
+        return self
 
     @classmethod
     def label(cls) -> str:
@@ -207,87 +344,6 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     lowered = {k.lower(): k for k in known}
     hits = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return lowered[hits[0]] if hits else None
-
-
-def allowed_values(annotation: Any) -> str | None:
-    """The values of a ``Literal`` in an annotation, as a text; None when it has none."""
-    if get_origin(annotation) is Literal:
-        return ", ".join(str(v) for v in get_args(annotation))
-    for part in get_args(annotation):
-        if (found := allowed_values(part)) is not None:
-            return found
-    return None
-
-
-def invalid_request(
-    cls: type[GenerationRequest], e: ValidationError, *, skip_missing: Iterable[str] = ()
-) -> InvalidRequestError:
-    """Explain what is wrong with the fields given for a model."""
-    names = cls.field_names()
-    parts: list[str] = []
-    first: str | None = None
-    for problem in e.errors(include_url=False, include_context=True):
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "missing" and name in skip_missing:
-            continue
-        first = first or name
-        kind, ctx = problem["type"], problem.get("ctx") or {}
-        if kind == "extra_forbidden":
-            near = nearest(name, names)
-            hint = f"; did you mean `{near}`?" if near else "."
-            parts.append(f"`{name}` is not a field of {cls.label()}{hint} Its fields: {', '.join(names)}.")
-        elif kind == "missing":
-            parts.append(f"`{name}` is missing: {cls.label()} needs it.")
-        elif not problem["loc"]:
-            # A rule between fields: there is no one field to name, and the input would be the whole request.
-            parts.append(f"{cls.label()}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}.")
-        else:
-            field = cls.model_fields.get(name)
-            values = allowed_values(field.annotation) if field else None
-            given = problem.get("input")
-            shown = redact(repr(given))[:60]
-            near = nearest(str(given), values.split(", ")) if values and isinstance(given, str) else None
-            if values:
-                hint = f" Did you mean {near!r}?" if near and near != given else ""
-                parts.append(f"`{name}` of {cls.label()} is {shown}; allowed: {values}.{hint}")
-            elif kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
-                parts.append(f"`{name}` of {cls.label()} is {shown}; allowed: {describe_range(cls, name)}.")
-            elif kind in ("string_too_long", "too_long", "too_short", "string_too_short"):
-                limit = ctx.get("max_length", ctx.get("min_length"))
-                size = len(given) if isinstance(given, (str, list, tuple)) else "?"
-                unit = "characters" if isinstance(given, str) else "items"
-                least = "at most" if "long" in kind else "at least"
-                parts.append(f"`{name}` of {cls.label()} has {size} {unit}; allowed: {least} {limit}.")
-            else:
-                why = problem["msg"].removeprefix("Value error, ").rstrip(".")
-                parts.append(f"`{name}` of {cls.label()} is {shown}: {why[:1].lower()}{why[1:]}.")
-    return InvalidRequestError(
-        " ".join(parts),
-        gateway=cls.gateway or None,
-        param=first,
-        charged="no",
-        next_step="Nothing was sent. A field that the vendor added lately can be passed with extra_body={…}.",
-    )
-
-
-def describe_range(cls: type[GenerationRequest], name: str) -> str:
-    """The limits of a number field as a text, like ``0 to 1000``; empty when it has none."""
-    low = high = None
-    multiple = None
-    for item in cls.model_fields[name].metadata:
-        low = getattr(item, "ge", low)
-        high = getattr(item, "le", high)
-        multiple = getattr(item, "multiple_of", multiple)
-    if low is None and high is None:
-        return ""
-    text = (
-        f"{low} to {high}"
-        if None not in (low, high)
-        else f"at least {low}"
-        if high is None
-        else f"at most {high}"
-    )
-    return f"{text}, a multiple of {multiple}" if multiple else text
 
 
 def _names(names: list[str]) -> str:

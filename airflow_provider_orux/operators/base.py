@@ -5,28 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operator import get_merged_defaults
-from airflow.sdk.configuration import conf
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferralTimeout
 
+from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
-from airflow_provider_orux.links.artifact import OruxArtifactLink
-from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.links.artifact import LINKS
+from airflow_provider_orux.models.arguments import is_mapped, one_of, refuse, seconds
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import check_spec, is_mapped, one_of, refuse, seconds
 from airflow_provider_orux.operators.retry_policy import OruxRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_orux.durable.delivery import OnPartial, RecordPrompt
+    from airflow_provider_orux.durable.delivery import OnPartial
     from airflow_provider_orux.durable.job import DurableJob, Finished
+    from airflow_provider_orux.durable.provenance import RecordPrompt
     from airflow_provider_orux.gateways.base import Gateway, Route
     from airflow_provider_orux.hooks.base import GatewayHook
     from airflow_provider_orux.lifecycle.ledger import OnAmbiguousSubmit, OnClear, OnRequestChanged
@@ -37,7 +37,16 @@ class FreeRetries(int):
     """The default of ``retries``: the author set none, so no retry may pay."""
 
 
-FREE_RETRIES = FreeRetries(max(3, conf.getint("core", "default_task_retries", fallback=0)))
+FREE_RETRIES = FreeRetries(max(3, compat.conf.getint("core", "default_task_retries", fallback=0)))
+
+
+def unset_retries(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults for a mapped task, whose arguments Airflow reads before there is an operator."""
+    unset = compat.short_delays(given)
+    if "retries" not in given:
+        unset["retries"] = 0 if given.get("durable") is False else int(FREE_RETRIES)
+        unset["free_retries"] = given.get("free_retries") in (None, True)
+    return unset
 
 
 class OruxOperator(BaseOperator):
@@ -69,7 +78,7 @@ class OruxOperator(BaseOperator):
         at ``[orux] results_path``, is returned without a charge. Needs ``save_to``.
     :param on_partial: when some artifacts cannot be saved: ``fail`` (default; a retry fetches the missing ones) or
         ``accept``.
-    :param record_prompt: ``full`` (default) or ``hash``: what the manifest holds of the prompt.
+    :param record_prompt: ``full`` (default), ``hash`` or ``none``: what the manifest holds of the author's texts.
     :param push_urls: False keeps the URLs out of XCom and of the manifest once the artifacts are saved. Default True.
     :param capacity_timeout: seconds (or a timedelta) to wait for a free slot at a full gateway. Default 24 hours.
     :param retries: how many times Airflow tries again. Default: 3 (or Airflow's ``default_task_retries``, if that is
@@ -80,7 +89,7 @@ class OruxOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("conn_id", "save_to", "storage_conn_id", "extra_body")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_body": "json"}
-    operator_extra_links = (OruxArtifactLink(),)
+    operator_extra_links = LINKS
     ui_color = "#e8e4f8"
     verb: ClassVar[str] = "generate"
 
@@ -112,13 +121,11 @@ class OruxOperator(BaseOperator):
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
         super().__init__(retries=retries, **kwargs)
         if self.free_retries and not durable and not is_mapped(self):
-            self.retries = (
-                0  # without a ledger each retry would pay; one of a mapped task refuses when it runs
-            )
+            self.retries = 0  # each retry would pay; one of a mapped task refuses when it runs
         self.conn_id = conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
-            conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
+            compat.conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
         )
         self.timeout = seconds("timeout", timeout)
         self.poll_interval = None if poll_interval is None else seconds("poll_interval", poll_interval)
@@ -140,16 +147,14 @@ class OruxOperator(BaseOperator):
                 "results can be found again",
             )
         self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
-        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash")
+        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash", "none")
         self.push_urls = push_urls
         self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
-        own_backoff = self.retry_exponential_backoff or self.max_retry_delay is not None
-        if self.retry_policy is None and self.retry_delay == BaseOperator.retry_delay and not own_backoff:
-            self.retry_policy = OruxRetryPolicy()
+        compat.set_short_delays(self, OruxRetryPolicy)
         # First: all callbacks together have 20 s, and until the mark is written a clear is free.
         self.on_success_callback = [mark_delivered, *self.on_success_callback]
         self._job: DurableJob | None = None
-        self.artifact_link: str | None = None
+        self.link_facts: Mapping[str, Any] = {}
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -159,15 +164,10 @@ class OruxOperator(BaseOperator):
         defaults, _ = get_merged_defaults(
             dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
         )
-        given = {**defaults, **kwargs}
-        if "retries" not in given:
-            kwargs["retries"] = 0 if given.get("durable") is False else int(FREE_RETRIES)
-            if given.get("free_retries") is None:
-                kwargs["free_retries"] = True
-        return super().partial(**kwargs)
+        return super().partial(**{**kwargs, **unset_retries({**defaults, **kwargs})})
 
-    def request_spec(self) -> dict[str, Any]:
-        """Model, verb, fields and extra_body of the request, from the arguments."""
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
         raise NotImplementedError
 
     def check_arguments(self) -> None:
@@ -176,11 +176,11 @@ class OruxOperator(BaseOperator):
         :raises InvalidRequestError: a value that is known already is wrong.
         """
         if not is_mapped(self):  # one of a mapped task is made while it runs: its errors belong to execute()
-            check_spec(self.request_spec())
+            self.request_spec().check()
 
     def build_request(self, hook: GatewayHook) -> GenerationRequest:
         """The validated request for the connection's gateway, from the rendered arguments."""
-        return catalogue.rebuild(self.request_spec(), among=hook.connection.gateway.requests)
+        return self.request_spec().build(among=hook.connection.gateway.requests)
 
     def route_wanted(self, gateway: Gateway) -> Route | None:
         """The route this operator prefers if a gateway has both.
@@ -203,7 +203,7 @@ class OruxOperator(BaseOperator):
         """Resume even if the trigger crashed or the deferral timed out: check the job before giving up."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except (TaskDeferralError, TaskDeferralTimeout) as e:
+        except (compat.TaskDeferralError, compat.TaskDeferralTimeout) as e:
             self.log.warning("The deferral ended without an event (%s); checking the job itself", e)
         with self._durable_job(context) as (job, hook):
             return self._follow(job.resume_without_event(), job, hook)
@@ -215,11 +215,11 @@ class OruxOperator(BaseOperator):
 
     def _follow(self, step: Wait | Finished, job: DurableJob, hook: GatewayHook) -> dict[str, Any]:
         """Turn a step into a deferral or a result."""
-        from airflow_provider_orux.durable.delivery import first_link
         from airflow_provider_orux.durable.job import Finished
         from airflow_provider_orux.durable.waiting import DEFERRAL_MARGIN, wait_in_worker
 
         if not isinstance(step, Finished):
+            self.link_facts = {"job_id": step.job_id, "conn_id": self.conn_id, "gateway": job.gateway.name}
             if self.deferrable:
                 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 
@@ -229,73 +229,42 @@ class OruxOperator(BaseOperator):
                     timeout=timedelta(seconds=max(step.deadline - time.time(), 0.0) + DEFERRAL_MARGIN),
                 )
             step = job.ended(wait_in_worker(hook, step))
-        self.artifact_link = first_link(step.result)
+        self.link_facts = step.result
         return step.result
 
     @contextmanager
     def _durable_job(self, context: Context) -> Iterator[tuple[DurableJob, GatewayHook]]:
         """The job of this task instance; completes its errors and translates them for Airflow."""
         # Late: a DAG file is parsed all day, and none of this is needed for it.
-        from airflow_provider_orux.durable.settings import Settings, complete_unread, open_job
+        from airflow_provider_orux.durable.opening import JobSettings, complete_unread, open_job
         from airflow_provider_orux.hooks.base import GatewayHook
 
         self._job = None
         try:
             with GatewayHook.for_conn(self.conn_id) as hook:
-                settings = Settings(
-                    conn_id=self.conn_id,
-                    timeout=self.timeout,
-                    poll_interval=self.poll_interval,
-                    wait_for_completion=self.wait_for_completion,
-                    deferrable=self.deferrable,
-                    durable=self.durable,
-                    on_clear=self.on_clear,
-                    on_request_changed=self.on_request_changed,
-                    on_ambiguous_submit=self.on_ambiguous_submit,
-                    retries=self.retries or 0,
-                    free_retries=self.free_retries,
-                    fingerprint_exclude=self.fingerprint_exclude,
-                    reuse=self.reuse == "always",
-                    save_to=self.save_to,
-                    storage_conn_id=self.storage_conn_id,
-                    on_partial=self.on_partial,
-                    record_prompt=self.record_prompt,
-                    push_urls=self.push_urls,
-                    outlets=self.outlets,
-                )
                 request = self.build_request(hook)
                 route = self.route_wanted(hook.connection.gateway)
+                settings = JobSettings.of(self)
                 self._job = open_job(request, hook, context, settings, route=route, log=self.log)
                 yield self._job, hook
         except OruxError as e:
             if self._job is not None:
                 self._job.complete(e)
-            elif self.durable:
-                complete_unread(e, context)
+            else:
+                complete_unread(e, context, durable=self.durable, record_prompt=self.record_prompt)
             if isinstance(e, RateLimitedError):
                 # At a submission nothing was accepted: else the error would be ambiguous. A polled job goes on.
                 self._reschedule(e, context)
-            raise_for_airflow(e)
+            raise_for_airflow(e, self.log)
 
     def _reschedule(self, error: RateLimitedError, context: Context) -> NoReturn:
         """Reschedule the task because the gateway is full, without using a retry."""
-        from airflow_provider_orux.lifecycle.schedule import capacity_pause
-        from airflow_provider_orux.metrics import count
+        from airflow_provider_orux.durable.waiting import comes_back_at
 
-        times = int(context.get("task_reschedule_count") or 0)
-        first = context["ti"].get_first_reschedule_date(context)
-        now = datetime.now(tz=timezone.utc)
-        waited = (now - first).total_seconds() if first is not None else 0.0
-        if waited > self.capacity_timeout:
-            error.message = f"No slot became free for {waited:.0f} s (capacity_timeout). {error.message}"
-            raise_for_airflow(error)
-        pause = capacity_pause(times, retry_after=error.retry_after)
-        if times == 0:
-            tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."
-            self.log.info(tip, self.conn_id)
-        count("orux.rescheduled", gateway=error.gateway or "")
-        self.log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
-        raise AirflowRescheduleException(now + timedelta(seconds=pause)) from error
+        at = comes_back_at(error, context, longest=self.capacity_timeout, conn_id=self.conn_id, log=self.log)
+        if at is None:
+            raise_for_airflow(error, self.log)
+        raise compat.AirflowRescheduleException(at) from error
 
 
 def mark_delivered(context: Context) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
-from airflow_provider_orux.operators.arguments import model_spec, spec_of
+from airflow_provider_orux.models.arguments import refuse
+from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
+from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.base import OruxOperator
-
-if TYPE_CHECKING:
-    from airflow_provider_orux.models.requests import GenerationRequest
 
 
 class OruxModelOperator(OruxOperator):
@@ -43,18 +43,46 @@ class OruxModelOperator(OruxOperator):
         self.model = model
         self.prompt = prompt
         self.options = options
-        self.request = spec_of(request)
+        self.request: Any = (
+            RequestSpec.of(request).to_dict() if isinstance(request, GenerationRequest) else request
+        )
         self.check_arguments()
 
-    def request_spec(self) -> dict[str, Any]:
-        """Model and fields, from ``request`` or from ``model``, ``prompt`` and ``options``."""
-        return model_spec(
-            model=self.model,
-            prompt=self.prompt,
-            options=self.options,
-            request=self.request,
-            extra_body=self.extra_body,
-        )
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for: ``request``, or ``model``, ``prompt`` and ``options``.
+
+        :raises InvalidRequestError: both ways were used, or neither.
+        """
+        if self.request is not None:
+            return self._typed()
+        if self.model is None:
+            refuse("model", "`model` is missing (or one typed `request`)")
+        options = {} if self.options is None else self.options
+        if isinstance(options, Mapping):
+            if self.prompt is not None and "prompt" in options:
+                refuse("prompt", "`prompt` is given twice: as an argument and in `options`")
+            options = options if self.prompt is None else {"prompt": self.prompt, **options}
+        elif not is_pending(options):  # another task's output is known when it is rendered
+            refuse(
+                "options", f"`options` is a {type(options).__name__}; it takes a dict of the model's fields"
+            )
+        return RequestSpec(model=self.model, fields=options, extra_body=self.extra_body)
+
+    def _typed(self) -> RequestSpec:
+        if self.model is not None or self.prompt is not None or self.options:
+            refuse("request", "`request` takes the place of `model`, `prompt` and `options`; both were given")
+        if not isinstance(self.request, Mapping):
+            if not is_pending(self.request):
+                refuse(
+                    "request",
+                    f"`request` is a {type(self.request).__name__}; it takes a typed request, like "
+                    "airflow_provider_orux.models.orux.GptImage2(prompt=…)",
+                )
+            return RequestSpec(model=self.request, fields={})
+        spec = RequestSpec.from_dict(self.request)
+        if not self.extra_body:
+            return spec
+        return replace(spec, extra_body={**(spec.extra_body or {}), **self.extra_body})
 
 
 class OruxGenerateImageOperator(OruxModelOperator):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_orux.exceptions import raise_for_airflow
-from airflow_provider_orux.links.artifact import OruxArtifactLink
-from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
-from airflow_provider_orux.operators.arguments import is_mapped, one_of, text
+from airflow_provider_orux.links.artifact import LINKS
+from airflow_provider_orux.models.arguments import is_mapped, one_of, text
+from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.operators.images import OruxModelOperator
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class OruxSaveArtifactsOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("job_id", "save_to", "conn_id", "storage_conn_id")
-    operator_extra_links = (OruxArtifactLink(),)
+    operator_extra_links = LINKS
     ui_color = "#e3f0d8"
 
     def __init__(
@@ -66,21 +66,20 @@ class OruxSaveArtifactsOperator(BaseOperator):
         self.storage_conn_id = storage_conn_id
         self.on_partial: OnPartial = one_of("on_partial", on_partial, "fail", "accept")
         self.push_urls = push_urls
-        self.artifact_link: str | None = None
+        self.link_facts: Mapping[str, Any] = {}
         if not is_mapped(self):
             text("job_id", job_id)
             text("save_to", save_to)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the job, save its artifacts, return the result."""
-        from airflow_provider_orux.durable.delivery import Delivery, first_link
-        from airflow_provider_orux.durable.waiting import raise_unless_succeeded
+        from airflow_provider_orux.durable.delivery import Delivery
+        from airflow_provider_orux.durable.shown import push_error
+        from airflow_provider_orux.durable.waiting import deliver_ended
         from airflow_provider_orux.hooks.base import GatewayHook
         from airflow_provider_orux.lifecycle.advice import complete_free
-        from airflow_provider_orux.storage import check_destination
 
         try:
-            check_destination(self.save_to, conn_id=self.storage_conn_id)
             with GatewayHook.for_conn(self.conn_id) as hook:
                 delivery = Delivery(
                     conn_id=self.conn_id,
@@ -93,20 +92,10 @@ class OruxSaveArtifactsOperator(BaseOperator):
                     push_urls=self.push_urls,
                     outlets=self.outlets,
                 )
-                delivery.push_job(self.job_id)
-                job = hook.get_job(self.job_id)
-                if not job.status.is_terminal:
-                    raise InvalidRequestError(
-                        f"Job {self.job_id} has not ended (it is {job.status.value})",
-                        gateway=job.gateway,
-                        job_id=job.job_id,
-                        next_step="Put an OruxJobSensor before this task.",
-                    )
-                raise_unless_succeeded(job, retry_may_pay=False)
-                result = delivery.deliver(job)
-            delivery.hand_over(result)
+                result = deliver_ended(delivery, hook, self.job_id)
         except OruxError as e:
             complete_free(e, submitter="the task that submitted the job")
-            raise_for_airflow(e)
-        self.artifact_link = first_link(result)
+            push_error(context, e, keep_urls=self.push_urls)
+            raise_for_airflow(e, self.log)
+        self.link_facts = result
         return result

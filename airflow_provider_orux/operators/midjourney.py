@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from airflow_provider_orux.operators.arguments import verb_spec
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.operators.base import OruxOperator
 
 
@@ -57,18 +57,20 @@ class OruxImagineOperator(OruxOperator):
         self.webhook_url = webhook_url
         self.check_arguments()
 
-    def request_spec(self) -> dict[str, Any]:
-        """The request, from the arguments."""
-        return verb_spec(
-            self.verb,
-            self.extra_body,
-            prompt=self.prompt,
-            aspect_ratio=self.aspect_ratio,
-            stylize=self.stylize,
-            weird=self.weird,
-            chaos=self.chaos,
-            tile=self.tile,
-            webhook_url=self.webhook_url,
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
+        return RequestSpec(
+            verb=self.verb,
+            fields={
+                "prompt": self.prompt,
+                "aspect_ratio": self.aspect_ratio,
+                "stylize": self.stylize,
+                "weird": self.weird,
+                "chaos": self.chaos,
+                "tile": self.tile,
+                "webhook_url": self.webhook_url,
+            },
+            extra_body=self.extra_body,
         )
 
 
@@ -83,9 +85,13 @@ class _FollowUpOperator(OruxOperator):
         self.index = index
         self.check_arguments()
 
-    def request_spec(self) -> dict[str, Any]:
-        """The request, from the arguments."""
-        return verb_spec(self.verb, self.extra_body, parent_job_id=self.parent_job_id, index=self.index)
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
+        return RequestSpec(
+            verb=self.verb,
+            fields={"parent_job_id": self.parent_job_id, "index": self.index},
+            extra_body=self.extra_body,
+        )
 
 
 class OruxUpscaleOperator(_FollowUpOperator):
@@ -138,9 +144,11 @@ class OruxRerollOperator(OruxOperator):
         self.parent_job_id = parent_job_id
         self.check_arguments()
 
-    def request_spec(self) -> dict[str, Any]:
-        """The request, from the arguments."""
-        return verb_spec(self.verb, self.extra_body, parent_job_id=self.parent_job_id)
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
+        return RequestSpec(
+            verb=self.verb, fields={"parent_job_id": self.parent_job_id}, extra_body=self.extra_body
+        )
 
 
 class OruxBlendOperator(OruxOperator):
@@ -165,9 +173,13 @@ class OruxBlendOperator(OruxOperator):
         self.dimensions = dimensions
         self.check_arguments()
 
-    def request_spec(self) -> dict[str, Any]:
-        """The request, from the arguments."""
-        return verb_spec(self.verb, self.extra_body, images=self.images, dimensions=self.dimensions)
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
+        return RequestSpec(
+            verb=self.verb,
+            fields={"images": self.images, "dimensions": self.dimensions},
+            extra_body=self.extra_body,
+        )
 
 
 class OruxDescribeOperator(OruxOperator):
@@ -189,6 +201,6 @@ class OruxDescribeOperator(OruxOperator):
         self.image = image
         self.check_arguments()
 
-    def request_spec(self) -> dict[str, Any]:
-        """The request, from the arguments."""
-        return verb_spec(self.verb, self.extra_body, image=self.image)
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
+        return RequestSpec(verb=self.verb, fields={"image": self.image}, extra_body=self.extra_body)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import RetryDecision, RetryPolicy
-
-from airflow_provider_orux.models.errors import (
-    ArtifactError,
-    GatewayUnavailableError,
-    OruxError,
-    RateLimitedError,
-)
+from airflow_provider_orux.compat import RetryDecision, RetryPolicy
+from airflow_provider_orux.lifecycle.schedule import retry_pause
+from airflow_provider_orux.models.errors import OruxError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,20 +36,10 @@ class OruxRetryPolicy(RetryPolicy):
     ) -> RetryDecision:
         """The delay for the typed error behind an exception; Airflow's default without one."""
         error = getattr(exception, "error", exception)
-        if isinstance(error, ArtifactError) and error.charged != "no":
-            return self._retry(self.save_delay, "the artifacts are fetched again; nothing is paid")
-        if isinstance(error, (ArtifactError, GatewayUnavailableError, RateLimitedError)):
-            delay = min(self.first_delay * 2 ** min(try_number - 1, 10), self.longest_delay)
-            return self._retry(max(delay, error.retry_after or 0.0), "the gateway or the storage was away")
-        if isinstance(error, OruxError):
-            return self._retry(self.first_delay, f"{type(error).__name__} may pass")
-        return RetryDecision.default()
-
-    def _retry(self, seconds: float, reason: str) -> RetryDecision:
-        return RetryDecision.retry(
-            delay=timedelta(seconds=seconds * random.uniform(0.8, 1.2)),  # noqa: S311  (jitter)
-            reason=reason,
-        )
+        if not isinstance(error, OruxError):
+            return RetryDecision.default()
+        seconds, reason = retry_pause(error, try_number, **vars(self))
+        return RetryDecision.retry(delay=timedelta(seconds=seconds), reason=reason)
 
     def serialize(self) -> dict[str, Any]:
         """The arguments as JSON."""

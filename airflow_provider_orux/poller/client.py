@@ -12,7 +12,7 @@ from airflow_provider_orux.client.settings import POLL_LIMIT
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse
 from airflow_provider_orux.hooks.connection import GatewayConnection
 from airflow_provider_orux.lifecycle.breaker import CircuitBreaker
-from airflow_provider_orux.lifecycle.plan import SINGLE_POLL, PollLimits, PollPlan, plan_poll
+from airflow_provider_orux.lifecycle.plan import SINGLE_POLL, PollLimits, PollPlan
 from airflow_provider_orux.models.errors import (
     InvalidRequestError,
     OruxError,
@@ -124,7 +124,7 @@ class PollClient:
         if not self.breaker.is_closed:
             return SINGLE_POLL
         batchable = batchable and now >= self._no_batch_until
-        return plan_poll(self.limits, waiting=waiting, batchable=batchable, fixed=fixed, left=left)
+        return self.limits.plan(waiting=waiting, batchable=batchable, fixed=fixed, left=left)
 
     def stop_batches(self, now: float) -> bool:
         """Poll jobs one by one for a while. True if that is new.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airflow_provider_orux.lifecycle.plan import PollLimits, PollPlan, can_long_poll
+from airflow_provider_orux.lifecycle.plan import PollLimits, PollPlan
 from airflow_provider_orux.poller.client import PollClient
 from airflow_provider_orux.poller.watched_job import WatchedJob
 
@@ -93,7 +93,7 @@ class InFlightPolls:
         if head.due > now or any(poll.is_cancelled for poll in self._polls):
             return
         long_polls = [poll for poll in self._polls if poll.plan.way == "long_poll"]
-        if long_polls and not can_long_poll(limits, waiting=waiting):
+        if long_polls and not limits.can_long_poll(waiting=waiting):
             min(long_polls, key=lambda poll: poll.began).cancel()
         elif (stalled := self._slowest()) is not None and now >= self._stalled_at(stalled, head):
             self._broken_off += 1

@@ -19,7 +19,7 @@ from airflow_provider_orux.hooks.base import aread_airflow_connection
 from airflow_provider_orux.hooks.connection import GatewayConnection
 from airflow_provider_orux.lifecycle.durations import DurationBook
 from airflow_provider_orux.lifecycle.event import JobEvent
-from airflow_provider_orux.lifecycle.plan import SINGLE_POLL, can_long_poll, pause_after_long_poll
+from airflow_provider_orux.lifecycle.plan import SINGLE_POLL
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -105,7 +105,7 @@ class Poller:
             client = self._client
             if client is not None:
                 job.bind(client.connection)
-            if client is not None and not job.fixed and can_long_poll(client.limits, waiting=len(self._jobs)):
+            if client is not None and not job.fixed and client.limits.can_long_poll(waiting=len(self._jobs)):
                 self._jobs.put(job, now)
             else:
                 self._jobs.put_after(job, due - now, now=now)
@@ -210,7 +210,7 @@ class Poller:
             before.close_after(poll.task for poll in self._in_flight)
             log.info("Connection %r changed; polling its jobs with the new settings.", self.conn_id)
         client = self._client = PollClient(found.connection)
-        may_long_poll = before is None and can_long_poll(client.limits, waiting=len(self._jobs))
+        may_long_poll = before is None and client.limits.can_long_poll(waiting=len(self._jobs))
         for job in self._jobs:
             job.bind(found.connection)
         for job in self._jobs.queued():
@@ -282,7 +282,7 @@ class Poller:
                         self._jobs.put(job, now)
                     elif (pause := job.saw(found)) is not None:
                         if poll.plan.way == "long_poll":
-                            pause = pause_after_long_poll(pause, held=now - poll.began, asked=poll.plan.wait)
+                            pause = poll.plan.pause_after(pause, held=now - poll.began)
                         job.pause = pause
                         self._jobs.put_after(job, pause, now=now)
             case TooLarge():

@@ -11,7 +11,7 @@ from airflow_provider_orux.lifecycle.durations import DurationBook
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.plan import PollPlan
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
-from airflow_provider_orux.lifecycle.schedule import schedule_for
+from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.job import Job, JobStatus
 
@@ -79,7 +79,7 @@ class WatchedJob:
         self._notes: list[str] = []
         self._warned = False
         durations = None if self.fixed else book.of(f"kind {wait.kind}" if wait.kind else "")
-        schedule = schedule_for(wait.poll_interval, durations=durations, sure=wait.kind is not None)
+        schedule = PollSchedule(fixed=wait.poll_interval, durations=durations, sure=wait.kind is not None)
         self.tracker = PollTracker(wait.job_id, "", wait.deadline, wait.started, schedule)
 
     def bind(self, connection: GatewayConnection) -> None:
@@ -172,7 +172,7 @@ class WatchedJob:
         if not job.status.is_terminal:
             self._running_at = self._age()
             if self._kind is None and job.model and self.tracker.polls == 0:
-                self.tracker.schedule = schedule_for(None, durations=self._book.of(f"model {job.model}"))
+                self.tracker.schedule = PollSchedule(durations=self._book.of(f"model {job.model}"))
         elif job.status is JobStatus.SUCCEEDED:
             self._book.learn(job, kind=self._kind, running_at=self._running_at, age=self._age())
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from airflow_provider_orux.compat import AirflowException, AirflowFailException, AirflowSkipException, conf
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle.polling import Wait
-from airflow_provider_orux.links.artifact import OruxArtifactLink
+from airflow_provider_orux.links.artifact import LINKS
+from airflow_provider_orux.models.arguments import is_mapped, text
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
     GatewayUnavailableError,
@@ -21,7 +21,6 @@ from airflow_provider_orux.models.errors import (
     OruxError,
     RateLimitedError,
 )
-from airflow_provider_orux.operators.arguments import is_mapped, text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -48,7 +47,7 @@ class OruxJobSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("job_id", "conn_id")
-    operator_extra_links = (OruxArtifactLink(),)
+    operator_extra_links = LINKS
     ui_color = "#f3e6f5"
 
     def __init__(
@@ -70,7 +69,7 @@ class OruxJobSensor(BaseSensorOperator):
         )
         self.poll_interval = self.poke_interval if poke_interval is not None else None
         self._submitter = getattr(getattr(job_id, "operator", None), "task_id", None)
-        self.artifact_link: str | None = None
+        self.link_facts: Mapping[str, Any] = {}
         self._refused_since: float | None = None
         self._first_look: float | None = None
         if not is_mapped(self):
@@ -130,7 +129,7 @@ class OruxJobSensor(BaseSensorOperator):
                     return False
                 return PokeReturnValue(is_done=True, xcom_value=self._ended(context, job, hook))
         except OruxError as e:
-            self._fail(e)
+            self._fail(context, e)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Continue after the trigger fired."""
@@ -142,7 +141,7 @@ class OruxJobSensor(BaseSensorOperator):
                 job = job_of_event(hook.get_conn(), event, job_id=self.job_id, log=self.log)
                 return self._ended(context, job, hook)
         except OruxError as e:
-            self._fail(e)
+            self._fail(context, e)
 
     def on_kill(self) -> None:
         """Log that the job continues and will be charged."""
@@ -151,19 +150,21 @@ class OruxJobSensor(BaseSensorOperator):
         )
 
     def _ended(self, context: Context, job: Job, hook: GatewayHook) -> dict[str, Any]:
-        from airflow_provider_orux.durable.delivery import Delivery, first_link
+        from airflow_provider_orux.durable.delivery import Delivery
         from airflow_provider_orux.durable.waiting import raise_unless_succeeded
 
         raise_unless_succeeded(job, retry_may_pay=False)
         delivery = Delivery(conn_id=self.conn_id, connection=hook.connection, context=context, log=self.log)
         result = delivery.result(job)
         delivery.hand_over(result)
-        self.artifact_link = first_link(result)
+        self.link_facts = result
         return result
 
-    def _fail(self, error: OruxError) -> NoReturn:
+    def _fail(self, context: Context, error: OruxError) -> NoReturn:
+        from airflow_provider_orux.durable.shown import push_error
         from airflow_provider_orux.lifecycle.advice import complete_free
 
         submitter = f"the task {self._submitter!r}" if self._submitter else "the task that submitted it"
         complete_free(error, submitter=submitter)
-        raise_for_airflow(error)
+        push_error(context, error)
+        raise_for_airflow(error, self.log)

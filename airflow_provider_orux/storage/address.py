@@ -26,6 +26,8 @@ _REFUSED = tuple(
 )
 
 
+#: Characters of a host and its port: more is no name of the DNS (RFC 1035, 2.3.4).
+_LONGEST_HOST = 262
 #: A name that people give to files. A longer one may be a token.
 _FILE_NAME = re.compile(r"[\w%.-]{1,24}\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
 
@@ -40,6 +42,8 @@ def redacted_url(url: httpx.URL | str) -> str:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return "an invalid URL"
+    if len(host) > _LONGEST_HOST or not host.isprintable():
+        return f"a URL with an invalid host ({host[:40]!a}…)"
     folders, _, name = parts.path.rpartition("/")
     if folders and has_file_name(parts.path):
         return f"{parts.scheme}://{host}/…/{name}"
@@ -99,9 +103,12 @@ def parse_url(url: httpx.URL | str) -> httpx.URL:
     """
     try:
         parsed = httpx.URL(url)
+        # Its parts are read here once: httpx takes the URL and decodes a host only when it is asked for (xn--).
+        host, port = parsed.host, port_of(parsed)
+        parsed.raw_host.decode("ascii")
     except (httpx.InvalidURL, TypeError, ValueError) as e:
         raise ArtifactRejectedError(f"{redacted_url(str(url))} is not a valid URL") from e
-    if parsed.scheme not in ("http", "https") or not parsed.host or not 0 < port_of(parsed) < 65536:
+    if parsed.scheme not in ("http", "https") or not host or not 0 < port < 65536:
         raise ArtifactRejectedError(f"{redacted_url(parsed)} is not an http(s) URL")
     if parsed.userinfo:
         raise ArtifactRejectedError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import re
 import tempfile
@@ -14,12 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from airflow_provider_orux.models.errors import ArtifactError, redact
+from airflow_provider_orux.compat import lineage_collector
+from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, redact
 from airflow_provider_orux.storage.file_systems import (
     PACKAGES,
     checked_uri,
     file_system,
     no_file_system,
+    open_regular,
     scheme_of,
     unusable,
 )
@@ -108,6 +111,17 @@ class Folder:
         """A folder in this folder."""
         return Folder(f"{self.uri}/{name}", self.path / name, self.fs)
 
+    def refuse_symlink(self) -> None:
+        """Refuse a folder that is a symlink: what is written there would lie elsewhere.
+
+        :raises ArtifactRejectedError: it is one.
+        """
+        if self.is_local and os.path.islink(str(self.path.path)):
+            raise ArtifactRejectedError(
+                f"{self.uri} is a symlink, not a folder; artifacts are not written through it",
+                next_step="The job is paid for. Remove the symlink or choose another save_to, then clear the task.",
+            )
+
     @property
     def is_local(self) -> bool:
         """Whether it lies in the file system of this machine."""
@@ -151,13 +165,14 @@ class Folder:
         """A file in it, for reading.
 
         :raises FileNotFoundError: there is none.
+        :raises ArtifactRejectedError: it is no regular file.
         :raises DestinationError: it cannot be read at the moment.
         """
         try:
             if self.is_local:
-                return Path(self.path_of(name)).open("rb")
+                return open_regular(self.path_of(name))
             file: IO[bytes] = self.fs.open(self.path_of(name), "rb", block_size=BLOCK // 2)
-        except FileNotFoundError:
+        except (FileNotFoundError, ArtifactError):
             raise
         except Exception as e:
             raise self._failed("read", e) from e
@@ -180,14 +195,16 @@ class Folder:
             except Exception as e:
                 raise self._failed("read", e) from e
 
-    def digest(self, name: str) -> tuple[str, int] | None:
+    def digest(self, name: str, limit: float = math.inf) -> tuple[str, int] | None:
         """SHA-256 and size of a file in it, read back in chunks; None when there is none.
 
+        :param limit: bytes; of a larger file no more is read, and its digest is that of the part.
+        :raises ArtifactRejectedError: it is no regular file.
         :raises DestinationError: it cannot be read at the moment.
         """
         try:
             with self.open(name) as file:
-                return sha256_of(file)
+                return sha256_of(file, limit)
         except FileNotFoundError:
             return None
         except ArtifactError:
@@ -211,9 +228,11 @@ class Folder:
         except Exception as e:
             raise self._failed("read", e) from e
 
-    def _digest_if_readable(self, name: str) -> tuple[str, int] | None:
+    def _digest_if_readable(self, name: str, limit: int) -> tuple[str, int] | None:
         try:
-            return self.digest(name)
+            return self.digest(name, limit)
+        except ArtifactRejectedError:
+            return None
         except DestinationError as e:
             if isinstance(
                 e.__cause__, PermissionError
@@ -259,7 +278,7 @@ class Folder:
         :raises DestinationError: writing failed; then no file has that name.
         """
         spool.finish()
-        if self._digest_if_readable(name) == (spool.sha256, spool.size):
+        if self._digest_if_readable(name, spool.size) == (spool.sha256, spool.size):
             return False
         try:
             if spool.path is not None:
@@ -323,10 +342,8 @@ class Folder:
 
     def _tell_lineage(self, name: str) -> None:
         """What ``ObjectStoragePath.open("wb")`` tells Airflow at each write, told once and of complete files only."""
-        from airflow.sdk.lineage import get_hook_lineage_collector
-
         path = self.path / name
-        get_hook_lineage_collector().add_output_asset(context=path, uri=str(path))
+        lineage_collector().add_output_asset(context=path, uri=str(path))
 
     def _failed(self, what: str, error: Exception) -> DestinationError:
         detail = getattr(error, "strerror", None) or redact(str(error))
@@ -335,14 +352,16 @@ class Folder:
 
 def _try_local(folder: Folder) -> None:
     path = Path(str(folder.path.path))
-    if path.exists() and not path.is_dir():
-        raise unusable(f"{path} is a file, not a folder")
     try:
+        if path.exists() and not path.is_dir():
+            raise unusable(f"{path} is a file, not a folder")
         with folder.spool(_PROBE, max_bytes=1) as spool:
             spool.write(b"x")
             spool.finish()
     except DestinationError as e:
         raise unusable(e.message) from e
+    except (OSError, ValueError) as e:  # a name of more than 255 bytes, say
+        raise unusable(f"{folder.uri[:200]}: {getattr(e, 'strerror', None) or e}") from e
 
 
 def _ask_store(folder: Folder) -> None:

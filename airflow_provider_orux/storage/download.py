@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -85,9 +86,10 @@ class Downloader:
             transport.close()
         self._transports.clear()
 
-    def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T]) -> T:
+    def fetch(self, url: str, spool: Spool, accept: Callable[[Spool], T], *, deadline: float = math.inf) -> T:
         """Fetch a URL into a spool, with retries.
 
+        :param deadline: ``time.monotonic()`` at which it must have ended, pauses and retries included.
         :param accept: checks the complete content. If it raises a non-final ``ArtifactError``, the attempt failed:
             a truncated file may be complete the next time.
         :raises ArtifactRejectedError: another try cannot help.
@@ -98,20 +100,23 @@ class Downloader:
             spool.reset()
             coding = None
             try:
-                coding = self._once(url, spool)
+                coding = self._once(url, spool, deadline)
                 return accept(spool)
-            except (ArtifactRejectedError, DestinationError) as e:
-                if coding is not None:
-                    e.message = (
-                        f"{e.message.rstrip('.')} (it is packed as {coding}, which we did not ask for)"
-                    )
+            except DestinationError:
                 raise
             except ArtifactError as e:
-                if attempt >= self._settings.attempts:
+                dead = isinstance(e, ArtifactURLExpiredError) and e.http_status in _DEAD
+                if e.final and not dead:
+                    if coding is not None:
+                        packed = f"it is packed as {coding}, which we did not ask for"
+                        e.message = f"{e.message.rstrip('.')} ({packed})"
+                    raise
+                allowed = self._settings.dead_attempts if dead else self._settings.attempts
+                pause = self._pause(attempt, e.retry_after)
+                if attempt >= min(allowed, self._settings.attempts) or time.monotonic() + pause > deadline:
                     if attempt > 1:
                         e.message = f"{e.message.rstrip('.')} ({attempt} tries)"
                     raise
-                pause = self._pause(attempt, e.retry_after)
                 log.info("%s; trying again in %.1f s", e.message, pause)
                 time.sleep(pause)
         raise ArtifactError(f"The URL {redacted_url(url)} was not tried: the setting attempts is below 1")
@@ -121,10 +126,10 @@ class Downloader:
         pause = base + random.uniform(0, base)  # noqa: S311 - spreads load, hides nothing
         return min(max(pause, asked or 0.0), self._settings.max_pause)
 
-    def _once(self, url: str, spool: Spool) -> str | None:
+    def _once(self, url: str, spool: Spool, deadline: float) -> str | None:
         """One try. Returns the name of a coding that was not undone, if there is one."""
         settings = self._settings
-        end = time.monotonic() + settings.total_timeout
+        end = min(deadline, time.monotonic() + settings.total_timeout)
         here = parse_url(url)
         for _ in range(settings.max_redirects + 1):
             proxy = None if self._transport else proxy_for(str(here), settings.proxy)

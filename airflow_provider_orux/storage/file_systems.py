@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
-from typing import TYPE_CHECKING
+import stat
+from typing import IO, TYPE_CHECKING
 
-from airflow_provider_orux.models.errors import ConfigurationError, redact
+from airflow_provider_orux.models.errors import ArtifactRejectedError, ConfigurationError, redact
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -21,6 +24,8 @@ PACKAGES = {
     "abfss": "apache-airflow-providers-microsoft-azure",
     "adl": "apache-airflow-providers-microsoft-azure",
 }
+#: Bytes of a folder's key. The stores take 1 024 (S3, GCS, Azure), and the job's folder and file need some of them.
+LONGEST_KEY = 850
 _READ_ONLY = frozenset({"http", "https", "github", "git", "data", "zip", "tar", "libarchive", "reference"})
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 
@@ -40,9 +45,12 @@ def checked_uri(text: str) -> str:
         raise unusable("it is empty")
     if _TEMPLATE.search(text):
         raise unusable(f"{text!r} contains a template that was not rendered")
-    if "\0" in text or "\n" in text:
-        raise unusable(f"{text!r} contains a line break or a null character")
+    if any(ord(c) < 32 or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text):
+        raise unusable(f"{text!r} contains a line break or another character that no name has")
     scheme, marks, rest = text.partition("://")
+    if ".." in rest.split("/") or ".." in scheme.split("/"):
+        # A row of a table that stands in a template must not lead out of the folder before it.
+        raise unusable(f"{text!r} contains '..', which leads out of the folder before it")
     if not marks:
         if not text.startswith("/"):
             raise unusable(
@@ -52,11 +60,32 @@ def checked_uri(text: str) -> str:
     scheme = scheme.lower()
     if scheme in _READ_ONLY:
         raise unusable(f"{scheme}:// cannot be written to")
-    if scheme in ("file", "local") and not rest.rpartition("@")[2].startswith("/"):
+    place, _, key = rest.partition("/")
+    if scheme in ("file", "local") and place.rpartition("@")[2]:
         raise unusable(f"{text!r} is relative; a local folder is written file:///with/three/slashes")
-    if scheme in PACKAGES and not rest.rpartition("@")[2].partition("/")[0]:
+    if scheme in PACKAGES and not place.rpartition("@")[2]:
         raise unusable(f"{text!r} names no bucket")
+    if scheme in PACKAGES and len(key.encode()) > LONGEST_KEY:
+        raise unusable(f"{text[:80]!a}… has more than {LONGEST_KEY} bytes after the bucket's name")
     return f"{scheme}://{rest.rstrip('/')}"
+
+
+def open_regular(path: str) -> IO[bytes]:
+    """Open a file of this machine for reading: one that is not a symlink, a pipe or a device, which may never end.
+
+    :raises ArtifactRejectedError: it is something else.
+    :raises OSError: it cannot be opened.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as e:
+        if e.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        raise ArtifactRejectedError(f"{path} is a symlink or a socket, not a regular file") from e
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise ArtifactRejectedError(f"{path} is not a regular file")
+    return os.fdopen(number, "rb")
 
 
 def file_system(path: ObjectStoragePath, scheme: str) -> AbstractFileSystem:

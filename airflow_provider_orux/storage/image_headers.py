@@ -6,10 +6,11 @@ import struct
 import zlib
 from typing import IO
 
+from airflow_provider_orux.storage import avif
 from airflow_provider_orux.storage.containers import (
     BrokenError,
+    Budget,
     TruncatedError,
-    boxes,
     check_boxes,
     check_riff,
     exactly,
@@ -18,11 +19,15 @@ from airflow_provider_orux.storage.settings import CHUNK
 
 #: Bytes that decoding an image may take (an estimate); a larger one is judged by its structure alone.
 DECODE_MEMORY = 44 * 1024 * 1024
+#: Pixels times scans of a JPEG that is decoded; each scan of a progressive one goes over all of its pixels.
+DECODE_WORK = 300_000_000
+#: Parts of an image that is decoded: Pillow reads them one by one, several times.
+DECODE_PARTS = 8192
 
 _TAIL = 64 * 1024
-_META_LIMIT = 4 * 1024 * 1024
 _PNG_EXTRA_LIMIT = 32 * 1024 * 1024
-_PILLOW = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF"}
+#: What Pillow calls each kind.
+PILLOW_FORMATS = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF"}
 
 
 class TooManyPixelsError(Exception):
@@ -38,20 +43,45 @@ def measure(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> tuple[
     """Width and height of a complete image.
 
     Reads the dimensions from the header and checks them first. Decodes nothing larger than
-    ``DECODE_MEMORY`` or ``max_pixels``.
+    ``DECODE_MEMORY`` or ``max_pixels``, and nothing that takes more than ``DECODE_WORK`` or has more than
+    ``DECODE_PARTS``: such an image is judged by its structure. Where it is decoded, the decoder's size is the size.
 
     :param size: bytes in the file.
     :param kind: ``png``, ``jpg``, ``gif``, ``webp`` or ``avif``.
     :raises TooManyPixelsError: it is larger than ``max_pixels``.
     :raises TruncatedError: it ends too early.
     :raises BrokenError: it is damaged.
+    :raises ExhaustedError: looking at it takes too much.
     """
-    width, height, bytes_per_pixel = _HEADS[kind](file, size)
+    budget = Budget()
+    width, height, bytes_per_pixel = _HEADS[kind](file, size, budget)
     _judge(width, height, max_pixels)
-    _WHOLE[kind](file, size)
-    if width * height * bytes_per_pixel + size <= DECODE_MEMORY:
+    _WHOLE[kind](file, size, budget)
+    if bytes_per_pixel is not None and _is_cheap(file, size, kind, (width, height, bytes_per_pixel), budget):
         return _decode(file, kind, (width, height), max_pixels=max_pixels, bytes_per_pixel=bytes_per_pixel)
     return width, height
+
+
+def may_be_decoded(file: IO[bytes], size: int, kind: str, *, max_pixels: int) -> bool:
+    """Whether decoding an image that was measured is cheap, as :func:`measure` has it.
+
+    :raises ExhaustedError: looking at it takes too much.
+    """
+    budget = Budget()
+    width, height, bytes_per_pixel = _HEADS[kind](file, size, budget)
+    if bytes_per_pixel is None or width * height > max_pixels:
+        return False
+    _WHOLE[kind](file, size, budget)
+    return _is_cheap(file, size, kind, (width, height, bytes_per_pixel), budget)
+
+
+def _is_cheap(file: IO[bytes], size: int, kind: str, head: tuple[int, int, int], budget: Budget) -> bool:
+    width, height, bytes_per_pixel = head
+    return (
+        budget.used <= DECODE_PARTS
+        and width * height * bytes_per_pixel + size <= DECODE_MEMORY
+        and (kind != "jpg" or width * height * _jpeg_scans(file) <= DECODE_WORK)
+    )
 
 
 def _judge(width: int, height: int, max_pixels: int) -> None:
@@ -71,14 +101,14 @@ def _decode(
         return known
     try:
         file.seek(0)
-        with Image.open(file, formats=[_PILLOW[kind]]) as image:
+        with Image.open(file, formats=[PILLOW_FORMATS[kind]]) as image:
             width, height = image.width, image.height
             image.verify()
         # The first frame of a GIF may be larger than its head says.
         _judge(width, height, max_pixels)
         if width * height * bytes_per_pixel <= DECODE_MEMORY:
             file.seek(0)
-            with Image.open(file, formats=[_PILLOW[kind]]) as image:
+            with Image.open(file, formats=[PILLOW_FORMATS[kind]]) as image:
                 image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise TooManyPixelsError(0, 0) from e
@@ -90,10 +120,10 @@ def _decode(
     return width, height
 
 
-# Heads: width, height, and the bytes per pixel that decoding takes at its peak
+# Heads: width, height, and the bytes per pixel that decoding takes at its peak; None: better not decoded
 
 
-def _png_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
+def _png_head(file: IO[bytes], size: int, budget: Budget) -> tuple[int, int, int]:
     file.seek(8)
     length, kind, width, height = struct.unpack(">I4sII", exactly(file, 16))
     if kind != b"IHDR" or length != 13:
@@ -101,13 +131,14 @@ def _png_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
     return width, height, 4
 
 
-def _jpeg_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
+def _jpeg_head(file: IO[bytes], size: int, budget: Budget) -> tuple[int, int, int]:
     file.seek(2)
     while True:
         mark = exactly(file, 1)
         if mark != b"\xff":
             raise BrokenError("a marker is missing")
         while mark == b"\xff":  # any number of fill bytes
+            budget.spend()
             mark = exactly(file, 1)
         code = mark[0]
         if code in (0xD9, 0xDA):
@@ -124,13 +155,13 @@ def _jpeg_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
         file.seek(length - 2, 1)
 
 
-def _gif_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
+def _gif_head(file: IO[bytes], size: int, budget: Budget) -> tuple[int, int, int]:
     file.seek(6)
     width, height = struct.unpack("<HH", exactly(file, 4))
     return width, height, 8
 
 
-def _webp_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
+def _webp_head(file: IO[bytes], size: int, budget: Budget) -> tuple[int, int, int]:
     file.seek(12)
     kind, _ = struct.unpack("<4sI", exactly(file, 8))
     data = exactly(file, 10)
@@ -147,40 +178,26 @@ def _webp_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
     return width, height, 16
 
 
-def _avif_head(file: IO[bytes], size: int) -> tuple[int, int, int]:
-    found = []
-    file.seek(0, 2)
-    end = file.tell()
-    for kind, start, stop in boxes(file, 0, end):
-        if kind != b"meta":
-            continue
-        if stop - start > _META_LIMIT:
-            raise BrokenError("its description is too long")
-        for outer, o_start, o_stop in boxes(file, start + 4, stop):
-            if outer != b"iprp":
-                continue
-            for inner, i_start, i_stop in boxes(file, o_start, o_stop):
-                if inner != b"ipco":
-                    continue
-                for entry, e_start, _ in boxes(file, i_start, i_stop):
-                    if entry == b"ispe":
-                        file.seek(e_start + 4)
-                        found.append(struct.unpack(">II", exactly(file, 8)))
-        break
-    if not found:
+def _avif_head(file: IO[bytes], size: int, budget: Budget) -> tuple[int, int, int | None]:
+    declared, frames = avif.extents(file, size, budget)
+    if not declared:
         raise BrokenError("its dimensions are not given")
     # A thumbnail and the tiles of a grid have extents of their own, smaller ones.
-    width, height = max(found, key=lambda extent: extent[0] * extent[1])
-    return width, height, 20
+    width, height = max((*declared, *frames), key=lambda extent: extent[0] * extent[1])
+    file.seek(8)
+    # Of a sequence, or where the frame's size is not found, nobody knows what a decoder would allocate.
+    plain = frames and b"avis" not in file.read(256)
+    return width, height, 20 if plain else None
 
 
 # Whether it is whole
 
 
-def _png_whole(file: IO[bytes], size: int) -> None:
+def _png_whole(file: IO[bytes], size: int, budget: Budget) -> None:
     # What Pillow's verify() does, but a chunk of any length passes through in pieces.
     at = 8
     while True:
+        budget.spend()
         file.seek(at)
         length, kind = struct.unpack(">I4s", exactly(file, 8))
         if at + 12 + length > size:
@@ -199,12 +216,31 @@ def _png_whole(file: IO[bytes], size: int) -> None:
         at += 12 + length
 
 
-def _jpeg_whole(file: IO[bytes], size: int) -> None:
+def _jpeg_whole(file: IO[bytes], size: int, budget: Budget) -> None:
     if b"\xff\xd9" not in _tail(file, size):
         raise TruncatedError
 
 
-def _gif_whole(file: IO[bytes], size: int) -> None:
+def _jpeg_scans(file: IO[bytes]) -> int:
+    file.seek(0)
+    count, last = 0, b""
+    while piece := file.read(CHUNK):
+        count += (last + piece).count(b"\xff\xda")
+        last = piece[-1:]
+    return count
+
+
+def _gif_whole(file: IO[bytes], size: int, budget: Budget) -> None:
+    # Pillow reads all blocks before the first image one by one.
+    file.seek(10)
+    flags = exactly(file, 3)[0]
+    at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    file.seek(at)
+    while exactly(file, 1) == b"!":
+        exactly(file, 1)
+        while length := exactly(file, 1)[0]:
+            budget.spend()
+            exactly(file, length)
     if not _tail(file, size).rstrip(b"\0").endswith(b";"):
         raise TruncatedError
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,16 +24,20 @@ from airflow_provider_orux.storage.spool import DestinationError
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 
-_SIZE_LIMIT = 16 * 1024 * 1024
+#: Bytes of a manifest. Read into memory it takes about twenty times as much.
+_SIZE_LIMIT = 4 * 1024 * 1024
+#: How deep its values may be nested.
+_DEPTH = 64
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _ORDER = (
-    "gateway", "host", "conn_id", "model", "verb", "job_id", "parent_job_id", "index", "fingerprint",
+    "gateway", "host", "conn_id", "model", "verb", "job_id", "parent_job_id", "index", "fingerprint", "reuse_key",
     "prompt", "prompt_sha256", "parameters",
     "charged", "price", "currency", "submitted_at", "finished_at",
     "dag_id", "run_id", "task_id", "map_index", "provider_version",
 )  # fmt: skip
 _OWN = ("schema_version", "requested", "returned", "missing", "artifacts", "saved_at")
 _INPUTS = ("prompt", "parameters")
+_TEXTS = (*_ORDER[:6], "fingerprint", "prompt", "dag_id", "run_id", "task_id", "saved_at")
 _IDENTITY = ("gateway", "host", "job_id", "fingerprint")
 
 
@@ -46,6 +52,7 @@ class SavedArtifact:
     :param height: pixels, of an image.
     :param bytes: its size.
     :param sha256: hexadecimal digest of its content.
+    :param thumbnail: file name of a small WebP beside it; None: there is none.
     """
 
     uri: str
@@ -55,6 +62,7 @@ class SavedArtifact:
     height: int | None
     bytes: int
     sha256: str
+    thumbnail: str | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +79,7 @@ class SavedArtifact:
             "height": self.height,
             "bytes": self.bytes,
             "sha256": self.sha256,
+            **({"thumbnail": self.thumbnail} if self.thumbnail else {}),
         }
 
     @classmethod
@@ -80,18 +89,28 @@ class SavedArtifact:
         :raises ValueError: it is not such a value.
         """
         try:
-            width, height = value.get("width"), value.get("height")
-            return cls(
-                uri=str(value["uri"]),
+            found = cls(
+                uri=value["uri"],
                 url=value.get("url"),
-                media_type=str(value["media_type"]),
-                width=None if width is None else int(width),
-                height=None if height is None else int(height),
-                bytes=int(value["bytes"]),
-                sha256=str(value["sha256"]),
+                media_type=value["media_type"],
+                width=value.get("width"),
+                height=value.get("height"),
+                bytes=value["bytes"],
+                sha256=value["sha256"],
+                thumbnail=value.get("thumbnail"),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a saved artifact: {type(e).__name__} {e}") from e
+        texts = (found.uri, found.media_type, found.sha256)
+        counts = [n for n in (found.bytes, found.width, found.height) if n is not None]
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or not all(text is None or isinstance(text, str) for text in (found.url, found.thumbnail))
+            or found.bytes is None
+            or not all(type(n) is int and 0 <= n < 2**63 for n in counts)
+        ):
+            raise ValueError("not a saved artifact: a value has another type or size than it may have")
+        return found
 
 
 @dataclass(frozen=True)
@@ -167,16 +186,18 @@ def problems(
             found.append(f"Entry {number} of the manifest names no file")
             continue
         try:
-            digest = folder.digest(name)
+            size = entry.get("bytes")
+            digest = folder.digest(name, size if type(size) is int else 0)
         except ArtifactError as e:
-            if unreadable == "raise":
+            if unreadable == "raise" and isinstance(e, DestinationError):
                 raise
             found.append(e.message)
             continue
         if digest is None:
             found.append(f"{name} is missing")
-        elif digest[1] != entry.get("bytes"):
-            found.append(f"{name} has {digest[1]} bytes, the manifest says {entry.get('bytes')}")
+        elif digest[1] != size:
+            more = "or more " if type(size) is int and digest[1] > size else ""
+            found.append(f"{name} has {digest[1]} bytes {more}where the manifest says {ascii(size)[:40]}")
         elif digest[0] != entry.get("sha256"):
             found.append(f"{name} differs from the manifest (sha256 {digest[0]})")
     return found
@@ -201,21 +222,70 @@ def load(folder: Folder, *, refused: Literal["absent", "raise"] = "absent") -> d
     if not content:
         return None
     where = folder.uri_of(MANIFEST)
-    try:
-        value = json.loads(content) if len(content) <= _SIZE_LIMIT else None
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not isinstance(value.get("artifacts"), list):
+    value = parse(content)
+    if value is None or not _has_our_types(value):
         raise ArtifactRejectedError(
             f"{where} is not a manifest; existing files are not overwritten by a different result",
             next_step="Move the file away or choose another save_to, then clear this task.",
         )
     if value.get("schema_version") != SCHEMA_VERSION:
         raise ArtifactRejectedError(
-            f"{where} is a manifest of version {value.get('schema_version')}, this package reads {SCHEMA_VERSION}",
+            f"{where} is a manifest of version {ascii(value.get('schema_version'))[:40]}, this package reads "
+            f"{SCHEMA_VERSION}",
             next_step="Update airflow-provider-orux, or choose another save_to, then clear this task.",
         )
     return value
+
+
+def parse(content: bytes) -> dict[str, Any] | None:
+    """The JSON object in a small file that somebody else may have written; None when it is not a plain one.
+
+    Infinity, numbers that no JSON reader of another language takes, deep nesting and more bytes than a manifest may
+    have are not plain.
+    """
+    if len(content) > _SIZE_LIMIT:
+        return None
+    try:
+        value = json.loads(content, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
+        return value if isinstance(value, dict) and _depth(value) <= _DEPTH else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _whole(text: str) -> int:
+    return int(text) if len(text) <= 40 else int(_no_number(text[:40]))
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level and depth <= _DEPTH:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
+
+
+def _has_our_types(value: Mapping[str, Any]) -> bool:
+    missing = value.get("missing", [])
+    return (
+        isinstance(value.get("artifacts"), list)
+        and isinstance(missing, list)
+        and all(type(number) is int for number in missing)
+        and all(value.get(key) is None or isinstance(value[key], str) for key in _TEXTS)
+    )
 
 
 def refuse_other_job(folder: Folder, manifest: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
@@ -227,8 +297,8 @@ def refuse_other_job(folder: Folder, manifest: Mapping[str, Any], provenance: Ma
         there, ours = manifest.get(key), provenance.get(key)
         if there is not None and ours is not None and str(there) != redact(str(ours)):
             raise ArtifactRejectedError(
-                f"{folder.uri_of(MANIFEST)} belongs to a different result ({key} {there}, not {ours}); existing files "
-                "are not overwritten by a different result",
+                f"{folder.uri_of(MANIFEST)} belongs to a different result ({key} {ascii(there)[:200]}, not {ours}); "
+                "existing files are not overwritten by a different result",
                 next_step="Choose another save_to or move the folder away, then clear this task.",
             )
 
@@ -266,6 +336,19 @@ def compose(
         for number, saved in sorted(artifacts.items())
     ]
     value["saved_at"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    content = _written(value)
+    if len(content) > _SIZE_LIMIT:
+        # A manifest that cannot be read again is worth nothing; a digest still tells what was asked for.
+        for key in _INPUTS:
+            if key in value:
+                value[key] = (
+                    f"sha256:{hashlib.sha256(_written(value[key])).hexdigest()} (too long for a manifest)"
+                )
+        content = _written(value)
+    return content
+
+
+def _written(value: Any) -> bytes:
     return (json.dumps(_clean(value), indent=2, ensure_ascii=False) + "\n").encode(
         "utf-8", "backslashreplace"
     )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import dataclass
 from typing import IO
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
 from airflow_provider_orux.storage import image_headers
-from airflow_provider_orux.storage.containers import BrokenError, TruncatedError, check_boxes, check_riff
+from airflow_provider_orux.storage.containers import (
+    PARTS,
+    BrokenError,
+    Budget,
+    ExhaustedError,
+    TruncatedError,
+    check_boxes,
+    check_riff,
+)
 
 _HEAD = 4096
 
@@ -18,6 +28,7 @@ MEDIA_TYPES = {
     "gif": "image/gif",
     "webp": "image/webp",
     "avif": "image/avif",
+    "svg": "image/svg+xml",
     "mp3": "audio/mpeg",
     "wav": "audio/wav",
     "ogg": "audio/ogg",
@@ -33,6 +44,8 @@ MEDIA_TYPES = {
     "ogv": "video/ogg",
 }
 
+#: Images whose size is known and that are checked for completeness. A drawing (svg) is a text that anybody may have
+#: written: it is kept as a file, and never parsed or drawn here.
 IMAGES = frozenset({"png", "jpg", "gif", "webp", "avif"})
 
 _NOT_BETTER = "The job is paid for, but this artifact cannot be used: ask the gateway's support."
@@ -43,8 +56,8 @@ class Media:
     """What an artifact is.
 
     :param extension: of its file name, without the dot.
-    :param width: pixels, of an image; None for clips and songs.
-    :param height: pixels, of an image; None for clips and songs.
+    :param width: pixels, of an image; None for drawings, clips and songs.
+    :param height: pixels, of an image; None for drawings, clips and songs.
     """
 
     extension: str
@@ -79,14 +92,22 @@ def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
         if kind in IMAGES:
             width, height = image_headers.measure(file, size, kind, max_pixels=max_pixels)
             return Media(kind, width, height)
-        if kind in ("mp4", "m4a", "mov"):
-            check_boxes(file, size)
+        if kind == "svg":
+            _check_svg(file, size)
+        elif kind in ("mp4", "m4a", "mov"):
+            # One of more parts than are looked at is kept all the same: nothing here reads on in it.
+            with contextlib.suppress(ExhaustedError):
+                check_boxes(file, size, Budget())
         elif kind in ("wav", "avi") and head[:4] == b"RIFF":
             check_riff(file, size)
     except image_headers.TooManyPixelsError as e:
         extent = f"{e.width} x {e.height} pixels" if e.width else "too many pixels to be decoded"
         raise ArtifactRejectedError(
             f"The image has {extent}; the limit is {max_pixels:,} (max_pixels)", next_step=_NOT_BETTER
+        ) from e
+    except ExhaustedError as e:
+        raise ArtifactRejectedError(
+            f"The {kind} file has more parts than are looked at ({PARTS:,})", next_step=_NOT_BETTER
         ) from e
     except TruncatedError as e:
         raise ArtifactError(f"The {kind} file ends before it is complete ({size} bytes)") from e
@@ -119,6 +140,8 @@ def recognise(head: bytes) -> str | None:
         return "mov"
     if head.startswith(b"ID3"):
         return "mp3"
+    if _SVG.match(_text(head)):
+        return "svg"
     return _frame_kind(head)
 
 
@@ -133,6 +156,40 @@ def _iso_kind(head: bytes) -> str | None:
     if major in (b"M4A ", b"M4B ", b"M4P ", b"F4A "):
         return "m4a"
     return "mov" if major == b"qt  " else "mp4"
+
+
+#: Up to the first element: an XML declaration, comments, other instructions, a document type.
+_SVG = re.compile(
+    r"\s*(?:<\?[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE\s+svg\b[^>\[]*(?:\[[^\]]*\]\s*)?>\s*)*<(?:svg:)?svg[\s/>]"
+)
+_SVG_EMPTY = re.compile(r"[^<>]*/>\s*")
+_SVG_END = re.compile(r"</(?:svg:)?svg\s*>(?:\s|<!--(?:[^-]|-(?!->))*-->)*\Z")
+
+
+def _text(data: bytes) -> str:
+    """The beginning of a file as text; what is no text is replaced."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-8-sig", "replace")
+
+
+def _check_svg(file: IO[bytes], size: int) -> None:
+    """Whether the last element is closed. The rest is not read.
+
+    :raises TruncatedError: it is not.
+    """
+    file.seek(0)
+    head = file.read(_HEAD)
+    start = _SVG.match(_text(head))
+    if size <= _HEAD and start and _SVG_EMPTY.fullmatch(_text(head), start.end() - 1):
+        return
+    tail = head
+    if size > _HEAD:
+        file.seek((size - _HEAD) // 2 * 2)
+        wide = head[:2] if head[:2] in (b"\xff\xfe", b"\xfe\xff") else b""
+        tail = wide + file.read()
+    if not _SVG_END.search(_text(tail)):
+        raise TruncatedError
 
 
 _MP3_RATES = (44100, 48000, 32000)
@@ -176,8 +233,6 @@ def _described(head: bytes) -> str:
     for starts, name in names:
         if text.startswith(starts):
             return name
-    if b"<svg" in text[:1024]:
-        return "an SVG drawing"
     if text.startswith(b"<"):
         return "an XML or HTML text"
     if head[4:8] == b"ftyp":

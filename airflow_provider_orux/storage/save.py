@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Literal
+from functools import partial
+from typing import IO, Any, Literal
 
 import httpx
 
@@ -24,9 +27,13 @@ from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, SavedJob
 from airflow_provider_orux.storage.media import IMAGES, MEDIA_TYPES, Media, inspect
 from airflow_provider_orux.storage.settings import StorageSettings
-from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of
+from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of, too_large
+from airflow_provider_orux.storage.thumbnail import draw_thumbnail, thumbnail_name
 
 log = logging.getLogger(__name__)
+
+#: Artifacts of one job whose errors are told one by one.
+TOLD = 8
 
 _ARTIFACT_NAME = re.compile(rf"([1-9][0-9]*)\.({'|'.join(MEDIA_TYPES)})")
 
@@ -43,6 +50,8 @@ def save_job(
     record_urls: bool = True,
 ) -> SavedJob:
     """Save the artifacts of a job as ``{save_to}/{job id}/{n}.{ext}`` and, last, a ``manifest.json`` beside them.
+
+    Beside each image it writes a small WebP, ``{n}.thumb.webp``, unless ``settings.thumbnails`` is off.
 
     Safe to repeat: if the files match their manifest, nothing is fetched. Without a manifest, complete files are kept
     and missing ones are fetched.
@@ -95,6 +104,7 @@ class _Saving:
         self, provenance: Mapping[str, Any], *, on_partial: Literal["fail", "accept"], record_urls: bool
     ) -> SavedJob:
         """See :func:`save_job`."""
+        self.folder.refuse_symlink()
         self.folder.sweep()
         earlier = manifest.load(self.folder)
         if earlier is not None:
@@ -165,20 +175,45 @@ class _Saving:
         saved: dict[int, SavedArtifact] = {}
         errors: dict[int, ArtifactError] = {}
         names = self._names()
+        deadline = time.monotonic() + self.settings.save_timeout
         with Downloader(self.settings, transport=self.transport) as downloader:
             for number, artifact in enumerate(self.job.artifacts, start=1):
-                kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
-                if kept is not None:
-                    saved[number] = kept
-                    continue
+                room = self.settings.max_job_bytes - sum(a.bytes for a in saved.values())
                 try:
-                    saved[number] = self._fetch(downloader, number, artifact)
-                except DestinationError:
+                    self._check_bounds(number, room, deadline)
+                    kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
+                    saved[number] = kept or self._fetch(downloader, number, artifact, room, deadline)
+                except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:
-                    log.warning("Artifact %d of job %s: %s", number, self.job.job_id, e.message)
                     errors[number] = e
+                except Exception as e:
+                    # What one artifact is made of is no reason to lose the others. Its words may hold the URL.
+                    errors[number] = ArtifactError(f"It cannot be fetched ({type(e).__name__})")
+                if number in errors and len(errors) <= TOLD:
+                    log.warning("Artifact %d of job %s: %s", number, self.job.job_id, errors[number].message)
         return saved, errors
+
+    def _check_bounds(self, number: int, room: int, deadline: float) -> None:
+        settings = self.settings
+        next_step = "The job is paid for. Raise the setting of the connection, then clear the task."
+        if number > settings.max_artifacts:
+            raise ArtifactRejectedError(
+                f"It is one of more than the {settings.max_artifacts} artifacts that the setting max_artifacts of the "
+                "connection allows",
+                next_step=next_step,
+            )
+        if room <= 0:
+            raise ArtifactRejectedError(
+                f"The job's artifacts are larger than the {settings.max_job_mib:g} MiB that the setting max_job_mib of "
+                "the connection allows",
+                next_step=next_step,
+            )
+        if time.monotonic() > deadline:
+            raise ArtifactError(
+                f"Saving the job took longer than {settings.save_timeout:g} s (the setting save_timeout of the "
+                "connection)"
+            )
 
     def _names(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -205,27 +240,36 @@ class _Saving:
             if media.extension not in IMAGES and expected is None and not self.folder.keeps_only_whole_files:
                 continue  # where a write may have stopped half-way, a clip does not show it
             log.info("%s is already saved", self.folder.uri_of(name))
-            return self._saved(name, url, media, sha256=sha256, size=size)
+            saved = self._saved(name, url, media, sha256=sha256, size=size)
+            return self._with_thumbnail(saved, number, partial(self.folder.open, name))
         return None
 
     def _examine(self, name: str) -> tuple[Media, str, int]:
         """What a file is that is there already, its digest and its size."""
         if self.folder.is_local:
             with self.folder.open(name) as file:
-                sha256, size = sha256_of(file)
+                sha256, size = sha256_of(file, self.settings.max_bytes)
+                if size > self.settings.max_bytes:
+                    raise too_large(self.settings.max_bytes)
                 return inspect(file, size, max_pixels=self.settings.max_pixels), sha256, size
         # To go to and fro in a file of a store is slow: it is looked at here.
         with self.folder.spool("check", max_bytes=self.settings.max_bytes) as spool:
             self.folder.copy_into(name, spool)
             return self._inspect(spool), spool.sha256, spool.size
 
-    def _fetch(self, downloader: Downloader, number: int, artifact: Artifact) -> SavedArtifact:
-        with self.folder.spool(str(number), max_bytes=self.settings.max_bytes) as spool:
+    def _fetch(
+        self, downloader: Downloader, number: int, artifact: Artifact, room: int, deadline: float
+    ) -> SavedArtifact:
+        """Fetch, check and write one artifact.
+
+        :param room: bytes that the job may still have.
+        """
+        with self.folder.spool(str(number), max_bytes=min(self.settings.max_bytes, room)) as spool:
             if artifact.inline is not None:
                 inline.decode(artifact.inline, spool)
                 media = self._inspect(spool)
             elif artifact.url:
-                media = downloader.fetch(artifact.url, spool, self._inspect)
+                media = downloader.fetch(artifact.url, spool, self._inspect, deadline=deadline)
             else:
                 raise ArtifactRejectedError("The artifact has neither a URL nor content")
             name = f"{number}.{media.extension}"
@@ -233,6 +277,7 @@ class _Saving:
                 # Counted where it is written: what a retry finds there was counted before, also if that try failed.
                 count("orux.saved_bytes", gateway=self.job.gateway, by=spool.size)
             saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
+            saved = self._with_thumbnail(saved, number, lambda: nullcontext(spool.file))
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
 
@@ -251,6 +296,27 @@ class _Saving:
             sha256=sha256,
         )
 
+    def _with_thumbnail(
+        self, saved: SavedArtifact, number: int, opened: Callable[[], AbstractContextManager[IO[bytes]]]
+    ) -> SavedArtifact:
+        """The same with a small WebP beside it, where one can be made: never a reason to fail a paid task.
+
+        :param opened: opens it for reading.
+        """
+        kind = saved.name.rpartition(".")[2]
+        if kind not in IMAGES or not self.settings.thumbnails:
+            return saved
+        try:
+            with opened() as file:
+                content = draw_thumbnail(file, saved.bytes, kind, max_pixels=self.settings.max_pixels)
+            if content is None:
+                return saved
+            self.folder.publish_bytes(content, thumbnail_name(number))
+        except Exception as e:
+            log.warning("No thumbnail of %s: %s: %s", saved.uri, type(e).__name__, e)
+            return saved
+        return replace(saved, thumbnail=thumbnail_name(number))
+
     def _shortfall(self, errors: Mapping[int, ArtifactError], total: int) -> ArtifactError:
         """One error for all missing artifacts. It is final only when each of them is."""
         first = errors[min(errors)]
@@ -258,11 +324,15 @@ class _Saving:
         if total == 1:
             message = first.message
         else:
-            each = "; ".join(f"artifact {n}: {e.message.rstrip('.')}" for n, e in sorted(errors.items()))
+            told = sorted(errors.items())[:TOLD]
+            each = "; ".join(f"artifact {n}: {e.message.rstrip('.')}" for n, e in told)
+            if len(errors) > TOLD:
+                each += f"; and {len(errors) - TOLD} more"
             message = f"{len(errors)} of {total} artifacts could not be saved: {each}"
             if len(errors) < total:
                 message += f". The others are kept in {self.folder.uri}"
-        if all(isinstance(e, ArtifactURLExpiredError) for e in errors.values()):
+        if final and any(isinstance(e, ArtifactURLExpiredError) for e in errors.values()):
+            # A new poll may give fresh URLs, which cures a part of it at least.
             kind: type[ArtifactError] = ArtifactURLExpiredError
         else:
             kind = ArtifactRejectedError if final else ArtifactError

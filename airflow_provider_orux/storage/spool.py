@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO
 
@@ -115,15 +116,18 @@ def too_large(max_bytes: int, size: int | None = None) -> ArtifactRejectedError:
     """The refusal of an artifact that is larger than the connection allows."""
     known = "" if size is None else f" ({size / MIB:,.1f} MiB)"
     return ArtifactRejectedError(
-        f"The artifact is larger{known} than the {round(max_bytes / MIB, 3):g} MiB that the setting "
-        "max_artifact_mib of the connection allows"
+        f"The artifact is larger{known} than the {round(max_bytes / MIB, 3):g} MiB that the settings max_artifact_mib "
+        "and max_job_mib of the connection leave for it"
     )
 
 
-def sha256_of(file: IO[bytes]) -> tuple[str, int]:
-    """Digest and size of a file, read from where it stands to its end in chunks."""
+def sha256_of(file: IO[bytes], limit: float = math.inf) -> tuple[str, int]:
+    """Digest and size of a file, read from where it stands to its end in chunks.
+
+    :param limit: bytes after which to stop.
+    """
     digest, size = hashlib.sha256(), 0
-    while chunk := file.read(CHUNK):
+    while size <= limit and (chunk := file.read(CHUNK)):
         digest.update(chunk)
         size += len(chunk)
     return digest.hexdigest(), size

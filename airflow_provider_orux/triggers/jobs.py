@@ -108,8 +108,8 @@ async def _load_poller() -> Callable[[str], Poller]:
     """
     global _loaded
     if not _loaded:
-        await asyncio.to_thread(importlib.import_module, "airflow_provider_orux.poller.registry")
+        await asyncio.to_thread(importlib.import_module, "airflow_provider_orux.poller.pollers")
         _loaded = True
-    from airflow_provider_orux.poller.registry import poller_for
+    from airflow_provider_orux.poller.pollers import poller_for
 
     return poller_for

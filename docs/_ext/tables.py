@@ -10,8 +10,8 @@ import importlib
 import inspect
 import itertools
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, get_args, get_origin
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -95,32 +95,12 @@ def requests_of(gateway: str) -> list[Any]:
     return list(catalogue.requests_of(gateway))
 
 
-def type_text(annotation: Any) -> str:
-    """A field's type in a reader's words."""
-    annotation = _without_none(annotation)
-    origin = get_origin(annotation)
-    if hasattr(annotation, "__metadata__"):
-        return type_text(get_args(annotation)[0])
-    if str(origin) == "typing.Literal":
-        return "one of"
-    if origin is list:
-        return f"list of {type_text(get_args(annotation)[0])}"
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false", dict: "object"}
-    return names.get(annotation, names.get(origin, getattr(annotation, "__name__", str(annotation))))
-
-
-def _without_none(annotation: Any) -> Any:
-    options = [a for a in get_args(annotation) if a is not type(None)]
-    is_union = str(get_origin(annotation)) in ("typing.Union", "<class 'types.UnionType'>")
-    return options[0] if is_union and len(options) == 1 else annotation
-
-
 def model_fields(cls: Any) -> str:
     """The table of a typed request's fields."""
-    from airflow_provider_orux.models.describe import describe_field, limits_text
+    from airflow_provider_orux.models.describe import limits_text
 
     rows = []
-    for field in (describe_field(cls, name) for name in cls.field_names()):
+    for field in cls.describe()["fields"]:
         default = field["default"]
         if isinstance(default, bool):
             default = str(default).lower()
@@ -189,28 +169,39 @@ def connection_fields(gateway: str) -> str:
     from airflow_provider_orux.gateways.registry import gateway_for
     from airflow_provider_orux.get_provider_info import get_provider_info
     from airflow_provider_orux.hooks.connection import Extra
+    from airflow_provider_orux.models.describe import describe_fields, limits_text
 
     types: Any = get_provider_info()["connection-types"]
     form = next(t["conn-fields"] for t in types if t["connection-type"] == gateway)
     described = parameters(Extra.__doc__)
     spoken = gateway_for(gateway)
+    extras = describe_fields(Extra)
     rows = []
     for name, field in form.items():
-        if name in Extra.model_fields:
-            default: Any = Extra.model_fields[name].default
+        if name in extras:
+            default: Any = extras[name]["default"]
             if name == "max_in_flight_polls":
                 default = spoken.default_in_flight_polls
-            allowed = extra_limits(Extra.model_fields[name])
+            allowed = limits_text(extras[name]) or _yes_or_no(extras[name])
             words = described[name]
         else:
             options = spoken.OPTIONS[name]
             default = options[0]
             allowed = ", ".join(f"`{o}`" for o in options) if len(options) > 1 else ""
-            words = markdown(field["description"])
+            words = without_default(field["description"])
         if isinstance(default, bool):
             default = str(default).lower()
         rows.append([f"`{name}`", field["label"], code(default), allowed, words])
     return table(["extra", "label in the form", "default", "allowed", "what it is"], rows)
+
+
+def _yes_or_no(field: Mapping[str, Any]) -> str:
+    return "true or false" if field["type"] == "boolean" else ""
+
+
+def without_default(description: str) -> str:
+    """A description of the form; the table has a column for the default."""
+    return markdown(re.sub(r" Default: .*?\.$", "", description))
 
 
 def gateway_options(gateway: str) -> str:
@@ -225,24 +216,11 @@ def gateway_options(gateway: str) -> str:
             f"`{name}`",
             code(options[0]),
             ", ".join(f"`{o}`" for o in options[1:]),
-            markdown(form[name]["description"]),
+            without_default(form[name]["description"]),
         ]
         for name, options in gateway_for(gateway).OPTIONS.items()
     ]
     return table(["setting", "our reading", "the others", "what it is"], rows)
-
-
-def extra_limits(field: Any) -> str:
-    """The limits of a number of the connection."""
-    low, low_open, high = None, False, None
-    for item in field.metadata:
-        low = getattr(item, "ge", low)
-        if getattr(item, "gt", None) is not None:
-            low, low_open = item.gt, True
-        high = getattr(item, "le", high)
-    if low is None and high is None:
-        return "true or false" if field.annotation is bool else ""
-    return f"{'more than ' if low_open else ''}{low}{' up' if low_open else ''} to {high}"
 
 
 def configuration() -> str:
@@ -413,14 +391,16 @@ def sandbox_settings(prefix: str = "") -> str:
 
     :param prefix: those that belong to one gateway begin with its name; empty: the common ones and Orux AI's.
     """
+    from airflow_provider_orux.models.describe import describe_fields
     from orux_sandbox.settings import Settings
 
+    described = describe_fields(Settings)
     rows = []
     for name, field in Settings.model_fields.items():
         if not name.startswith(prefix) or (not prefix and name.startswith(("yescale_", "relay_"))):
             continue
         default = field.get_default(call_default_factory=True)
-        choices = get_args(field.annotation) if str(get_origin(field.annotation)) == "typing.Literal" else ()
+        choices = described[name].get("allowed", ())
         shown = (
             f"{len(default)} entries" if isinstance(default, dict) and default else code(default) or "empty"
         )
@@ -440,18 +420,19 @@ def sandbox_prices() -> str:
 
 def sandbox_faults() -> str:
     """The faults."""
+    from airflow_provider_orux.models.describe import describe_fields
     from orux_sandbox.faults import Fault
     from orux_sandbox.wire import Then
 
     rows = []
-    for name, field in Then.model_fields.items():
-        annotation = _without_none(field.annotation)
-        choices = get_args(annotation) if str(get_origin(annotation)) == "typing.Literal" else ()
+    for name, field in describe_fields(Then).items():
+        choices = field.get("allowed", ())
         rows.append(
             [
                 f"`{name}`",
                 ", ".join(f"`{str(c).lower() if isinstance(c, bool) else c}`" for c in choices)
-                or type_text(field.annotation),
+                or _yes_or_no(field)
+                or field["type"],
                 FAULT_WORDS.get(name) or _fault_words(name),
             ]
         )
@@ -525,7 +506,7 @@ FAULT_WORDS = {
 # -- the command line ----------------------------------------------------------------------------------------------
 def commands() -> str:
     """Every ``airflow orux`` command with its arguments."""
-    from airflow_provider_orux.cli.commands import parser
+    from airflow_provider_orux.cli.main import parser
 
     parts: list[str] = []
 

@@ -102,6 +102,7 @@ _MAIN = (
     "malformed",
     "answer",
     "merge",
+    "rewrite",
     "job",
     "submit_code",
     "truncate",
@@ -125,6 +126,11 @@ class Then(BaseModel):
     - ``malformed``: a 200 (or ``status``) with a body that is not what was promised.
     - ``answer``: ``{"status", "body", "headers"}``, exactly; a body that is not a string becomes JSON.
     - ``merge``: the real JSON answer with these fields laid over it; null removes a field.
+    - ``rewrite``: the real JSON answer with one kind of value changed: ids (``another_id``, ``unusable_id``), URLs
+      (``data_urls``, ``spaced_urls``, ``script_urls``), base64 (``unpadded_base64``, ``url_safe_base64``,
+      ``wrapped_base64``), status words of other gateways (``other_words``), every second entry of a batch
+      (``broken_entries``), a number of 400 digits and half an emoji (``huge_numbers``).
+    - ``names_job`` (with ``status``): the error has a ``task_id``; with ``after_accepting`` that of the job made.
     - ``job``: the outcome of the job the request submits ("modal" and "cancel": Midjourney at YEScale).
     - ``submit_code``: Midjourney at YEScale answers with this code: 1 and 22 accept, 21 names a job that
       exists already (with ``after_accepting``: the one just made), all others refuse.
@@ -160,6 +166,23 @@ class Then(BaseModel):
     malformed: Literal["html", "not_json", "other_shape", "empty", "truncated_json"] | None = None
     answer: dict[str, Any] | None = None
     merge: dict[str, Any] | None = None
+    rewrite: (
+        Literal[
+            "another_id",
+            "unusable_id",
+            "data_urls",
+            "spaced_urls",
+            "script_urls",
+            "unpadded_base64",
+            "url_safe_base64",
+            "wrapped_base64",
+            "other_words",
+            "broken_entries",
+            "huge_numbers",
+        ]
+        | None
+    ) = None
+    names_job: bool = False
 
     job: Literal["never_finish", "fail", "expire", "fewer", "modal", "cancel"] | None = None
     submit_code: int | None = None

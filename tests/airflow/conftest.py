@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from demo.airflow_home import ledger
 from tests.airflow.pauses import shorten
 from tests.airflow.runs import Run
 from tests.airflow.template import migrate
@@ -50,11 +51,14 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sandbox(_sandbox: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """The gateway, fresh for each test, as the connection ``orux_default``; artifacts go to ``tmp_path``."""
+    """The gateway, fresh for each test, as the connection ``orux_default``; artifacts go to ``tmp_path``, and are taken from there."""
     _sandbox.reset()
     _sandbox.configure(**FAST)
     monkeypatch.setenv("AIRFLOW_CONN_ORUX_DEFAULT", _sandbox.connection())
+    for name, value in ledger().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_ORUX_SAVE_TO", f"file://{tmp_path}/out")
+    monkeypatch.setenv("AIRFLOW__ORUX__INPUT_ROOTS", f"file://{tmp_path}/out")
     return _sandbox
 
 

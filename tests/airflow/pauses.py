@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+#: Seconds.
 SOON = 0.05
-"""Seconds."""
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:

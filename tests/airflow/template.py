@@ -16,13 +16,13 @@ from pathlib import Path
 
 from demo.airflow_home import ROOT, environment
 
+#: ``make clean`` removes it.
 FOLDER = ROOT / "build" / "airflow-home"
-"""``make clean`` removes it."""
+#: How the names of the distributions begin whose versions decide what ``airflow db migrate`` makes.
 DECIDE = ("apache-airflow", "alembic", "sqlalchemy")
-"""How the names of the distributions begin whose versions decide what ``airflow db migrate`` makes."""
 SQLITE = "sqlite:///"
+#: Stands in the template's ``airflow.cfg`` for the home.
 HERE = "/home-of-the-template"
-"""Stands in the template's ``airflow.cfg`` for the home."""
 
 
 def migrate(env: Mapping[str, str], *, cwd: Path | None = None) -> None:

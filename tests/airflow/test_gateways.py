@@ -27,7 +27,7 @@ def manifest_of(value):
 
 
 def test_the_midjourney_chain_on_yescale(gateways, example_dag, run):
-    result = run(example_dag("yescale_midjourney"))
+    result = run(example_dag("yescale_midjourney"), logical_date=None)
     assert result.state == "success", result.states()
     assert sorted(c["action"].lower() for c in gateways.charges()) == [
         "blend",
@@ -44,7 +44,7 @@ def test_the_midjourney_chain_on_yescale(gateways, example_dag, run):
 
 
 def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
-    result = run(example_dag("opengpu_relay_mapped"))
+    result = run(example_dag("opengpu_relay_mapped"), logical_date=None)
     assert result.state == "success", result.states()
     first = result.xcom("image", map_index=0)
     assert first["gateway"] == "opengpu_relay"
@@ -56,7 +56,7 @@ def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
 
 @pytest.mark.parametrize("name", CONNECTIONS)
 def test_one_dag_runs_on_each_gateway(gateways, example_dag, run, name):
-    result = run(example_dag("any_gateway"), run_conf={"conn_id": f"{name}_default"})
+    result = run(example_dag("any_gateway"), run_conf={"conn_id": f"{name}_default"}, logical_date=None)
     assert result.state == "success", result.states()
     value = result.xcom("image")
     assert value["gateway"] == name

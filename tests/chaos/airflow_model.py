@@ -79,13 +79,13 @@ class Store:
     def __init__(self, ti: TaskInstance) -> None:
         self.ti = ti
         self.rows: dict[str, str] = {}
+        #: How many of the next calls fail.
         self.away = 0
-        """How many of the next calls fail."""
+        #: How many of the next reads find nothing.
         self.hidden = 0
-        """How many of the next reads find nothing."""
         self.lock = threading.Lock()
+        #: Told of each record that takes the place of another one, or of none.
         self.on_record: Callable[[dict[str, Any] | None, dict[str, Any]], object] = lambda old, new: None
-        """Told of each record that takes the place of another one, or of none."""
 
     def view(self) -> StoreView:
         """What the execution that starts now is given."""
@@ -103,8 +103,9 @@ class StoreView:
     def __init__(self, store: Store, ti_id: uuid.UUID) -> None:
         self._store = store
         self._ti_id = ti_id
+        #: The state of the ledger's record that was last written through this view, and was not
+        #: refused.
         self.acknowledged: str | None = None
-        """The state of the ledger's record that was last written through this view, and was not refused."""
 
     def get(self, key: str, default: Any = None) -> Any:
         self._call()

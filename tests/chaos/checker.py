@@ -82,30 +82,30 @@ class Checker:
         self.in_flight = in_flight
         self.violations: list[Violation] = []
         self.reasons = ["the first execution"]
+        #: Charges that are allowed now.
         self.open = 1
-        """Charges that are allowed now."""
+        #: Jobs at the gateway that are not of this task.
         self.others: set[str] = set()
-        """Jobs at the gateway that are not of this task."""
+        #: Jobs that the ledger has known, or a person, by the gateway's ids.
         self.known_jobs: set[str] = set()
-        """Jobs that the ledger has known, or a person, by the gateway's ids."""
+        #: What the schedule did that a person may have to be asked about.
         self.excuses: set[str] = set()
-        """What the schedule did that a person may have to be asked about."""
+        #: Jobs whose charge was counted.
         self._counted: list[str] = []
-        """Jobs whose charge was counted."""
         self._granted: set[tuple[str, Any]] = set()
         self._clears = 0
+        #: How many clears there had been when a job was first seen.
         self._first_seen: dict[str, int] = {}
-        """How many clears there had been when a job was first seen."""
+        #: Paid results that somebody's word or setting gave up.
         self._given_up = 0
-        """Paid results that somebody's word or setting gave up."""
         self._hits: dict[int, int] = {}
         self._excused: frozenset[str] = frozenset()
+        #: Jobs that the ledger has known, by our ids, and that nobody discarded.
         self._recorded: set[str] = set()
-        """Jobs that the ledger has known, by our ids, and that nobody discarded."""
+        #: Submissions whose result was marked as delivered.
         self._delivered: set[str] = set()
-        """Submissions whose result was marked as delivered."""
+        #: The job whose delivered result a person cleared away.
         self._stale: str | None = None
-        """The job whose delivered result a person cleared away."""
 
     def wrong(self, kind: Kind, what: str) -> None:
         self.violations.append(Violation(kind, what))

@@ -22,14 +22,13 @@ from typing import Any
 
 import httpx
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import (
+from PIL import Image
+
+from airflow_provider_orux.compat import (
     AirflowException,
     AirflowFailException,
     AirflowRescheduleException,
-    TaskDeferred,
 )
-from PIL import Image
-
 from airflow_provider_orux.exceptions import OruxTaskFailedException, OruxTaskRetryException
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import AmbiguousSubmitError
@@ -43,6 +42,7 @@ from tests.chaos.airflow_model import Killed, Store, StoreView, TaskInstance, co
 from tests.chaos.checker import Checker, Kind, Violation
 from tests.chaos.schedule import BLIND, Step, Task
 from tests.crash import failpoints
+from tests.versions import TaskDeferred
 
 SETTINGS = {
     "queue_seconds": 0.02,
@@ -50,19 +50,19 @@ SETTINGS = {
     "sync_seconds": 0.02,
     "image_scale": 0.1,
     "job_ttl_seconds": 3600.0,
-    "link_seconds": 864000.0,
+    "url_seconds": 864000.0,
     "max_concurrency": 0,
     "credits": 1e9,
     "usd": 1e9,
     "yescale_sync_seconds": 0.03,
     # A person lets an hour pass; what is forgotten by then is not what is looked at here.
     "relay_task_seconds": 864000.0,
-    "relay_link_seconds": 864000.0,
+    "relay_url_seconds": 864000.0,
 }
+#: The ``timeout`` of the tasks, seconds: a job that never ends is to be met.
 WAIT = 3.0
-"""The ``timeout`` of the tasks, seconds: a job that never ends is to be met."""
+#: How often, at the end, a person may do what an error says before the result must be there.
 ROUNDS = 8
-"""How often, at the end, a person may do what an error says before the result must be there."""
 
 _here = threading.local()
 
@@ -152,10 +152,10 @@ class Execution:
     ti_id: Any
     submits: bool
     ending: tuple[str, Any] = ("", None)
+    #: Airflow recorded its success.
     accepted: bool = False
-    """Airflow recorded its success."""
+    #: The success callbacks ran to their end.
     called_back: bool = False
-    """The success callbacks ran to their end."""
 
     @property
     def may_pay(self) -> bool:
@@ -511,7 +511,7 @@ class Drive:
                 and value.error.http_status != 422  # an idempotency key that meets another request
             ):
                 for command in ("ledger settle chaos", "ledger discard chaos"):
-                    if command not in str(value):
+                    if command not in value.error.report():
                         self.checker.wrong(Kind.NO_ADVICE, f"it does not name `{command} …`: {value}")
             self.checker.asked(getattr(value, "error", None))
             if isinstance(value, AirflowFailException) or not isinstance(value, AirflowException):

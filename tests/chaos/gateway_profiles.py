@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 Fault = Mapping[str, Any]
 
+#: What happens to a connection whatever is spoken on it; the delays are longer than the client's patience.
 CUTS: tuple[Fault, ...] = (
     {"cut": "before"},
     {"cut": "after"},
@@ -20,7 +21,6 @@ CUTS: tuple[Fault, ...] = (
     {"delay": 1.2, "when": "before"},
     {"delay": 1.2, "when": "after"},
 )
-"""What happens to a connection whatever is spoken on it; the delays are longer than the client's patience."""
 NONSENSE: tuple[Fault, ...] = (
     {"malformed": "html"},
     {"malformed": "not_json"},
@@ -119,6 +119,7 @@ MJ_POLL: tuple[Fault, ...] = (
     {"cut": "mid_body"},
     {"delay": 1.2, "when": "after"},
 )
+#: Polls of several Midjourney jobs at once.
 BATCH: tuple[Fault, ...] = (
     {"status": 400, "message": "bind_request_body_failed"},
     {"status": 404, "message": "Invalid URL"},
@@ -128,7 +129,6 @@ BATCH: tuple[Fault, ...] = (
     {"answer": {"status": 200, "body": []}},
     {"cut": "before"},
 )
-"""Polls of several Midjourney jobs at once."""
 _REFUSED_LATE = {"job": "fail", "error_code": "banned", "error_message": "The prompt holds a banned word"}
 YESCALE_FATES: tuple[Fault, ...] = (
     {"job": "fail", "error_code": "upstream_error", "error_message": "The upstream failed"},
@@ -256,8 +256,9 @@ class GatewayProfile:
     polls: str = ""
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: The options with which it makes several images; for Midjourney at Orux that is the sandbox's to
+    #: decide.
     several: Mapping[str, Any] | None = None
-    """The options with which it makes several images; for Midjourney at Orux that is the sandbox's to decide."""
     family: str = ""
     synchronous: bool = False
     generation: int = 2
@@ -265,8 +266,8 @@ class GatewayProfile:
     poll_faults: tuple[Fault, ...] = field(default=(), repr=False)
     fates: tuple[Fault, ...] = field(default=(), repr=False)
     passing: frozenset[str] = frozenset()
+    #: Codes of failed jobs that a synchronous call answers with a refusal: then nobody need be asked.
     refuses_late: frozenset[str] = frozenset()
-    """Codes of failed jobs that a synchronous call answers with a refusal: then nobody need be asked."""
 
     def handle(self, raw_id: str) -> str:
         """The job id that a person gives to ``ledger settle``."""

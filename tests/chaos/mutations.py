@@ -10,6 +10,7 @@ provider proves nothing about a whole one.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -227,7 +228,7 @@ def failure_is_refusal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Gateway,
         "is_definite_refusal",
-        lambda self, status, error: status >= 500 or proves(self, status, error),
+        lambda self, response, error: response.status >= 500 or proves(self, response, error),
     )
 
 
@@ -287,9 +288,9 @@ def unknown_is_failed(patch: pytest.MonkeyPatch) -> None:
 @mutation
 def modal_is_failed(patch: pytest.MonkeyPatch) -> None:
     """YEScale: a job that waits for a click is taken for one that failed."""
-    from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
+    from airflow_provider_orux.gateways import answers
 
-    patch.setattr(Midjourney, "statuses", {**Midjourney.statuses, "MODAL": JobStatus.FAILED})
+    patch.setattr(answers, "STATUS_WORDS", {**answers.STATUS_WORDS, "MODAL": JobStatus.FAILED})
 
 
 @mutation
@@ -404,7 +405,7 @@ def error_untyped(patch: pytest.MonkeyPatch) -> None:
     """An error leaves the task as it is, and Airflow does not know whether to use a retry."""
     from airflow_provider_orux.operators import base
 
-    def as_it_is(error: OruxError) -> None:
+    def as_it_is(error: OruxError, log: logging.Logger) -> None:
         raise error
 
     patch.setattr(base, "raise_for_airflow", as_it_is)

@@ -15,8 +15,8 @@ from pathlib import Path
 from demo.airflow_home import ROOT, environment
 
 REPORT = "report: "
+#: The provider as it is.
 WHOLE = "whole"
-"""The provider as it is."""
 
 
 @dataclass
@@ -27,8 +27,8 @@ class Report:
     gateway: str = ""
     way: str = ""
     violations: list[str] = field(default_factory=list)
+    #: Of each violation, the name of a ``checker.Kind``.
     kinds: list[str] = field(default_factory=list)
-    """Of each violation, the name of a ``checker.Kind``."""
     charges: int = 0
     refunded: int = 0
     reasons: int = 0

@@ -19,6 +19,7 @@ SUBMITTING = (
     "after_submitted",
     "before_defer",
 )
+#: Where an execution can die or be held; see ``tests/crash/failpoints.py``.
 ENDING = (
     "before_artifact_1",
     "after_artifact_1",
@@ -30,14 +31,15 @@ ENDING = (
     "before_delivered",
     "after_delivered",
 )
-"""Where an execution can die or be held; see ``tests/crash/failpoints.py``."""
 
+#: Here Airflow has recorded the success: nobody gives such a worker up.
 SUCCEEDED = ("before_delivered", "after_delivered")
-"""Here Airflow has recorded the success: nobody gives such a worker up."""
 
+#: Dead here, nobody can know whether the request was sent.
 BLIND = ("after_intent", "before_post", "answer_arrived", "before_submitted")
-"""Dead here, nobody can know whether the request was sent."""
 
+#: Accidents that meet: either of a pair alone is harmless with a protocol that is weaker than ours, and
+#: single dice would throw both at the same place too seldom.
 CONSPIRACIES: tuple[Mapping[str, Any], ...] = (
     {"store_away": ("before_intent", 1), "die_at": "answer_arrived"},
     {"store_away": ("before_intent", 1), "die_at": "before_submitted"},
@@ -50,10 +52,8 @@ CONSPIRACIES: tuple[Mapping[str, Any], ...] = (
     {"hold_at": "before_post", "held_until_after": True},
     {"hold_at": "answer_arrived", "held_until_after": True},
 )
-"""Accidents that meet: either of a pair alone is harmless with a protocol that is weaker than ours, and single dice
-would throw both at the same place too seldom."""
+#: And those that meet a record which is there.
 HIDDEN: tuple[Mapping[str, Any], ...] = ({"hidden_reads": 1}, {"hidden_reads": 2}) * 4
-"""And those that meet a record which is there."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Task:
     deferrable: bool = True
     wait_for_completion: bool = True
     several: bool = False
+    #: Another job of the account is polled beside it, in one request where the gateway takes that.
     batch: bool = False
-    """Another job of the account is polled beside it, in one request where the gateway takes that."""
+    #: What the author set; None: nothing, and the operator's own retries are free.
     retries: int | None = None
-    """What the author set; None: nothing, and the operator's own retries are free."""
+    #: What the author said of paying retries; None: nothing.
     free_retries: bool | None = None
-    """What the author said of paying retries; None: nothing."""
     on_clear: str = "auto"
     on_request_changed: str = "fail"
     on_ambiguous_submit: str = "fail"
@@ -111,19 +111,19 @@ class Step:
     """What befalls one execution."""
 
     die_at: str | None = None
+    #: The worker freezes here, is given up, and goes on while (or after) the next execution runs.
     hold_at: str | None = None
-    """The worker freezes here, is given up, and goes on while (or after) the next execution runs."""
     held_until_after: bool = False
     cleared_while_held: bool = False
+    #: (place, how many calls fail from there on)
     store_away: tuple[str, int] | None = None
-    """(place, how many calls fail from there on)"""
     hidden_reads: int = 0
     request_changes: bool = False
     faults: tuple[dict[str, Any], ...] = ()
+    #: It succeeds, and by then Airflow has taken it for failed (a late executor event).
     false_failure: bool = False
-    """It succeeds, and by then Airflow has taken it for failed (a late executor event)."""
+    #: runs | dies first | crashes | times out | cleared meanwhile | cleared, no triggerer
     trigger: str = "runs"
-    """runs | dies first | crashes | times out | cleared meanwhile | cleared, no triggerer"""
 
     @classmethod
     def of(cls, dice: random.Random, *, task: Task, resuming: bool, recorded: bool) -> Step:

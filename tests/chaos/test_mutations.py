@@ -17,6 +17,8 @@ from tests.chaos.run import run_seeds
 from tests.chaos.schedule import Step, Task
 from tests.chaos.test_chaos import SEEDS
 
+#: Mutation -> a schedule in which ``test_chaos.py`` finds nothing wrong with the whole provider, and what
+#: is seen.
 SEEN_BY: dict[str, tuple[int, set[Kind]]] = {
     "no-intent": (0, {Kind.INTENT_MISSING, Kind.DOUBLE_CHARGE}),
     "intent-swallowed": (9, {Kind.INTENT_MISSING, Kind.DOUBLE_CHARGE}),
@@ -28,7 +30,6 @@ SEEN_BY: dict[str, tuple[int, set[Kind]]] = {
     "airflow-not-asked": (7, {Kind.DELIVERED_EARLY}),
     "undelivered-is-paid-again": (12, {Kind.DOUBLE_CHARGE}),
 }
-"""Mutation -> a schedule in which ``test_chaos.py`` finds nothing wrong with the whole provider, and what is seen."""
 
 
 @pytest.mark.standalone

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Instance, Ledger
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerRecords
 from airflow_provider_orux.lifecycle.record import Record, State
 
 INSTANCE = Instance("d", "manual__2026-01-01T00:00:00+00:00", "group.task", 3, {"state": "failed"})
@@ -49,7 +49,7 @@ def json_answer(status, value):
 )
 def test_a_record_that_cannot_be_read_is_an_error_and_never_no_record(answer, words):
     with pytest.raises(CommandError) as caught:
-        Ledger(api(answer)).read(INSTANCE)
+        LedgerRecords(api(answer)).read(INSTANCE)
     assert words in str(caught.value)
     assert "a-token" not in str(caught.value)
 
@@ -61,7 +61,7 @@ def test_only_airflows_word_on_the_key_means_no_record():
         seen.append(request)
         return httpx.Response(404, json={"detail": "Task state store key 'orux_ledger' not found"})
 
-    assert Ledger(api(answer)).read(INSTANCE) is None
+    assert LedgerRecords(api(answer)).read(INSTANCE) is None
     (request,) = seen
     assert request.url.raw_path.decode() == (
         "/base/api/v2/dags/d/dagRuns/manual__2026-01-01T00%3A00%3A00%2B00%3A00/taskInstances/group.task"
@@ -79,7 +79,7 @@ def test_a_record_is_written_for_ever_and_read_back():
             return httpx.Response(204)
         return httpx.Response(200, json={"key": "orux_ledger", **stored})
 
-    Ledger(api(answer)).write(INSTANCE, RECORD)
+    LedgerRecords(api(answer)).write(INSTANCE, RECORD)
     assert stored == {"value": RECORD.to_json(), "expires_at": None}
 
 
@@ -90,7 +90,7 @@ def test_a_write_that_did_not_last_is_an_error():
         return httpx.Response(200, json={"value": {**RECORD.to_json(), "state": "finished", "result": {}}})
 
     with pytest.raises(CommandError, match="does not return it as written"):
-        Ledger(api(answer)).write(INSTANCE, RECORD)
+        LedgerRecords(api(answer)).write(INSTANCE, RECORD)
 
 
 def test_a_user_and_password_become_a_token():
@@ -151,6 +151,6 @@ def test_mapped_tasks_need_an_index():
         )
 
     with pytest.raises(CommandError, match="--map-index"):
-        Ledger(api(answer)).instance("d", "r", "t", -1)
+        LedgerRecords(api(answer)).instance("d", "r", "t", -1)
     assert issubclass(NotFoundError, CommandError)
     assert segment("a/b c+d") == "a%2Fb%20c%2Bd"

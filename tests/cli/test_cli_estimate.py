@@ -91,7 +91,7 @@ def test_every_kind_of_task_is_counted(orux, file, connection, monkeypatch):
         ("imagine", "each.grid", "flat"): (2, 402, 20.0),
         ("heroes",): (6, 6, 5.0),
         ("two",): (2, 2, 16.0),
-        ("some",): (2, 2, None),  # priced by picture, and their number, 1 to 4, is known when it runs
+        ("some",): (2, 2, None),  # priced by image, and their number, 1 to 4, is known when it runs
         ("any",): (2, 2, None),
         ("songs",): (8, 8, None),
         ("kinds", "drawn"): (6, 6, 8.0),
@@ -136,14 +136,14 @@ with DAG("uncounted", schedule=None) as dag:
         return {"prompt": "x"}
 
     one = {"model": "gpt-image-2", "prompt": "x"}
-    picture = OruxGenerateImageOperator
+    image = OruxGenerateImageOperator
     fields(), prompt(), single()
-    picture.partial(task_id="mapped", model="gpt-image-2").expand_kwargs(items())
-    picture.partial(task_id="said", model="gpt-image-2", options={"n": 3}).expand_kwargs(items())
-    picture.partial(task_id="loose", model="gpt-image-2").expand_kwargs(items(), strict=False)
-    picture.partial(task_id="each", **one).expand(options=items())
-    picture(task_id="templated", options={"n": "{{ params.n }}"}, **one)
-    picture(task_id="newer", request=CustomRequest(name="brand-new", body={"prompt": "x"}))
+    image.partial(task_id="mapped", model="gpt-image-2").expand_kwargs(items())
+    image.partial(task_id="said", model="gpt-image-2", options={"n": 3}).expand_kwargs(items())
+    image.partial(task_id="loose", model="gpt-image-2").expand_kwargs(items(), strict=False)
+    image.partial(task_id="each", **one).expand(options=items())
+    image(task_id="templated", options={"n": "{{ params.n }}"}, **one)
+    image(task_id="newer", request=CustomRequest(name="brand-new", body={"prompt": "x"}))
 """
 
 

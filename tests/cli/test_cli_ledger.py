@@ -25,11 +25,11 @@ IMAGINE = (
         OruxImagineOperator(task_id="imagine", prompt="a lighthouse")
 """
 )
-PICTURE = (
+IMAGE = (
     HEAD
     + """
         OruxGenerateImageOperator(
-            task_id="picture", model="gpt-image-2", prompt="a paper boat",
+            task_id="image", model="gpt-image-2", prompt="a paper boat",
             save_to="{{ var.value.get('orux_save_to') }}", deferrable=False,
         )
 """
@@ -118,26 +118,26 @@ def test_a_lost_synchronous_generation_is_settled_by_its_links(
     sandbox, load_dag, run, api, at_api, again, tmp_path
 ):
     sandbox.order_fault({"endpoint": "images.generate", **CUT})
-    result = run(load_dag(PICTURE))
-    assert result.states() == {"picture": "failed"}
+    result = run(load_dag(IMAGE))
+    assert result.states() == {"image": "failed"}
     assert len(sandbox.charges()) == 1
 
-    refused = at_api(*command(result, "picture", "settle", job_id="gen-1"))
+    refused = at_api(*command(result, "image", "settle", job_id="gen-1"))
     assert refused.status == 1
     assert "--url URL" in refused.err
-    assert at_api(*command(result, "picture", "settle"), "--url", "ftp://x").status == 2
+    assert at_api(*command(result, "image", "settle"), "--url", "ftp://x").status == 2
 
     (job,) = sandbox.jobs()
     (link,) = job["urls"]
-    settled = at_api(*command(result, "picture", "settle"), "--url", link)
+    settled = at_api(*command(result, "image", "settle"), "--url", link)
     assert settled.status == 0, settled.err
-    record = Record.from_json(api.stored(result.dag.dag_id, result.run_id, "picture")["value"])
+    record = Record.from_json(api.stored(result.dag.dag_id, result.run_id, "image")["value"])
     assert record.synchronous
     assert record.job_id == record.submission_id
 
-    assert again(result, "picture") == "success"
+    assert again(result, "image") == "success"
     assert len(sandbox.charges()) == 1
-    value = result.xcom("picture")
+    value = result.xcom("image")
     assert [a["url"] for a in value["artifacts"]] == [link]
     assert value["artifacts"][0]["sha256"]
     assert value["manifest"].startswith(f"file://{tmp_path}")
@@ -264,14 +264,14 @@ def test_what_another_wrote_is_unreadable_and_can_be_discarded(sandbox, load_dag
 
 def test_an_unreadable_record_without_an_age_says_so(monkeypatch):
     from airflow_provider_orux.cli.ledger.discard import _going, _lost, _under_way
-    from airflow_provider_orux.cli.ledger.instances import Entry, Instance
+    from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry
 
     instance = Instance("d", "r", "t", facts={"state": "failed"})
-    entry = Entry(instance, None, "not ours")
+    entry = LedgerEntry(instance, None, "not ours")
     assert _under_way(entry, None, {}, 1e9) is None
     assert "its age is not known" in _going(entry)
     assert "its age was not known" in _lost(entry)
-    old = Entry(instance, None, "not ours", updated=1e9 - 86_400)
+    old = LedgerEntry(instance, None, "not ours", updated=1e9 - 86_400)
     assert _under_way(old, None, {}, 1e9) is None
     assert _going(old) == "discard"
 

@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from airflow_provider_orux.models import catalogue
-from airflow_provider_orux.models.describe import describe_model, describe_models, limits_text
+from airflow_provider_orux.models.describe import limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.orux import GptImage2, MidjourneyV7
 
-CLASSES = catalogue.all_requests()
+CLASSES = catalogue.requests_of()
 FIELDS = [
     pytest.param(cls, field, id=f"{cls.gateway}-{cls.__name__}-{field['name']}")
     for cls in CLASSES
-    for field in describe_model(cls)["fields"]
+    for field in cls.describe()["fields"]
 ]
 
 
@@ -81,7 +81,7 @@ def test_no_limit_of_a_field_is_left_out():
         "maxLength": "max_length", "minItems": "min_items", "maxItems": "max_items", "enum": "allowed",
     }  # fmt: skip
     for cls in CLASSES:
-        described = {f["name"]: f for f in describe_model(cls)["fields"]}
+        described = {f["name"]: f for f in cls.describe()["fields"]}
         for name, schema in cls.model_json_schema()["properties"].items():
             if name == "extra_body":
                 continue
@@ -92,7 +92,7 @@ def test_no_limit_of_a_field_is_left_out():
 
 
 def test_descriptions_are_plain_json_with_importable_classes():
-    described = describe_models()
+    described = [cls.describe() for cls in CLASSES]
     assert json.loads(json.dumps(described)) == described
     assert len(described) == len(CLASSES)
     for value, cls in zip(described, CLASSES, strict=True):
@@ -103,16 +103,16 @@ def test_descriptions_are_plain_json_with_importable_classes():
 
 
 def test_limits_in_words():
-    fields = {f["name"]: limits_text(f) for f in describe_model(GptImage2)["fields"]}
+    fields = {f["name"]: limits_text(f) for f in GptImage2.describe()["fields"]}
     assert fields["n"] == "1 to 4"
     assert fields["size"] == "1024x1024, 1536x1024, 1024x1536, auto"
     assert fields["prompt"] == "at most 4000 characters"
-    assert {f["name"]: f["type"] for f in describe_model(MidjourneyV7)["fields"]}["aspect_ratio"] == "ratio"
+    assert {f["name"]: f["type"] for f in MidjourneyV7.describe()["fields"]}["aspect_ratio"] == "ratio"
 
 
 def test_the_command(orux):
     rows = orux("models", "--gateway", "orux", "-o", "json").json
-    assert rows == describe_models(gateway="orux")
+    assert rows == [cls.describe() for cls in catalogue.requests_of("orux")]
     assert yaml.safe_load(orux("models", "--gateway", "orux", "-o", "yaml").out) == rows
     assert len(
         list(csv.DictReader(io.StringIO(orux("models", "--gateway", "orux", "-o", "csv").out)))

@@ -68,8 +68,8 @@ def test_a_submitted_job_depends_on_how_it_is():
 
 
 def test_a_synchronous_generation_has_nobody_to_ask():
-    picture = Job("gen-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),))
-    links = SUBMITTED.changed(synchronous=True, result=picture.to_dict())
+    image = Job("gen-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),))
+    links = SUBMITTED.changed(synchronous=True, result=image.to_dict())
     assert lines(links, "failed") == [f"A clear: {FREE}."]
     failed = Job("gen-1", JobStatus.FAILED, "yescale", retry_helps=False)
     assert lines(links.changed(result=failed.to_dict()), "failed") == [f"A clear: {PAYS}."]

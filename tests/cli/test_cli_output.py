@@ -16,6 +16,7 @@ from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output, csv_cell, csv_text, visible
 from airflow_provider_orux.cli.runner import run_command
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import AuthenticationError, ConfigurationError
 
@@ -136,14 +137,16 @@ def test_an_error_is_one_line_whoever_wrote_it(kind, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     (line,) = said.err.splitlines()
-    assert line.startswith("airflow orux: the gateway says: no\\x1b[2J Settled: everything")
+    assert line.startswith(f"{COMMAND}: the gateway says: no\\x1b[2J Settled: everything")
 
 
 # -- through the commands --------------------------------------------------------------------------------------------
+#: A job id may begin like a formula.
+FORMULA_ID = '=HYPERLINK("evil","x")'
 DAG, RUN, TASK = f"=dag{ESC}[2J", f"run{RLO}1", "-task"
 RECORD = Record(
     state=State.SUBMITTED, max_tries=1, fingerprint="f" * 64, conn_id="nowhere", host="https://orux.top",
-    updated_at=1.0, submission_id="gen-1", job_id=FORMULA,
+    updated_at=1.0, submission_id="gen-1", job_id=FORMULA_ID,
 )  # fmt: skip
 
 
@@ -203,7 +206,7 @@ def test_no_command_prints_what_steers_a_terminal(orux, hostile_airflow, words, 
 def test_what_became_of_each_record_is_told_to_a_program(orux, hostile_airflow):
     ended = orux("ledger", "discard", "--dag-id", DAG, "--state", "all", "--yes", "-o", "json")
     (row,) = ended.json
-    assert (row["dag_id"], row["record"]["job_id"], row["outcome"]) == (DAG, FORMULA, "discarded")
+    assert (row["dag_id"], row["record"]["job_id"], row["outcome"]) == (DAG, FORMULA_ID, "discarded")
     assert "Discarded 1 record." in ended.err
     assert [method for method, _ in hostile_airflow] == ["PUT"]
 

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -20,15 +21,15 @@ LOG = SimpleNamespace(warning=lambda *a: None)
 
 @pytest.fixture
 def saved(tmp_path):
-    """Two results: one of two pictures, one of one."""
+    """Two results: one of two images, one of one."""
     results = []
     for name, count in (("task_A", 2), ("task_B", 1)):
-        pictures = []
+        images = []
         for number in range(count):
             content = io.BytesIO()
             Image.new("RGB", (8, 8), (number * 40, 90, 10)).save(content, "PNG")
-            pictures.append(Artifact(inline=base64.b64encode(content.getvalue()).decode()))
-        job = Job(name, JobStatus.SUCCEEDED, "orux", artifacts=tuple(pictures), charged="yes")
+            images.append(Artifact(inline=base64.b64encode(content.getvalue()).decode()))
+        job = Job(name, JobStatus.SUCCEEDED, "orux", artifacts=tuple(images), charged="yes")
         facts = {
             "model": "gpt-image-2",
             "verb": "generate",
@@ -103,3 +104,27 @@ def test_a_folder_that_is_not_there(orux, tmp_path):
     strange = orux("results", "list", "--path", "nosuchscheme://x/y")
     assert strange.status == 1
     assert "cannot be listed" in strange.err
+
+
+@pytest.mark.timeout(60)
+def test_what_somebody_else_put_there_is_told_and_ends_nothing(orux, saved, tmp_path):
+    folder = tmp_path / "out" / "day"
+    texts = {
+        "inf": '{"schema_version": 1, "artifacts": [], "price": 1e999}',
+        "deep": '{"schema_version": 1, "artifacts": ' + "[" * 100_000,
+        "types": '{"schema_version": 1, "artifacts": [{"name": "1.png", "bytes": 1e300, "sha256": 7}, 7]}',
+        "long": '{"schema_version": 1, "artifacts": [{"name": "1.png", "bytes": ' + "9" * 400 + "}]}",
+    }
+    for name, text in texts.items():
+        (folder / name).mkdir()
+        (folder / name / "manifest.json").write_text(text)
+    (folder / "pipe").mkdir()
+    os.mkfifo(folder / "pipe" / "manifest.json")
+    for number, text in enumerate(("{", "[" * 100_000, "7", '{"manifest": 7}')):
+        (folder / f"{number:064x}.json").write_text(text)
+    os.mkfifo(folder / f"{9:064x}.json")
+    for command in ("verify", "list"):
+        said = orux("results", command, "--path", str(folder))
+        assert said.status == 1
+        assert "task_A" in said.out or "2 whole, 5 with problems" in said.out
+        assert "Traceback" not in said.out + said.err

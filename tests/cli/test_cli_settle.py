@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from airflow_provider_orux.cli.connections import Found
+from airflow_provider_orux.cli.connections import FoundConnection
 from airflow_provider_orux.cli.errors import CommandError
-from airflow_provider_orux.cli.ledger.instances import Entry, Instance
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry
 from airflow_provider_orux.cli.ledger.settle import Answer, settle_one
 from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.lifecycle.record import Record, State
@@ -35,8 +35,8 @@ class OneRecord:
     def instance(self, *words: object) -> Instance:
         return Instance(*words, facts={"state": "failed"})  # type: ignore[arg-type]
 
-    def read(self, instance: Instance) -> Entry:
-        return Entry(instance, self.record, None)
+    def read(self, instance: Instance) -> LedgerEntry:
+        return LedgerEntry(instance, self.record, None)
 
     def write(self, instance: Instance, record: Record) -> None:
         self.record = Record.from_json(record.to_json())
@@ -49,7 +49,7 @@ def settled(record: Record, *, force: bool = True) -> Record:
         Instance("d", "r", "t", -1),
         Answer("task_2"),
         force=force,
-        connections={"c": Found(None, why="x")},
+        connections={"c": FoundConnection(None, why="x")},
         out=Output(io.StringIO(), io.StringIO()),
     )  # type: ignore[arg-type]
     return ledger.record

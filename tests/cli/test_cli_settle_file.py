@@ -19,7 +19,7 @@ DAG = """
         one = OruxImagineOperator(task_id="one", prompt="a lighthouse")
         two = OruxImagineOperator(task_id="two", prompt="a teapot", trigger_rule="all_done")
         one >> two >> OruxGenerateImageOperator(
-            task_id="picture", model="gpt-image-2", prompt="a paper boat", options={"n": 2},
+            task_id="image", model="gpt-image-2", prompt="a paper boat", options={"n": 2},
             deferrable=False, trigger_rule="all_done",
         )
 """
@@ -48,13 +48,13 @@ def test_what_was_listed_is_filled_in_and_settled(
     assert {r["task_id"]: (r["kind"], r["map_index"], r["job_id"]) for r in rows} == {
         "one": ("job", "", ""),
         "two": ("job", "", ""),
-        "picture": ("images", "", ""),
+        "image": ("images", "", ""),
     }
     by_task = {r["task_id"]: r for r in rows}
     filled = [
         by_task["one"] | {"job_id": jobs["a lighthouse"]["id"]},
         by_task["two"] | {"job_id": "not an id / of theirs"},
-        *({**by_task["picture"], "url": url} for url in jobs["a paper boat"]["urls"]),
+        *({**by_task["image"], "url": url} for url in jobs["a paper boat"]["urls"]),
         by_task["one"] | {"task_id": "other", "job_id": "task_other"},
     ]
     path = tmp_path / "lost.csv"
@@ -69,12 +69,12 @@ def test_what_was_listed_is_filled_in_and_settled(
     assert out[0] == f"line 2: settled: {dag_id} {run_id} one became job {jobs['a lighthouse']['id']}."
     assert out[1].startswith("line 3: refused:")
     assert "is not a job id" in out[1]
-    assert out[2] == f"lines 4, 5: settled: {dag_id} {run_id} picture became 2 images by URL."
+    assert out[2] == f"lines 4, 5: settled: {dag_id} {run_id} image became 2 images by URL."
     assert out[3].startswith("line 6: refused:")
     assert "There is no task instance" in out[3]
     assert "4 task instances: 2 settled, 0 unchanged, 2 refused." in out
-    states = {t: api.stored(dag_id, run_id, t)["value"]["state"] for t in ("one", "two", "picture")}
-    assert states == {"one": "settled", "two": "intent", "picture": "settled"}
+    states = {t: api.stored(dag_id, run_id, t)["value"]["state"] for t in ("one", "two", "image")}
+    assert states == {"one": "settled", "two": "intent", "image": "settled"}
 
     text = f"run_id,dag_id,task_id,job_id\n{run_id},{dag_id},two,{jobs['a teapot']['id']}\n"
     text += f"{run_id},{dag_id},one,{jobs['a lighthouse']['id']}\n"
@@ -93,7 +93,7 @@ def test_what_was_listed_is_filled_in_and_settled(
     assert [(r["task_id"], r["state"]) for r in shown] == [("two", "settled")]
     assert "pays nothing" in shown[0]["next"][0]
 
-    assert [again(result, t) for t in ("one", "two", "picture")] == ["success"] * 3
+    assert [again(result, t) for t in ("one", "two", "image")] == ["success"] * 3
     assert len(sandbox.charges()) == 3
 
 

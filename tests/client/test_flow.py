@@ -43,8 +43,8 @@ def refusal(status: int, code: str, kind: str = "api_error", **headers: str) -> 
 
 
 ACCEPTED = answer({"task_id": "task_1", "status": "queued"})
-ANSWER = answer({"data": [{"url": "u"}]})
-DONE = answer({"status": "SUCCESS", "result_urls": ["u"]})
+ANSWER = answer({"data": [{"url": "https://a/u"}]})
+DONE = answer({"status": "SUCCESS", "result_urls": ["https://a/u"]})
 FULL = refusal(429, "concurrency_exceeded", "rate_limit_error")
 NEVER_SENT = TransportFailure("refused", sent=False)
 LOST = TransportFailure("no answer came", sent=True)
@@ -323,7 +323,7 @@ def test_a_read_is_tried_again(first):
     sends, pauses, job = read([first, first, DONE])
     assert sends == 3
     assert len(pauses) == 2
-    assert job.urls == ["u"]
+    assert job.urls == ["https://a/u"]
     sends, _, error = read([first])
     assert sends == 5
     assert isinstance(error, (errors.RateLimitedError, errors.GatewayUnavailableError))

@@ -255,7 +255,7 @@ def test_an_answer_as_long_as_the_limit_is_read(speak):
     body = b'{"status": "RUNNING"' + b" " * 1000 + b"}"
     with RawServer(lambda peer, heard: peer.answer(body)) as server:
         assert speak(server.url, max_answer_bytes=len(body)).poll("t").status.value == "running"
-        with pytest.raises(errors.UnexpectedResponseError, match="longer"):
+        with pytest.raises(errors.OruxError, match="longer than"):
             speak(server.url, max_answer_bytes=len(body) - 1).poll("t")
 
 

@@ -12,8 +12,8 @@ from tests.crash.airflow_processes import AirflowProcesses, until
 from tests.crash.scenario import PAYS_ANEW, Found, ScenarioRun
 from tests.crash.scenarios import Scenario
 
+#: How the note of what a person had to do begins.
 ASKED = ("`ledger", PAYS_ANEW)
-"""How the note of what a person had to do begins."""
 
 
 @dataclass

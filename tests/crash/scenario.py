@@ -24,14 +24,15 @@ from demo.airflow_home import ROOT
 from orux_sandbox import SandboxServer
 from tests.crash.airflow_processes import PATIENCE, AirflowProcesses, T, free_port, until
 
+#: Jobs take longer than a scheduler's loop; see :meth:`ScenarioRun.end_job_once_deferred`.
 QUICK = {"queue_seconds": 0.1, "run_seconds": 3.0, "sync_seconds": 0.1, "image_scale": 0.25}
-"""Jobs take longer than a scheduler's loop; see :meth:`ScenarioRun.end_job_once_deferred`."""
+#: Jobs end when the test lets the sandbox's clock run.
 SLOW = {**QUICK, "run_seconds": 3600.0}
-"""Jobs end when the test lets the sandbox's clock run."""
+#: Note: nobody can have the result any more, the error says so, and a person pays again, knowingly.
 PAYS_ANEW = "a clear that pays anew"
-"""Note: nobody can have the result any more, the error says so, and a person pays again, knowingly."""
 ENDED = {"success", "failed", "upstream_failed", "skipped"}
 
+#: What the sandbox calls the paid requests and the polls of each gateway.
 ENDPOINTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "orux": {"pay": ("tasks.submit", "images.generate"), "poll": ("tasks.get",)},
     "yescale": {
@@ -40,9 +41,8 @@ ENDPOINTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "opengpu_relay": {"pay": ("relay.submit.*",), "poll": ("relay.poll",)},
 }
-"""What the sandbox calls the paid requests and the polls of each gateway."""
+#: YEScale has job families with addresses of their own; a job id of ours has the family before it.
 FAMILIES = {"yescale.mj": "mj", "yescale.media": "media", "yescale.kling": "kling-image"}
-"""YEScale has job families with addresses of their own; a job id of ours has the family before it."""
 
 
 @dataclass
@@ -382,9 +382,9 @@ class ScenarioRun:
     def settle(self, *, discard: bool = False) -> None:
         """A person does what the error says: the very command that it names, with what the gateway shows."""
         verb = "discard" if discard else "settle"
-        commands = re.findall(rf"`(airflow orux ledger {verb} [^`]*)`", self.log())
+        commands = re.findall(rf"`((?:airflow )?orux ledger {verb} [^`]*)`", self.log())
         if not commands:
-            raise AssertionError(f"no `airflow orux ledger {verb} …` in the log:\n{self.log()[-3000:]}")
+            raise AssertionError(f"no `orux ledger {verb} …` in the log:\n{self.log()[-3000:]}")
         words = shlex.split(commands[-1])
         if discard:
             words.append(
@@ -410,7 +410,11 @@ class ScenarioRun:
 
     def _command(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *words],
+            [
+                sys.executable,
+                "-m",
+                *(words if words[0] == "airflow" else ["airflow_provider_orux.cli.main", *words[1:]]),
+            ],
             env={**self.airflow.env, "AIRFLOW__API__BASE_URL": self.airflow.url},
             cwd=self.airflow.home,
             capture_output=True,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tests.crash.scenario import QUICK, ScenarioRun
 from tests.distributed.airflow_processes import DistributedAirflow
 
+#: Where the imagine task of each run is when the worker dies. None of them is ambiguous: all must heal.
 HELD_AT = (
     "before_intent",
     "after_submitted",
@@ -18,7 +19,6 @@ HELD_AT = (
     "after_artifact_2",
     "before_finished",
 )
-"""Where the imagine task of each run is when the worker dies. None of them is ambiguous: all must heal."""
 TASKS = ("imagine", "hero", "variation", "reroll")
 GRID = {**QUICK, "grid": "four", "max_concurrency": 0}
 IMAGES = 4 + 1 + 4 + 4

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+# Fixtures: a database, DAGs that run in this process.
+from tests.airflow.conftest import database, load_dag, short_pauses  # noqa: F401
 from tests.conftest import ROOT
 
 

@@ -315,6 +315,13 @@ def test_the_pages_build_without_a_warning(tmp_path):
     models = (tmp_path / "html" / "models.html").read_text(encoding="utf-8")
     assert "flux-kontext-max" in models
     assert "arrives" in models
+    # An example is shown as a reader can use it: whole or with its imports, and without our marks.
+    for page in (tmp_path / "html").rglob("*.html"):
+        assert not re.search(r"\[(START|END) ", page.read_text(encoding="utf-8")), page
+    upscale = re.sub(
+        r"<[^>]+>", "", (tmp_path / "html" / "operators" / "upscale.html").read_text(encoding="utf-8")
+    )
+    assert "from airflow_provider_orux.operators.midjourney import OruxUpscaleOperator\n\nhero = " in upscale
 
 
 def test_every_test_that_the_page_of_gateways_names_is_there():
@@ -338,3 +345,14 @@ def test_every_test_that_the_page_of_gateways_names_is_there():
             assert {name.replace("-async]", "-sync]"), name.replace("-sync]", "-async]")} <= there
     models = {name for name in there if name.startswith(("test_orux[", "test_yescale["))}
     assert models <= named, models - named
+
+
+def test_the_words_of_one_payment_stand_where_the_page_says():
+    page = (DOCS / "decisions" / "durable-core.md").read_text(encoding="utf-8")
+    rows = [row.split("|")[1:4] for row in page.splitlines() if row.startswith("| `")]
+    assert len(rows) == 24
+    for names, _, where in rows:
+        files = re.findall(r"`([^`]+)`", where)
+        code = "".join((ROOT / "airflow_provider_orux" / file).read_text(encoding="utf-8") for file in files)
+        for name in re.findall(r"`([^`]+)`", names):
+            assert re.search(rf"^(class|def) {name}\b", code, re.MULTILINE), name

@@ -19,7 +19,7 @@ from airflow_provider_orux.client.sync import GatewayClient
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob, Finished
 from airflow_provider_orux.durable.ledger import Ledger
-from airflow_provider_orux.durable.stores import TaskStateStore
+from airflow_provider_orux.durable.stores import RecordStore, TaskStateStore
 from airflow_provider_orux.gateways.opengpu_relay.gateway import OpenGPURelayGateway
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -35,6 +35,8 @@ IMAGINE = orux.MidjourneyV7(prompt="a lighthouse")
 OTHER = orux.MidjourneyV7(prompt="a windmill")
 IMAGE = orux.GptImage2(prompt="a lighthouse")
 FLUX = opengpu_relay.Flux2Pro(prompt="a lighthouse")
+#: A route that stores what it makes.
+QWEN = opengpu_relay.QwenImage(prompt="a lighthouse")
 KEY = "sk-app-00000001_" + "k" * 48
 HOUR = 3600.0
 
@@ -59,10 +61,10 @@ BAD_KEY = refusal(401, "invalid_api_key")
 UNKNOWN_JOB = refusal(404, "task_not_found", "invalid_request_error")
 HTML = answer(b"<html>A proxy</html>")
 UNREACHED = TransportFailure("connection refused", sent=False)
+#: The request may have arrived: nothing was accepted, or the answer was lost.
 SILENCE = TransportFailure("no answer came", sent=True)
-"""The request may have arrived: nothing was accepted, or the answer was lost."""
+#: It was accepted, and the answer was lost.
 LOST = TransportFailure("the answer was lost", sent=True)
-"""It was accepted, and the answer was lost."""
 
 
 # -- the world outside -----------------------------------------------------------------------------------------
@@ -91,8 +93,8 @@ class Rows:
         self.values: dict[str, str] = {}
         self.events = events
         self.owner = 1
+        #: How many of the next reads find nothing.
         self.hidden = 0
-        """How many of the next reads find nothing."""
         self.fails: Callable[[str, str, Any], bool] = lambda verb, key, value: False
 
     def view(self) -> RowsView:
@@ -161,8 +163,8 @@ class FakeClient(GatewayClient):
         self.polls: list[Any] = []
         self.sent: list[HttpRequest] = []
         self.job_is: dict[str, Any] = {"status": "RUNNING"}
+        #: The jobs that were accepted.
         self.charged: list[str] = []
-        """The jobs that were accepted."""
         self._keys: dict[str, str] = {}
 
     def run(self, flow: Any) -> Any:
@@ -228,14 +230,19 @@ class FakeDelivery:
         self.save_to = save_to
         self.storage_conn_id = None
         self.xcoms: dict[str, Any] = {}
+        #: Raised by the next saves.
         self.fails: list[Exception] = []
-        """Raised by the next saves."""
+        #: Raised by the check before the payment.
         self.refuses: Exception | None = None
-        """Raised by the check before the payment."""
         self.push_fails = False
         self.push_urls = True
+        #: What the gallery was told of errors: each with the record as it was.
+        self.errors: list[Any] = []
+        #: The arguments of each save.
         self.saved: list[dict[str, Any]] = []
-        """The arguments of each save."""
+
+    def private(self, message, request):
+        return message
 
     def check(self, request: GenerationRequest, *, waits_for_result: bool) -> None:
         self.events.append("check destination")
@@ -269,7 +276,7 @@ class FakeDelivery:
             "manifest": None,
         }
 
-    def push_job(self, job_id: str) -> None:
+    def push_job(self, job_id: str, *, request: Any = None, record: Any = None) -> None:
         if self.push_fails:
             raise RuntimeError("the XCom could not be pushed")
         self.events.append(f"push {job_id}")
@@ -278,9 +285,12 @@ class FakeDelivery:
     def pushed_job(self) -> str | None:
         return self.xcoms.get("job_id")
 
-    def hand_over(self, result: dict[str, Any]) -> None:
+    def hand_over(self, result: dict[str, Any], *, request: Any = None, record: Any = None) -> None:
         self.events.append("hand over")
         self.xcoms["job_id"] = result["job_id"]
+
+    def push_error(self, error: Any, *, record: Any) -> None:
+        self.errors.append((error, record))
 
 
 class Log:
@@ -340,8 +350,11 @@ class World:
         self.job: DurableJob
 
     # -- what Airflow and people do ------------------------------------------------------------------------
-    def attempt(self) -> DurableJob:
-        """A new process for this task instance."""
+    def attempt(self, store: RecordStore | None = None) -> DurableJob:
+        """A new process for this task instance.
+
+        :param store: where its record lives; None: as Airflow gives it.
+        """
         self.client.settings = ClientSettings(self.gateway.host, key=self.key)
         attempt = Attempt.of(
             self.request,
@@ -360,7 +373,7 @@ class World:
             idempotency_seconds=self.gateway.idempotency_seconds,
         )
         ledger = Ledger(
-            self.store() if self.durable else None,
+            (store or self.store()) if self.durable else None,
             attempt=attempt,
             policy=policy,
             identity=TaskIdentity("dag", "run", "task", -1, self.try_number, self.max_tries),
@@ -471,7 +484,7 @@ def context(rows: Any, state: Any, *, map_index: int = -1, max_tries: int = 3, d
 
 def relay(**more: Any) -> World:
     """A task at OpenGPU Relay, generation 2: it has idempotency keys, and can be asked to keep what it makes."""
-    return World(gateway=OpenGPURelayGateway(), request=FLUX, **more)
+    return World(gateway=OpenGPURelayGateway(), request=QWEN, **more)
 
 
 def synchronous(**more: Any) -> World:

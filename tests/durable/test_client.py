@@ -14,7 +14,7 @@ from airflow_provider_orux.models.errors import (
     UnsupportedByGatewayError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
-from tests.durable.fakes import FLUX, LOST, World, answer, relay, relay_refusal, synchronous
+from tests.durable.fakes import LOST, QWEN, World, answer, relay, relay_refusal, synchronous
 
 NO_RETENTION = relay_refusal(403, "TIER_FEATURE_UNAVAILABLE")
 REUSED = relay_refusal(422, "IDEMPOTENCY_KEY_REUSED")
@@ -137,7 +137,7 @@ def test_any_other_refusal_is_no_reason_to_send_without_retention():
 
 def test_a_request_that_says_how_long_is_refused_as_it_is():
     world = relay(save_to="s3://content/")
-    world.request = FLUX.model_copy(update={"store_output": "relay7d"})
+    world.request = QWEN.model_copy(update={"store_output": "relay7d"})
     world.client.answers = [NO_RETENTION]
     failed(world, UnsupportedByGatewayError)
     assert len(sent(world)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_orux.durable import delivery as module
-from airflow_provider_orux.durable.delivery import Delivery, first_link, is_result
+from airflow_provider_orux.durable.delivery import Delivery, asset_uri, is_result
 from airflow_provider_orux.hooks.connection import read_connection
-from airflow_provider_orux.models import orux
+from airflow_provider_orux.models import opengpu_relay, orux, yescale
 from airflow_provider_orux.models.errors import (
     ArtifactError,
     ArtifactURLExpiredError,
@@ -23,6 +24,7 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.orux import MidjourneyUpscale as Upscale
+from airflow_provider_orux.models.requests import CustomRequest
 from tests.durable.fakes import FLUX, IMAGE, IMAGINE, Log, done
 
 PNG = base64.b64decode(
@@ -81,7 +83,8 @@ def test_a_destination_is_tried_before_it_is_paid_for(tmp_path):
         delivery(save_to="nowhere").check(IMAGE, waits_for_result=True)
 
 
-def test_input_images_are_read_right_before_the_request_is_sent(tmp_path):
+def test_input_images_are_read_right_before_the_request_is_sent(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ORUX__INPUT_ROOTS", str(tmp_path))
     (tmp_path / "in.png").write_bytes(PNG)
     request = FLUX.model_copy(update={"input_image": str(tmp_path / "in.png")})
     assert delivery().read_inputs(request).input_image.startswith("data:image/png;base64,")
@@ -103,6 +106,89 @@ def test_a_prompt_may_be_kept_as_a_hash_only(tmp_path):
     text = (tmp_path / "job-1" / "manifest.json").read_text()
     assert "lighthouse" not in text
     assert "prompt_sha256" in text
+
+
+SECRET = "a lighthouse of the new campaign"
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda: orux.MidjourneyV7(
+            prompt=SECRET, extra_body={"style_note": SECRET, "deep": [{SECRET: {"x": [SECRET]}}]}
+        ),
+        lambda: orux.SunoV5(prompt=SECRET, lyrics=SECRET),
+        lambda: yescale.SunoMusic(gpt_description_prompt=SECRET, title=SECRET, tags=SECRET),
+        lambda: yescale.MidjourneyImagine(prompt=SECRET, state=SECRET),
+        lambda: yescale.KlingImage(prompt=SECRET, negative_prompt=SECRET),
+        lambda: yescale.IdeogramGenerate(prompt=SECRET, color_palette={"members": [{"name": SECRET}]}),
+        lambda: opengpu_relay.RealisticVision(prompt=SECRET, negative_prompt=SECRET),
+        lambda: CustomRequest(
+            name="video-1", body={"prompt": SECRET, "n": 2, "input": {"prompts": [SECRET]}}
+        ),
+        lambda: CustomRequest(
+            name="chat-1",
+            body={"messages": [{"role": "user", "content": [{"type": "text", "text": SECRET}]}]},
+        ),
+    ],
+    ids=range(9),
+)
+@pytest.mark.parametrize("record_prompt", ["hash", "none"])
+def test_no_text_of_the_author_is_recorded_at_any_depth(tmp_path, request_of, record_prompt):
+    request = request_of()
+    delivery(save_to=f"file://{tmp_path}/full").deliver(inline(), request=request)
+    assert SECRET in (tmp_path / "full" / "job-1" / "manifest.json").read_text()
+    delivery(save_to=f"file://{tmp_path}/{record_prompt}", record_prompt=record_prompt).deliver(
+        inline(), request=request
+    )
+    text = (tmp_path / record_prompt / "job-1" / "manifest.json").read_text()
+    assert "lighthouse" not in text
+    digest = hashlib.sha256(SECRET.encode()).hexdigest()
+    assert (digest in text) is (record_prompt == "hash")
+    assert json.loads(text)["model"] == request.model_id
+
+
+@pytest.mark.parametrize(("record_prompt", "kept"), [("full", True), ("hash", False), ("none", False)])
+def test_a_message_that_quotes_the_prompt_is_logged_as_chosen(record_prompt, kept):
+    request = CustomRequest(
+        name="chat-1", body={"messages": [{"content": SECRET}], "n": "4", "prompt": "fox den"}
+    )
+    message = f"The word fox in 'fox den' after '{SECRET}' is refused (4)"
+    said = delivery(record_prompt=record_prompt).private(message, request)
+    assert (said == message) is kept
+    if not kept:
+        assert (
+            said == "The word fox in '(a text of the request)' after '(a text of the request)' is refused (4)"
+        )
+
+
+def test_what_is_no_text_of_the_author_is_recorded(tmp_path):
+    request = orux.MidjourneyV7(prompt=SECRET, aspect_ratio="16:9", stylize=250)
+    delivery(save_to=f"file://{tmp_path}", record_prompt="hash").deliver(inline(), request=request)
+    manifest = json.loads((tmp_path / "job-1" / "manifest.json").read_text())
+    assert manifest["parameters"] == {"aspect_ratio": "16:9", "stylize": 250}
+    assert manifest["prompt_sha256"] == hashlib.sha256(SECRET.encode()).hexdigest()
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_every_field_that_takes_free_text_is_the_authors_unless_it_is_known_not_to_be():
+    from airflow_provider_orux.models.catalogue import requests_of
+
+    asked = {
+        "prompt",
+        "negative_prompt",
+        "lyrics",
+        "gpt_description_prompt",
+        "title",
+        "tags",
+        "state",
+        "color_palette",
+    }
+    found = set()
+    for cls in requests_of():
+        fields = dict.fromkeys(cls.field_names(), "x")
+        found |= cls.model_construct(_fields_set=set(fields), **fields).text_fields()
+    assert found == asked, "is the new field a text of the author? Else its name belongs into PLAIN"
 
 
 def test_a_follow_up_names_its_parent_in_the_manifest(tmp_path):
@@ -244,6 +330,9 @@ def test_a_follow_up_finds_job_and_connection_while_the_task_is_deferred():
     assert it.pushed_job() is None
     it.push_job("task_1")
     assert it.pushed_job() == "task_1"
+    shown = xcoms(it).pop("orux_job")
+    assert shown.pop("at") > 1e9
+    assert shown == {"job_id": "task_1", "conn_id": "orux_default", "gateway": "orux"}
     assert xcoms(it) == {"job_id": "task_1", "conn_id": "orux_default"}
 
 
@@ -251,6 +340,7 @@ def test_the_parts_of_a_result_are_xcoms_of_their_own():
     it = delivery()
     job = Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://f/1"),), text="a fox")
     it.hand_over(it.deliver(job))
+    assert xcoms(it).pop("orux_job")["artifacts"] == 1
     assert xcoms(it) == {
         "job_id": "job-1", "conn_id": "orux_default", "urls": ["https://f/1"], "uris": [], "text": "a fox",
     }  # fmt: skip
@@ -262,7 +352,9 @@ def test_each_saved_artifact_is_an_asset_event(tmp_path):
     added = []
     alias = AssetAlias("images")
     event = SimpleNamespace(add=lambda asset, extra: added.append((asset.uri, extra["job_id"])))
-    it = delivery(save_to=f"file://{tmp_path}", outlets=[Asset("s3://x"), alias], events={alias: event})
+    # Airflow's own mapping; an alias cannot be the key of a dict on 3.1.
+    events = type("Events", (), {"__getitem__": lambda self, key: {"images": event}[key.name]})()
+    it = delivery(save_to=f"file://{tmp_path}", outlets=[Asset("s3://x"), alias], events=events)
     it.hand_over(it.deliver(inline()))
     assert added == [(f"file://{tmp_path}/job-1/1.png", "job-1")]
 
@@ -274,10 +366,51 @@ def test_an_artifact_that_is_not_saved_is_no_asset_event():
     it.hand_over(it.deliver(done("job-1")))
 
 
-def test_the_tasks_link_opens_the_url_or_the_file():
-    assert first_link({"artifacts": [{"uri": "file:///1", "url": None}, {"url": "https://2"}]}) == "https://2"
-    assert first_link({"artifacts": [{"uri": "file:///1", "url": None}]}) == "file:///1"
-    assert first_link({"artifacts": []}) is None
+@pytest.mark.parametrize(
+    ("uri", "asset"),
+    [
+        (
+            "file:///data/bücher/#1?x=y/a b/100%/1.png",
+            "file:///data/b%C3%BCcher/%231%3Fx=y/a%20b/100%25/1.png",
+        ),
+        ("s3://content/2026/job-1/1.png", "s3://content/2026/job-1/1.png"),
+        ("s3://my_aws@content/é/1.png", "s3://content/%C3%A9/1.png"),
+        ("abfs://azure@container/a@b/1.png", "abfs://container/a@b/1.png"),
+        ("memory://ü#?/1.png", "memory://%C3%BC%23%3F/1.png"),
+    ],
+)
+def test_the_uri_of_an_asset_is_percent_encoded(uri, asset):
+    from airflow.sdk import Asset
+
+    assert asset_uri(uri) == asset
+    assert Asset(asset).uri == asset, "Airflow takes it for what it is"
+
+
+def test_no_asset_event_fails_a_task_that_is_paid_for():
+    from airflow.sdk import AssetAlias
+
+    added = []
+
+    def add(asset, extra):
+        if "2.png" in asset.uri:
+            raise RuntimeError("no")
+        added.append(asset.uri)
+
+    alias = AssetAlias("images")
+    it = delivery(outlets=[alias, AssetAlias("unknown")], events={alias: SimpleNamespace(add=add)})
+    uris = (
+        "file:///1.png",
+        "file:///2.png",
+        "file:///" + "ü" * 300 + "/3.png",
+        "no uri at all",
+        "airflow://4.png",
+    )
+    result = {**it.deliver(done("job-1")), "artifacts": [{"uri": uri, "url": None} for uri in uris]}
+    it.hand_over(result)
+    assert "file:///1.png" in added
+    assert xcoms(it)["uris"] == list(uris)
+    assert it._log.said("No asset event for file:///2.png")
+    assert it._log.said("Airflow takes 1500")
 
 
 def test_a_result_is_told_from_what_is_none():

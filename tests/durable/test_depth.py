@@ -7,12 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
 import airflow_provider_orux
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator
 from orux_sandbox import SandboxServer
 from tests.chaos.airflow_model import Store, TaskInstance, context_of
+from tests.versions import TaskDeferred
 
 PACKAGE = str(Path(airflow_provider_orux.__file__).parent)
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_orux.durable.stores import WRITE_PATIENCE, TaskStateStore
+from airflow_provider_orux.compat import never_expire
+from airflow_provider_orux.durable.stores import WRITE_PATIENCE
 from airflow_provider_orux.lifecycle.record import PROBE_KEY, RECORD_KEY
 from airflow_provider_orux.models.errors import LedgerError
-from tests.durable.fakes import Log, World
+from tests.durable.fakes import World
 
 
 def submitted():
     world = World()
     world.start()
     return world
-
-
-def test_without_a_state_store_nothing_is_paid():
-    with pytest.raises(LedgerError) as caught:
-        TaskStateStore(None, log=Log())
-    assert caught.value.charged == "no"
-    assert "durable=False" in caught.value.next_step
 
 
 def test_no_record_is_believed_after_a_second_key_was_read_back():
@@ -104,14 +98,12 @@ def test_a_write_that_must_not_be_lost_is_tried_for_its_patience(patience, tried
 
 
 def test_records_are_kept_for_ever():
-    from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
     kept = []
     world = submitted()
     store = world.store()
     store._store.set = lambda key, value, *, retention: kept.append((key, retention))
     store.write(world.record)
-    assert kept == [(RECORD_KEY, NEVER_EXPIRE)]
+    assert kept == [(RECORD_KEY, never_expire())]
 
 
 def test_a_removal_is_tried_again():

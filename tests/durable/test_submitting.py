@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.durable import stores
 from airflow_provider_orux.durable.job import Finished
 from airflow_provider_orux.gateways.orux import OruxGateway
@@ -145,9 +146,9 @@ def test_a_log_handler_that_raises_does_not_lose_the_job_id():
 
 
 def test_a_metrics_client_that_raises_does_not_lose_the_job_id(monkeypatch):
-    from airflow.sdk.observability import stats
+    from airflow_provider_orux import metrics
 
-    monkeypatch.setattr(stats, "incr", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(metrics, "incr", lambda *args, **kwargs: 1 / 0)
     world = World()
     world.start()
     assert (world.state, world.record.job_id) == (State.SUBMITTED, "task_1")
@@ -168,7 +169,7 @@ def test_a_job_id_that_the_ledger_does_not_take_is_in_the_error_with_the_command
     world.rows.away_for("submitted")
     error = failed(world, LedgerError)
     assert (error.job_id, error.final, error.gateway) == ("task_1", True, "orux")
-    assert "`airflow orux ledger settle dag run task --job-id task_1`" in error.next_step
+    assert f"`{COMMAND} ledger settle dag run task --job-id task_1`" in error.next_step
     assert world.state is State.INTENT
 
 
@@ -286,11 +287,11 @@ def test_an_intent_that_cannot_be_taken_back_is_logged_and_the_refusal_raised():
     world.rows.away("delete")
     failed(world, InsufficientCreditsError)
     assert world.state is State.INTENT
-    assert world.log.said("airflow orux ledger discard dag run task")
+    assert world.log.said(f"{COMMAND} ledger discard dag run task")
 
 
 # -- an answer that never came ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("said", [SILENCE, LOST, HTML, answer({}), answer({"task_id": 7})])
+@pytest.mark.parametrize("said", [SILENCE, LOST, HTML, answer({}), answer({"task_id": 7.5})])
 def test_an_answer_that_proves_nothing_leaves_the_intent(said):
     world = World()
     world.client.answers = [said]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_orux.durable.settings import complete_unread
+from airflow_provider_orux.compat import COMMAND
+from airflow_provider_orux.durable.opening import complete_unread
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ConfigurationError,
@@ -33,13 +34,13 @@ def lost(world):
 
 def test_an_ambiguous_end_names_both_commands():
     error = lost(World())
-    assert "airflow orux ledger settle dag run task --job-id JOB_ID" in error.next_step
-    assert "airflow orux ledger discard dag run task" in error.next_step
-    assert error.next_step.count("No retry is used.") == 1
+    assert f"{COMMAND} ledger settle dag run task --job-id JOB_ID" in error.next_step
+    assert f"{COMMAND} ledger discard dag run task" in error.next_step
+    assert error.outlook.count("No retry is used.") == 1
 
 
 def test_an_ambiguous_end_under_a_key_says_that_a_retry_sends_again():
-    assert "sends the same submission again under its idempotency key" in lost(relay()).next_step
+    assert "sends the same submission again under its idempotency key" in lost(relay()).outlook
 
 
 def test_an_ambiguous_synchronous_end_asks_for_the_url():
@@ -57,7 +58,7 @@ def test_a_refusal_says_that_retry_and_clear_submit():
     world = World()
     world.client.answers = [UNREACHED] * 5
     error = told(world)
-    assert f"A retry or a clear of the task: {PAYS}." in error.next_step
+    assert f"A retry or a clear of the task: {PAYS}." in error.outlook
 
 
 def test_a_failed_job_says_that_only_a_clear_pays():
@@ -66,14 +67,14 @@ def test_a_failed_job_says_that_only_a_clear_pays():
     world.client.fail()
     error = told(world, "resume")
     assert type(error) is JobFailedError
-    assert error.next_step.startswith("No retry is used")
-    assert error.next_step.endswith(f"A clear of the task: {PAYS}.")
+    assert error.outlook.startswith("No retry is used")
+    assert error.outlook.endswith(f"A clear of the task: {PAYS}.")
 
 
 def test_the_last_try_says_that_no_retry_is_left():
     world = World(retries=0)
     world.client.answers = [UNREACHED] * 5
-    assert "No retry is left." in told(world).next_step
+    assert "No retry is left." in told(world).outlook
 
 
 def test_a_ledger_that_is_away_promises_nothing_of_what_it_holds():
@@ -81,13 +82,13 @@ def test_a_ledger_that_is_away_promises_nothing_of_what_it_holds():
     world.rows.away()
     error = told(world)
     assert isinstance(error, LedgerError)
-    assert "A clear of the task" not in error.next_step
+    assert "A clear of the task" not in error.outlook
 
 
 def test_without_a_ledger_the_error_says_what_may_be_charged():
     world = World(durable=False)
     error = lost(world)
-    assert "durable=False: the earlier submission may be charged too" in error.next_step
+    assert "durable=False: the earlier submission may be charged too" in error.outlook
 
 
 def test_the_error_names_gateway_and_job():
@@ -130,7 +131,7 @@ def test_a_task_killed_between_answer_and_ledger_names_the_job():
         and said.append(world.job.on_kill())
     )
     world.start()
-    assert "`airflow orux ledger settle dag run task --job-id task_1`" in said[0]
+    assert f"`{COMMAND} ledger settle dag run task --job-id task_1`" in said[0]
 
 
 # -- before the ledger was read --------------------------------------------------------------------------------
@@ -138,14 +139,14 @@ def test_an_error_before_the_ledger_was_read_tells_what_the_ledger_holds():
     world = World()
     world.start()
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": world.rows.view()})
+    complete_unread(error, {"task_state_store": world.rows.view()}, durable=True, record_prompt="full")
     assert (error.job_id, error.charged) == ("task_1", "unknown")
 
 
 def test_an_error_before_the_ledger_was_read_with_nothing_in_it_stays_as_it_is():
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": World().rows.view()})
-    complete_unread(error, {})
+    complete_unread(error, {"task_state_store": World().rows.view()}, durable=True, record_prompt="full")
+    complete_unread(error, {}, durable=True, record_prompt="full")
     assert error.charged == "no"
 
 
@@ -155,5 +156,5 @@ def test_an_ambiguous_submission_of_an_earlier_attempt_is_told_too():
     with pytest.raises(AmbiguousSubmitError):
         world.start()
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": world.rows.view()})
-    assert "a submission without a known answer" in error.next_step
+    complete_unread(error, {"task_state_store": world.rows.view()}, durable=True, record_prompt="full")
+    assert "a submission without a known answer" in error.outlook

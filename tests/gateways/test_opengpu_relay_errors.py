@@ -161,6 +161,16 @@ def test_what_retention_added() -> None:
     assert NEW.refuses_retention(refusal())
 
 
+def test_a_route_that_stores_no_longer() -> None:
+    body = {
+        **envelope("VALIDATION_ERROR"),
+        "detail": [{"type": "x", "loc": ["body", "store_output"], "msg": "no"}],
+    }
+    with pytest.raises(OruxError) as e:
+        NEW.read_submit(QWEN, answer(body, 422))
+    assert NEW.refuses_retention(e.value)
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -136,11 +136,75 @@ def test_generation_1_knows_no_store_output() -> None:
     assert gateway.generate(request).body == {"prompt": "x"}
 
 
+@pytest.mark.parametrize("cls", [c for c in relay.REQUESTS if issubclass(c, relay.Generation2)])
+def test_only_routes_that_answer_with_urls_are_asked_to_keep_them(cls: Any) -> None:
+    """A base64 route refuses the field with 422 (documented)."""
+    given = {"prompt": "x", "image": PNG} if "image" in cls.model_fields else {"prompt": "x"}
+    request = cls(**given)
+    kept = NEW.submit(NEW.with_retention(request)).body or {}
+    always = gateway_for("opengpu_relay", {"store_output": "relay7d"}).submit(request).body or {}
+    stores = not cls.inline
+    assert (kept.get("store_output"), always.get("store_output")) == (
+        ("relay1d", "relay7d") if stores else (None, None)
+    )
+    assert (NEW.submit(cls(**given, store_output="relay1d")).body or {})["store_output"] == "relay1d"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "path"),
+    [
+        ("google/gemini-2.5-flash-image", {"prompt": "x"}, "/v2/image/gemini-3/generate"),
+        ("openai/gpt-image-2.5-flare", {"prompt": "x"}, "/v2/image/gpt-image-2/generate"),
+        ("openai/whisper-1", {"audio_url": "https://a/1.mp3"}, "/v2/audio/asr/whisper"),
+        ("google/gemini-3-pro-image", {"prompt": "x"}, "/v2/image/gemini-3/generate"),
+    ],
+)
+def test_a_route_of_several_models_is_told_which(name: str, body: dict[str, Any], path: str) -> None:
+    sent = NEW.generate(CustomRequest(name=name, body=body))  # type: ignore[arg-type]
+    assert (sent.path, sent.body) == (path, {"model": name, **body})
+    by_route = NEW.generate(CustomRequest(name=path, body={"model": "a-new-one", **body}))
+    assert (by_route.path, by_route.body) == (path, {"model": "a-new-one", **body})
+
+
+def test_a_synchronous_video_says_so() -> None:
+    """Video routes are asynchronous by default."""
+    request = CustomRequest(name="/v2/video/kling-3/t2v", body={"prompt": "x"})
+    assert NEW.generate(request).body == {"prompt": "x", "async": False}
+    assert NEW.submit(request).body == {"prompt": "x", "async": True}
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "sent"),
+    [
+        (relay.Seedream5Pro(prompt="x", images=[PNG]), "images", [f"data:image/png;base64,{PNG}"]),
+        (relay.Wan27ImagePro(prompt="x", image=PNG), "image", f"data:image/png;base64,{PNG}"),
+        (relay.Seedream5Pro(prompt="x", images=["https://a/1.png"]), "images", ["https://a/1.png"]),
+        (relay.GptImage2(prompt="x", image=[PNG, f"data:image/png;base64,{PNG}"]), "image", [PNG, PNG]),
+        (relay.GptImage2(prompt="x", image=PNG), "image", PNG),
+        (relay.Gemini3ProImage(prompt="x", images=[PNG]), "images", [PNG]),
+    ],
+)
+def test_images_go_out_in_the_form_that_the_route_documents(request_: Any, field: str, sent: Any) -> None:
+    assert (NEW.submit(request_).body or {})[field] == sent
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        relay.Gemini3ProImage(prompt="x", image="https://a/1.png"),
+        relay.GptImage2(prompt="x", image="https://a/1.png"),
+    ],
+)
+def test_a_url_that_the_gateway_does_not_fetch_is_not_sent(request_: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="a URL that was not read"):
+        NEW.submit(request_)
+
+
 def test_custom_requests_take_a_known_models_route_or_name_their_own() -> None:
     sent = NEW.submit(CustomRequest(name="Qwen/qwen-image", body={"prompt": "x"}))
     assert (sent.path, sent.body) == (
         "/v2/image/qwen/generate",
-        {"model": "Qwen/qwen-image", "prompt": "x", "async": True},
+        {"prompt": "x", "async": True},
     )
     sent = NEW.generate(CustomRequest(name="/v2/image/new/generate", body={"prompt": "x"}))
     assert (sent.path, sent.body) == ("/v2/image/new/generate", {"prompt": "x"})

@@ -16,7 +16,6 @@ from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     InsufficientCreditsError,
     InvalidRequestError,
-    JobNotFoundError,
     OruxError,
     RateLimitedError,
 )
@@ -35,7 +34,7 @@ def answer(body: Any, status: int = 200, **headers: str) -> HttpResponse:
     [
         (23, "队列已满，请稍后尝试", RateLimitedError),
         (24, "可能包含敏感词", ContentRejectedError),
-        (3, "关联任务不存在或已失效", JobNotFoundError),
+        (3, "关联任务不存在或已失效", GatewayUnavailableError),
         (3, "可用的账号实例不存在", GatewayUnavailableError),
         (4, "校验错误", InvalidRequestError),
         (4, "quota_not_enough ", InsufficientCreditsError),

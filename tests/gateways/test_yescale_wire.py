@@ -733,7 +733,7 @@ def test_several_images_of_a_chat_keep_their_order() -> None:
         {"content": "I cannot draw."},
         {"content": None},
         {"content": []},
-        {"content": "see https://a/1.png and [it](https://a/1.png)", "images": [None, {}]},
+        {"content": "see https://a/1 and [it](https://a/help)", "images": [None, {}]},
         {"content": "![x](ftp://a/1.png)"},
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_orux.hooks.base import GatewayHook, read_airflow_connection
-from airflow_provider_orux.hooks.connection import Extra, base_url, unknown_extras
+from airflow_provider_orux.hooks.connection import Extra, base_url
 from airflow_provider_orux.hooks.orux import OruxHook
 from airflow_provider_orux.models.errors import ConfigurationError
 
@@ -226,11 +226,11 @@ def test_no_extra(extra):
 def test_unknown_extras_are_named_with_the_nearest_right_name():
     connection = of({"read_timout": 5, "zzzz": 1, "route": "sync"})
     assert connection.unknown == ("read_timout", "zzzz")
-    text = unknown_extras(connection)
+    text = connection.unknown_extras()
     assert "'read_timout' (did you mean 'read_timeout'?)" in text
     assert "'zzzz'" in text
     assert "'zzzz' (did" not in text
-    assert unknown_extras(of()) is None
+    assert of().unknown_extras() is None
 
 
 @pytest.mark.parametrize("how", ["hook", "for_conn"])

@@ -25,8 +25,8 @@ CRASHES = st.sampled_from(
 HEARD = st.sampled_from(["success", "success", "success, and the worker died before the mark", "failed"])
 #: Seconds by which the clock of this attempt's worker is wrong. Two of them differ by less than the margin, or by days.
 SKEWS = st.sampled_from([0.0, 0.0, 0.0, 290.0, -290.0, 1e5, -1e5])
+#: Seconds for which a gateway remembers an idempotency key.
 LIFETIME = 7200.0
-"""Seconds for which a gateway remembers an idempotency key."""
 
 
 class Died(Exception):
@@ -47,10 +47,10 @@ class World(RuleBasedStateMachine):
     policy = Policy()
     idempotent = False
     synchronous = False
+    #: False: the task is finished as soon as it knows its job (wait_for_completion=False).
     waits = True
-    """False: the task is finished as soon as it knows its job (wait_for_completion=False)."""
+    #: ``[state_store] clear_on_success``.
     clear_on_success = False
-    """``[state_store] clear_on_success``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class World(RuleBasedStateMachine):
         self.charges: list[str] = []
         # What people, the gateway and the settings said that allows one more charge each.
         self.words = 1  # the run itself
+        #: The jobs that the record knew since it was last discarded.
         self.recorded: set[str] = set()
-        """The jobs that the record knew since it was last discarded."""
+        #: Airflow recorded a success with the result that is recorded.
         self.received = False
-        """Airflow recorded a success with the result that is recorded."""
+        #: A person cleared the task since the last submission.
         self.cleared = False
-        """A person cleared the task since the last submission."""
         self.seen_clear_of_green = False
         self.green = False
 

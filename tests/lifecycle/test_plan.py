@@ -8,9 +8,6 @@ from airflow_provider_orux.lifecycle.plan import (
     LOOKAHEAD,
     PollLimits,
     PollPlan,
-    can_long_poll,
-    pause_after_long_poll,
-    plan_poll,
 )
 
 ORUX = PollLimits(slots=1)
@@ -41,14 +38,14 @@ RELAY = PollLimits(slots=8, long_poll_seconds=30.0)
     ],
 )
 def test_the_plan_of_a_poll(limits, facts, expected):
-    assert plan_poll(limits, **facts) == expected
+    assert limits.plan(**facts) == expected
 
 
 def test_a_request_is_held_only_while_there_is_a_slot_for_every_job():
-    assert [can_long_poll(RELAY, waiting=n) for n in (1, 8, 9)] == [True, True, False]
-    assert not can_long_poll(ORUX, waiting=1)
+    assert [RELAY.can_long_poll(waiting=n) for n in (1, 8, 9)] == [True, True, False]
+    assert not ORUX.can_long_poll(waiting=1)
 
 
 def test_a_gateway_that_does_not_hold_is_not_asked_all_the_time():
-    assert pause_after_long_poll(4.8, held=29.9, asked=30.0) == 0.0
-    assert pause_after_long_poll(4.8, held=0.05, asked=30.0) == 4.8
+    assert PollPlan("long_poll", wait=30.0).pause_after(4.8, held=29.9) == 0.0
+    assert PollPlan("long_poll", wait=30.0).pause_after(4.8, held=0.05) == 4.8

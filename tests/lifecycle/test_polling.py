@@ -14,7 +14,7 @@ from airflow_provider_orux.lifecycle.polling import (
     PollTracker,
     timed_out,
 )
-from airflow_provider_orux.lifecycle.schedule import PollSchedule, schedule_for
+from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models import errors
 from airflow_provider_orux.models.job import Job, JobStatus
 
@@ -65,9 +65,9 @@ def test_the_shipped_schedule_neither_hurries_nor_sleeps():
 
 
 def test_a_poll_interval_is_taken_at_its_word():
-    fixed = schedule_for(7.5)
+    fixed = PollSchedule(fixed=7.5)
     assert {fixed.pause(age=a, polls=p) for a in (0, 5, 5000) for p in (0, 1, 50)} == {7.5}
-    assert schedule_for(None).fixed is None
+    assert PollSchedule().fixed is None
 
 
 # -- seeing -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from airflow_provider_orux.lifecycle.durations import ENOUGH, DurationBook, Durations
-from airflow_provider_orux.lifecycle.schedule import LEAP, PollSchedule, schedule_for
+from airflow_provider_orux.lifecycle.schedule import LEAP, PollSchedule
 
 
 def ages(schedule: PollSchedule, duration: float) -> list[float]:
@@ -28,7 +28,7 @@ def learned(values: list[float]) -> Durations:
 
 
 def test_an_interval_of_the_author_is_every_pause():
-    schedule = schedule_for(7.5, durations=learned([100.0] * 50), sure=True)
+    schedule = PollSchedule(fixed=7.5, durations=learned([100.0] * 50), sure=True)
     assert [schedule.pause(age=a, polls=p) for a, p in ((0, 0), (3, 1), (900, 80))] == [7.5, 7.5, 7.5]
 
 
@@ -53,24 +53,24 @@ def test_jobs_submitted_together_are_not_polled_together():
 def test_the_first_poll_waits_until_the_first_of_its_kind_can_be_done():
     durations = learned([random.Random(1).uniform(40, 60) for _ in range(200)])
     for _ in range(50):
-        first = schedule_for(None, durations=durations, sure=True).pause(age=0.0, polls=0)
+        first = PollSchedule(durations=durations, sure=True).pause(age=0.0, polls=0)
         assert 35 < first < 45
 
 
 def test_quick_jobs_are_asked_for_sooner_than_unknown_ones():
-    first = schedule_for(None, durations=learned([1.5] * 50), sure=True).pause(age=0.0, polls=0)
+    first = PollSchedule(durations=learned([1.5] * 50), sure=True).pause(age=0.0, polls=0)
     assert first < 2.0
 
 
 def test_too_few_jobs_teach_nothing():
-    few = schedule_for(None, durations=learned([100.0] * (ENOUGH - 1)), sure=True)
+    few = PollSchedule(durations=learned([100.0] * (ENOUGH - 1)), sure=True)
     assert few.pause(age=0.0, polls=0) < 6
 
 
 def test_where_the_kind_is_not_sure_no_job_is_left_alone_for_long():
     """One upscale of 6 s among jobs of 300 s."""
     durations = learned([300.0] * 200)
-    schedule = schedule_for(None, durations=durations)
+    schedule = PollSchedule(durations=durations)
     lag = max(ages(schedule, 6.0)[-1] - 6.0 for _ in range(50))
     assert lag < (1 + LEAP) * 5
     polled = ages(schedule, 300.0)
@@ -82,7 +82,7 @@ def test_two_kinds_in_one_history_are_told_apart_by_the_age():
     durations = learned([6.0] * 60 + [60.0] * 140)
     assert durations.earliest_end(0.0) == 6.0
     assert durations.earliest_end(6.5) == 60.0
-    assert len(ages(schedule_for(None, durations=durations, sure=True), 60.0)) <= 4
+    assert len(ages(PollSchedule(durations=durations, sure=True), 60.0)) <= 4
 
 
 def test_learning_halves_the_requests_and_keeps_the_lag():
@@ -90,9 +90,9 @@ def test_learning_halves_the_requests_and_keeps_the_lag():
     chance = random.Random(7)
     jobs = [chance.lognormvariate(0, 0.25) * 90 for _ in range(800)]
     durations = learned(jobs[:300])
-    schedule = schedule_for(None, durations=durations, sure=True)
+    schedule = PollSchedule(durations=durations, sure=True)
     runs = [(len(p), p[-1] - d) for d in jobs[300:] for p in [ages(schedule, d)]]
-    fixed = [(len(p), p[-1] - d) for d in jobs[300:] for p in [ages(schedule_for(5.0), d)]]
+    fixed = [(len(p), p[-1] - d) for d in jobs[300:] for p in [ages(PollSchedule(fixed=5.0), d)]]
     assert sum(r[0] for r in runs) < 0.55 * sum(r[0] for r in fixed)
     lags = sorted(r[1] for r in runs)
     assert lags[int(0.95 * len(lags))] < 7.5

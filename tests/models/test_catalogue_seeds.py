@@ -12,17 +12,18 @@ import pytest
 
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models import opengpu_relay, yescale
+from airflow_provider_orux.models.describe import describe_fields
 from airflow_provider_orux.models.errors import InvalidRequestError
-from airflow_provider_orux.models.requests import GenerationRequest, allowed_values
+from airflow_provider_orux.models.requests import GenerationRequest
 
 REQUIRED = object()
 NONE = None
 
+#: As the page has them, with its repetitions.
 FLUX_SIZES = [
     "1024x512", "1024x1024", "1024x576", "1024x768", "1024x512", "512x1024", "512x768", "1280x960", "1280x960",
     "960x1280", "960x1280", "768x1366", "768x512", "1366x768", "1344x576",
 ]  # fmt: skip
-"""As the page has them, with its repetitions."""
 
 QWEN = {
     "prompt": ("string", REQUIRED, None),
@@ -39,12 +40,12 @@ SD = {
     "cfg_scale": ("float", 7, None),
 }
 
+#: The row ``model`` of the same table: a string, the first by default, and the line "Models" under it.
 SD_MODELS = (
     "Realistic_Vision_V5.1.safetensors",
     "illustriousRealismBy_v10VAE.safetensors",
     "stable-diffusion-v1-5-pruned.safetensors",
 )
-"""The row ``model`` of the same table: a string, the first by default, and the line "Models" under it."""
 
 TABLES: dict[type[GenerationRequest], tuple[str, dict[str, tuple[str, Any, str | None]]]] = {
     yescale.FluxPro: (
@@ -128,7 +129,8 @@ def test_each_field_is_as_its_row_says(cls: type[GenerationRequest], name: str) 
     assert field.is_required() == (default is REQUIRED)
     if default is not REQUIRED:
         assert field.default == default
-    assert allowed_values(field.annotation) == values
+    allowed = describe_fields(cls)[name].get("allowed")
+    assert (allowed and ", ".join(allowed)) == values
     image = ("image" in name and name != "image_size") or name == "mask"
     good: Any = values.split(", ")[-1] if values else IMAGE if image else SAMPLES[kind]
     if name in ("safety_tolerance", "n"):

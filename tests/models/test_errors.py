@@ -13,6 +13,7 @@ from airflow_provider_orux.models.errors import OruxError, redact
 CLASSES = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, OruxError)]
 KEY = "sk-app-Ab3dEf9h_" + "0123456789abcdefghijABCDEFGHIJ0123456789abcdefgh"
 
+#: Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries.
 FINAL = {
     "OruxError": True, "ConfigurationError": True, "InvalidRequestError": True, "AuthenticationError": True,
     "ContentRejectedError": True, "InsufficientCreditsError": True, "UnsupportedByGatewayError": True,
@@ -21,7 +22,6 @@ FINAL = {
     "AmbiguousSubmitError": True, "IdempotencyKeyReusedError": True, "LedgerError": True, "ArtifactError": False, "ArtifactRejectedError": True,
     "ArtifactURLExpiredError": True,
 }  # fmt: skip
-"""Whether a retry cannot help. What asks a person (ambiguous, ledger) does not use up retries."""
 
 
 def test_every_class_is_in_the_table():
@@ -113,3 +113,24 @@ def test_redact_given_secrets():
     assert redact("my odd-key here", "odd-key") == "my *** here"
     assert redact("my odd-key here", None, "") == "my odd-key here"
     assert redact("a b c", "b") == "a b c", "a secret of one letter would blank out every text"
+
+
+def test_a_report_is_four_lines():
+    error = errors.AmbiguousSubmitError(
+        "No answer came",
+        gateway="orux",
+        http_status=504,
+        job_id="task_1",
+        next_step="Settle it.",
+        outlook="No retry is used.",
+    )
+    assert error.report().splitlines() == [
+        "AmbiguousSubmitError: No answer came.",
+        "Charged: unknown. Job task_1, gateway Orux AI, HTTP 504.",
+        "No retry is used.",
+        "Settle it.",
+    ]
+
+
+def test_a_report_leaves_out_what_it_does_not_know():
+    assert OruxError("It broke", charged="no").report() == "OruxError: It broke.\nNot charged."

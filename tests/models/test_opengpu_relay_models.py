@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_orux.gateways.registry import gateway_for
-from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models import opengpu_relay as relay
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
 
 ROUTES = {
@@ -45,38 +47,26 @@ def test_a_gateway_takes_the_requests_of_its_generation(generation: int) -> None
 def test_stable_diffusion_on_generation_2_says_generation_1_only() -> None:
     offered = gateway_for("opengpu_relay").requests
     with pytest.raises(UnsupportedByGatewayError, match="generation 1 only"):
-        catalogue.build(
-            model="Realistic_Vision_V5.1.safetensors", verb="generate", fields={"prompt": "x"}, among=offered
+        RequestSpec(model="Realistic_Vision_V5.1.safetensors", verb="generate", fields={"prompt": "x"}).build(
+            among=offered
         )
     with pytest.raises(UnsupportedByGatewayError, match="generation 2 only"):
-        catalogue.build(
-            model="openai/gpt-image-2",
-            verb="generate",
-            fields={"prompt": "x"},
-            among=gateway_for("opengpu_relay", {"generation": 1}).requests,
+        RequestSpec(model="openai/gpt-image-2", verb="generate", fields={"prompt": "x"}).build(
+            among=gateway_for("opengpu_relay", {"generation": 1}).requests
         )
 
 
 def test_while_a_dag_is_parsed_either_generation_will_do() -> None:
-    catalogue.check_known(
-        model="openai/gpt-image-1.5-T2I",
-        verb="generate",
-        fields={"prompt": "x", "quality": "auto"},
-        pending=(),
-    )
-    catalogue.check_known(
-        model="openai/gpt-image-1.5-T2I",
-        verb="generate",
-        fields={"prompt": "x", "store_output": "relay7d"},
-        pending=(),
-    )
+    RequestSpec(
+        model="openai/gpt-image-1.5-T2I", verb="generate", fields={"prompt": "x", "quality": "auto"}
+    ).check()
+    RequestSpec(
+        model="openai/gpt-image-1.5-T2I", verb="generate", fields={"prompt": "x", "store_output": "relay7d"}
+    ).check()
     with pytest.raises(InvalidRequestError, match="quality"):
-        catalogue.check_known(
-            model="openai/gpt-image-1.5-T2I",
-            verb="generate",
-            fields={"prompt": "x", "quality": "best"},
-            pending=(),
-        )
+        RequestSpec(
+            model="openai/gpt-image-1.5-T2I", verb="generate", fields={"prompt": "x", "quality": "best"}
+        ).check()
 
 
 def test_the_fields_of_all_routes_are_generation_2s() -> None:
@@ -102,3 +92,29 @@ def test_who_answers_with_base64() -> None:
     assert not {"QwenImage", "Seedream5Pro", "Wan27ImagePro", "Gen1QwenImageEdit"} & inline
     assert relay.Flux2Pro(prompt="x").makes_inline
     assert not relay.QwenImage(prompt="x").makes_inline
+
+
+@pytest.mark.parametrize(
+    ("cls", "good", "bad"),
+    [
+        (
+            relay.GptImage2,
+            {"size": "3840x2160", "quality": "xhigh", "output_format": "jpeg"},
+            {"size": "1920x1080"},
+        ),
+        (relay.GptImage2, {"image": [PNG, PNG], "quality": "max"}, {"quality": "best"}),
+        (relay.GptImage2, {"image": [PNG], "mask": PNG}, {"image": [PNG, PNG], "mask": PNG}),
+        (relay.GptImage2, {"prompt": "x" * 32000}, {"prompt": "x" * 32001}),
+        (relay.GptImage2, {"output_format": "png"}, {"output_format": "webp"}),
+        (relay.Seedream5Pro, {"size": "2048x2048", "output_format": "jpeg"}, {"size": "3000x3000"}),
+        (relay.Seedream5Pro, {"size": "2K"}, {"output_format": "webp"}),
+        (relay.Wan27ImagePro, {"n": 16, "enable_sequential": True}, {"n": 5}),
+        (relay.Wan27ImagePro, {"n": 4}, {"n": 17, "enable_sequential": True}),
+    ],
+)
+def test_what_the_vendor_documents(
+    cls: type[relay.Generation2], good: dict[str, Any], bad: dict[str, Any]
+) -> None:
+    assert cls(**{"prompt": "x", **good}).fields() == {"prompt": "x", **good}
+    with pytest.raises(InvalidRequestError):
+        cls(**{"prompt": "x", **bad})

@@ -16,8 +16,8 @@ from airflow_provider_orux.models import catalogue, orux
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.requests import GenerationRequest
 
+#: The table's "—": no default.
 NONE = object()
-"""The table's "—": no default."""
 LINK = "https://example.com/a.png"
 
 
@@ -41,6 +41,7 @@ N = Row("int", 1, low=1, high=4)
 FLUX_RATIO = Row("enum", "1:1", ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16"))
 BOOL = Row("boolean", False)
 
+#: The nine tables of the vendor's page Images, as they stand there.
 TABLES: dict[str, dict[str, Row]] = {
     "gpt-image-2": {
         "prompt": PROMPT,
@@ -98,7 +99,6 @@ TABLES: dict[str, dict[str, Row]] = {
     "qwen-image-edit": {"prompt": PROMPT, "image_url": Row("url", required=True), "webhook_url": WEBHOOK},
     "recraft-v3": {"prompt": PROMPT, "style": Row("string"), "webhook_url": WEBHOOK},
 }
-"""The nine tables of the vendor's page Images, as they stand there."""
 
 FIELDS = [pytest.param(m, f, row, id=f"{m}-{f}") for m, rows in TABLES.items() for f, row in rows.items()]
 MODELS = [pytest.param(m, id=m) for m in TABLES]
@@ -155,7 +155,7 @@ def bad_values_of(row: Row) -> list[Any]:
     return {
         "boolean": ["perhaps", 2, "2", []],
         "url": ["http://example.com/a.png", "example.com/a.png", "ftp://x/a", "", "https://", "https:///a",
-                "https://a b/c", "https://[::1/a", 5, [LINK], f" {LINK}", "javascript:alert(1)"],
+                "https://a b/c", "https://[::1/a", 5, [LINK], "javascript:alert(1)"],
         "array": [[LINK] * ((row.most or 1) + 1), ["http://example.com/a.png"], LINK, [5]],
         "ratio": ["16x9", "16:9:1", "0:1", "1:0", "a:b", "16:", ":9", "1.5:1", "-1:2", "16/9", "", "16 : 9",
                   "16:9\n"],
@@ -425,7 +425,7 @@ def test_inline_and_count():
 
 
 def test_the_catalogue_holds_all_of_them():
-    assert set(orux.REQUESTS) <= set(catalogue.all_requests())
+    assert set(orux.REQUESTS) <= set(catalogue.requests_of())
     pairs = [(c.model, c.verb) for c in orux.REQUESTS]
     assert len(pairs) == len(set(pairs))
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_orux.models import catalogue, orux, yescale
+from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
-from airflow_provider_orux.models.input_images import form_of, image_fields, to_base64, to_data_url
+from airflow_provider_orux.models.input_images import form_of, to_base64, to_data_url
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBD"
@@ -23,10 +24,10 @@ def test_a_verb_alone_finds_the_request(verb: str) -> None:
         "describe": {"image": PNG},
         "reroll": {"parent_job_id": "mj:1"},
     }.get(verb, {"parent_job_id": "mj:1", "index": "2"})
-    request = catalogue.build(model=None, verb=verb, fields=fields, among=REQUESTS)
+    request = RequestSpec(model=None, verb=verb, fields=fields).build(among=REQUESTS)
     assert (request.verb, request.gateway) == (verb, "yescale")
     assert (
-        catalogue.build(model=request.model_id, verb=verb, fields=fields, among=REQUESTS).label()
+        RequestSpec(model=request.model_id, verb=verb, fields=fields).build(among=REQUESTS).label()
         == f"mj_{verb}"
     )
 
@@ -34,8 +35,8 @@ def test_a_verb_alone_finds_the_request(verb: str) -> None:
 def test_one_set_of_imagine_fields_pleases_orux_and_yescale() -> None:
     fields = {"prompt": "a fox", "aspect_ratio": "16:9", "stylize": 250, "weird": 3, "chaos": 9, "tile": True}
     for gateway in ("orux", "yescale"):
-        request = catalogue.build(
-            model=None, verb="imagine", fields=fields, among=catalogue.requests_of(gateway)
+        request = RequestSpec(model=None, verb="imagine", fields=fields).build(
+            among=catalogue.requests_of(gateway)
         )
         assert request.fields() == fields
     for name in ("MidjourneyUpscale", "MidjourneyVariation", "MidjourneyReroll"):
@@ -140,13 +141,10 @@ def test_inline_images_change_their_form_and_know_their_type() -> None:
         to_base64("https://example.org/a.png")
 
 
-def test_which_fields_take_images_and_whether_links_are_followed() -> None:
-    assert {n: p.takes_urls for n, p in image_fields(yescale.MidjourneyBlend).items()} == {"images": False}
-    assert {n: p.takes_urls for n, p in image_fields(yescale.GptImage2).items()} == {
-        "images": True,
-        "mask": True,
-    }
-    assert image_fields(yescale.FluxPro) == {}
+def test_which_fields_take_images_and_whether_urls_are_fetched() -> None:
+    assert yescale.MidjourneyBlend.image_fields() == {"images": False}
+    assert yescale.GptImage2.image_fields() == {"images": True, "mask": True}
+    assert yescale.FluxPro.image_fields() == {}
 
 
 def test_an_image_is_not_part_of_a_repr() -> None:
@@ -188,8 +186,8 @@ def test_a_rule_between_fields_waits_for_templates() -> None:
 
 def test_a_model_of_the_other_gateway_is_named() -> None:
     with pytest.raises(UnsupportedByGatewayError, match="offered by: YEScale"):
-        catalogue.build(
-            model="flux-pro", verb="generate", fields={"prompt": "x"}, among=catalogue.requests_of("orux")
+        RequestSpec(model="flux-pro", verb="generate", fields={"prompt": "x"}).build(
+            among=catalogue.requests_of("orux")
         )
 
 

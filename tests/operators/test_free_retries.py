@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pendulum
 import pytest
 from airflow.sdk import DAG, TaskGroup
-from airflow.serialization.serialized_objects import DagSerialization
 
+from airflow_provider_orux.compat import HAS_RETRY_POLICIES, serialized
 from airflow_provider_orux.decorators.orux_image import orux_image_task
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.operators.base import FREE_RETRIES, FreeRetries
@@ -38,9 +39,14 @@ def make(form, place, retries, **more):
     return dag
 
 
+def stored(dag):
+    """The task as the scheduler knows it."""
+    return serialized(dag).get_task("g.t")
+
+
 def stored_retries(dag):
     """What the scheduler knows: a retry happens while ``try_number <= max_tries``, which begins as this."""
-    return DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("g.t").retries
+    return stored(dag).retries
 
 
 def as_it_runs(dag):
@@ -119,9 +125,35 @@ def test_the_configuration_is_not_the_author(monkeypatch):
     assert (task.retries, task.free_retries) == (5, True)
 
 
-def test_the_short_delays_come_along():
-    for form in FORMS:
-        assert type(as_it_runs(make(form, "nowhere", None)).retry_policy).__name__ == "OruxRetryPolicy"
+@pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="this Airflow has no retry policies")
+@pytest.mark.parametrize("form", FORMS)
+def test_the_short_delays_come_along(form):
+    assert type(as_it_runs(make(form, "nowhere", None)).retry_policy).__name__ == "OruxRetryPolicy"
+
+
+def delays(task):
+    return task.retry_delay.total_seconds(), bool(task.retry_exponential_backoff), task.max_retry_delay
+
+
+@pytest.mark.skipif(HAS_RETRY_POLICIES, reason="this Airflow has retry policies")
+@pytest.mark.parametrize("form", FORMS)
+def test_without_policies_the_scheduler_knows_short_delays(form):
+    """It computes the time of the next try from what is stored, also of a mapped task."""
+    dag = make(form, "nowhere", None)
+    assert delays(stored(dag)) == delays(as_it_runs(dag)) == (30.0, True, timedelta(minutes=10))
+
+
+@pytest.mark.parametrize(
+    "given", [{"retry_delay": timedelta(seconds=7)}, {"max_retry_delay": timedelta(hours=1)}]
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_authors_delays_are_the_authors(form, given):
+    dag = make(form, "argument", 2, **given)
+    for task in (stored(dag), as_it_runs(dag)):
+        assert task.retry_delay == given.get("retry_delay", timedelta(minutes=5))
+        assert task.max_retry_delay == given.get("max_retry_delay")
+        assert not task.retry_exponential_backoff
+        assert getattr(task, "retry_policy", None) is None
 
 
 def test_another_operator_of_the_dag_keeps_its_own_default():

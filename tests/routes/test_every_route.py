@@ -21,7 +21,6 @@ from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.client.sync import GatewayClient
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models.catalogue import requests_of
-from airflow_provider_orux.models.input_images import image_fields
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.orux import VIDEO_MODELS
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
@@ -75,7 +74,7 @@ def make(client: GatewayClient, request: GenerationRequest, server: Any, way: st
 def sample(cls: type[GenerationRequest], client: GatewayClient, server: Any) -> GenerationRequest:
     """The request with its required fields, and the smallest images."""
     fields: dict[str, Any] = {}
-    images = image_fields(cls)
+    images = cls.image_fields()
     for name, field in cls.model_fields.items():
         if name in images:
             if not field.is_required():
@@ -172,7 +171,7 @@ def test_yescale(server, cls):
         run(client, cls, server)
 
 
-@pytest.mark.parametrize("image", ["data_url", "link"])
+@pytest.mark.parametrize("image", ["data_url", "url"])
 @pytest.mark.parametrize("shape", ["markdown", "parts", "images"])
 def test_yescale_chat_image(server, shape, image):
     server.configure(yescale_chat_shape=shape, yescale_chat_image=image)

@@ -13,6 +13,7 @@ import orux_sandbox
 PACKAGE = Path(orux_sandbox.__file__).parent
 NAME = "orux_sandbox"
 
+#: From the roof down. A room imports itself and lower ones; rooms of one floor know nothing of each other.
 ROOMS = (
     {"__main__"},
     {"cli"},
@@ -24,7 +25,6 @@ ROOMS = (
     {"art", "faults"},
     {"settings", "wire", "bodies", "keys"},
 )
-"""From the roof down. A room imports itself and lower ones; rooms of one floor know nothing of each other."""
 
 FLOOR_OF = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.observability import stats
 
+from airflow_provider_orux import metrics
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.storage import StorageSettings, save_job
@@ -25,7 +25,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         assert (name, tags) == ("orux.saved_bytes", {"gateway": "orux"})
         sizes.append(size)
 
-    monkeypatch.setattr(stats, "incr", incr)
+    monkeypatch.setattr(metrics, "incr", incr)
     return sizes
 
 

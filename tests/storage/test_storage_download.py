@@ -29,6 +29,12 @@ from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.spool import DestinationError, Spool
 from tests.storage.web import Exchange, Web
 
+
+def packed(data: bytes, level: int = 9) -> bytes:
+    """The same bytes each time: without the time of packing, which would be part of a test's name."""
+    return gzip.compress(data, level, mtime=0)
+
+
 BODY = b"0123456789" * 5000
 
 
@@ -159,6 +165,24 @@ def test_a_dead_url_is_final_and_has_a_type_of_its_own(
         fetch(url + "?sig=secret", settings)
     assert caught.value.http_status == code
     assert "secret" not in str(caught.value)
+    assert web.count("/a") == settings.dead_attempts == 3
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 410])
+def test_a_url_that_is_not_there_yet_is_tried_again(web: Web, settings: StorageSettings, code: int) -> None:
+    # Right after the end of a job.
+    url = web.play("/a", status(code), status(code), ok)
+    assert fetch(url, settings) == BODY
+
+
+def test_nothing_is_tried_past_the_deadline(web: Web, settings: StorageSettings) -> None:
+    url = web.play("/a", status(503))
+    spool = Spool(io.BytesIO(), max_bytes=100)
+    with (
+        Downloader(replace(settings, backoff_base=10)) as downloader,
+        pytest.raises(ArtifactError, match="503"),
+    ):
+        downloader.fetch(url, spool, lambda spool: None, deadline=time.monotonic() + 1)
     assert web.count("/a") == 1
 
 
@@ -176,7 +200,7 @@ def test_a_silent_server_is_given_up(web: Web, settings: StorageSettings) -> Non
 def test_a_trickle_is_given_up(web: Web, settings: StorageSettings) -> None:
     url = web.play("/a", trickle)
     began = time.monotonic()
-    with pytest.raises(ArtifactError, match=r"did not end within 0\.3 s"):
+    with pytest.raises(ArtifactError, match=r"did not end in time"):
         fetch(url, replace(settings, total_timeout=0.3, attempts=2))
     assert time.monotonic() - began < 3
 
@@ -287,9 +311,9 @@ UNSIGNED = b"%x\r\n%b\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n" % (len(BODY
         (BODY, "br"),
         (BODY, "UTF-8"),
         (BODY, "image/png"),
-        (gzip.compress(BODY), "gzip"),
-        (gzip.compress(FRAMED), "aws-chunked, gzip"),
-        (gzip.compress(gzip.compress(BODY)), "gzip, gzip"),
+        (packed(BODY), "gzip"),
+        (packed(FRAMED), "aws-chunked, gzip"),
+        (packed(packed(BODY)), "gzip, gzip"),
         (zlib.compress(BODY), "deflate"),
     ],
 )
@@ -309,7 +333,7 @@ def test_frames_are_found_wherever_a_read_ends() -> None:
 
 
 def test_a_packed_bomb_ends_at_the_limit(web: Web, settings: StorageSettings) -> None:
-    bomb = gzip.compress(gzip.compress(bytes(2**26)))
+    bomb = packed(packed(bytes(2**26)))
     url = web.file("/a", bomb, Content_Encoding="gzip, gzip")
     with pytest.raises(ArtifactRejectedError, match="max_artifact_mib"):
         fetch(url, replace(settings, max_artifact_mib=1))

@@ -6,6 +6,7 @@ import contextlib
 import io
 import random
 import struct
+import time
 import zlib
 
 import pytest
@@ -164,8 +165,8 @@ def test_a_song_whose_writer_did_not_know_its_length() -> None:
     [
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "HTML"),
         (b"\xef\xbb\xbf \n<html></html>", "HTML"),
-        (b'<?xml version="1.0"?><svg xmlns="x"/>', "SVG"),
-        (b"<svg onload='x'/>", "SVG"),
+        (b"<html><body><svg xmlns='x'/></body></html>", "HTML"),
+        (b"<?xml version='1.0'?><!DOCTYPE html><svg/>", "XML"),
         (b'{"error": "expired"}', "JSON"),
         (b"%PDF-1.7", "PDF"),
         (b"PK\x03\x04", "ZIP"),
@@ -181,6 +182,121 @@ def test_a_song_whose_writer_did_not_know_its_length() -> None:
 def test_everything_else_is_refused_for_good(content: bytes, name: str) -> None:
     with pytest.raises(ArtifactRejectedError, match=name):
         look(content)
+
+
+SVG = b"""<?xml version="1.0" encoding="utf-8"?>
+<!-- made by a - machine -->
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd" [<!ENTITY a "b">]>
+<svg xmlns="http://www.w3.org/2000/svg" width="999999" height="999999"><script>alert(1)</script>PATHS</svg>
+<!-- the end -->
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SVG,
+        SVG.replace(b"PATHS", b"<path d='M0 0'/>" * 5000),
+        b"\xef\xbb\xbf" + SVG,
+        SVG.decode().encode("utf-16"),
+        SVG.replace(b"PATHS", b"<g/>" * 5001).decode().encode("utf-16"),
+        b"<svg onload='x'/>",
+        b"<svg:svg xmlns:svg='http://www.w3.org/2000/svg'></svg:svg>",
+        b" \n<svg></svg >",
+    ],
+)
+def test_a_drawing_is_kept_as_it_is_and_has_no_size(content: bytes) -> None:
+    media = look(content, max_pixels=1)
+    assert media == Media("svg", None, None)
+    assert media.media_type == "image/svg+xml"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [SVG[:-60], SVG[:200], b"<svg><path d='M0 0'/>", b"<svg", SVG.replace(b"PATHS", b"<g/>" * 5000)[:9999]],
+)
+def test_a_drawing_that_ends_too_early_is_not_taken(content: bytes) -> None:
+    with pytest.raises(ArtifactError):
+        look(content)
+
+
+def scans(count: int, size: tuple[int, int] = (1500, 1500)) -> bytes:
+    """A progressive JPEG whose last scan comes so many times more."""
+    file = io.BytesIO()
+    Image.new("L", size, 100).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    last = content.rfind(b"\xff\xda")
+    return content[:last] + content[last:-2] * (count + 1) + b"\xff\xd9"
+
+
+def gif(blocks: bytes) -> bytes:
+    content = image("GIF", (10, 10))
+    start = 13 + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)
+    return content[:start] + blocks + content[start:]
+
+
+def png(chunks: bytes) -> bytes:
+    content = image("PNG", (10, 10))
+    return content[:33] + chunks + content[33:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "taken"),
+    [
+        ("scans of a JPEG", scans(2000), True),
+        ("PNG chunks", png(chunk(b"abCd", b"") * 60_000), True),
+        ("PNG texts", png(chunk(b"tEXt", b"a\0b") * 60_000), True),
+        ("MP4 boxes", clip() + box(b"free", b"") * 1_000_000, True),
+        ("more PNG chunks", png(chunk(b"abCd", b"") * 400_000), False),
+        ("fill bytes of a JPEG", b"\xff\xd8" + b"\xff" * 20_000_000, False),
+        ("JPEG comments", b"\xff\xd8" + b"\xff\xfe\0\2" * 2_000_000, False),
+        ("GIF comments", gif(b"!\xfe\1a\0" * 1_000_000), False),
+        ("GIF blocks", gif(b"!\xfe" + b"\1a" * 1_000_000 + b"\0"), False),
+        (
+            "AVIF boxes",
+            box(b"ftyp", b"avif\0\0\0\0avif") + box(b"meta", b"\0" * 4 + box(b"free", b"") * 400_000),
+            False,
+        ),
+    ],
+)
+def test_looking_at_a_file_has_a_budget(name: str, content: bytes, taken: bool) -> None:
+    began = time.thread_time()
+    if taken:
+        assert look(content).media_type
+    else:
+        with pytest.raises(ArtifactRejectedError, match="more parts than are looked at"):
+            look(content)
+    assert time.thread_time() - began < 2.5, name
+
+
+def test_a_photo_of_the_usual_number_of_scans_is_decoded() -> None:
+    content = bytearray(scans(20))
+    assert look(bytes(content)).width == 1500
+    content[-40:-2] = b"\0" * 38  # only decoding finds this
+    content[content.find(b"\xff\xc4") + 5] ^= 0xFF
+    with pytest.raises(ArtifactError):
+        look(bytes(content))
+
+
+def avif(frame: tuple[int, int], declared: tuple[int, int]) -> bytes:
+    """An AVIF file that declares another size than its frame has."""
+    file = io.BytesIO()
+    Image.new("RGB", frame, (1, 2, 3)).save(file, "AVIF", speed=10)
+    content = file.getvalue()
+    at = content.find(b"ispe") + 8
+    return content[:at] + struct.pack(">II", *declared) + content[at + 8 :]
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_the_frame_of_an_avif_counts_whatever_the_file_declares() -> None:
+    assert look(avif((2000, 1500), (2000, 1500))) == Media("avif", 2000, 1500)
+    assert look(avif((2000, 1500), (16, 16))) == Media("avif", 2000, 1500)
+    with pytest.raises(ArtifactRejectedError, match="2000 x 1500 pixels"):
+        look(avif((2000, 1500), (16, 16)), max_pixels=2_999_999)
+    with pytest.raises(ArtifactRejectedError, match="20000 x 16000 pixels"):
+        look(avif((40, 30), (20_000, 16_000)))
+    # Small enough to be decoded: the decoder scales the frame to what is declared.
+    assert look(avif((40, 30), (20, 15))) == Media("avif", 20, 15)
 
 
 def test_nothing_may_become_something() -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import fsspec
 import httpx
@@ -273,7 +274,7 @@ def test_one_artifact_alone_speaks_for_itself(web: Web, settings: StorageSetting
     [
         (b"<!doctype html><title>Sign in</title>", True),
         (b'{"error":"x"}', True),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", True),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>", False),
         (b"", False),
         (image()[:-30], False),
         (clip()[:-30], False),
@@ -417,13 +418,59 @@ def test_inline_artifacts(settings: StorageSettings, save_to: str) -> None:
     assert verify_manifest(result.manifest) == []
 
 
+def test_a_drawing_from_every_route(web: Web, settings: StorageSettings, save_to: str) -> None:
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='9'><script>alert(1)</script></svg>"
+    job = replace(
+        job_of(),
+        artifacts=(
+            Artifact(url=web.file("/a", drawing, Content_Type="image/png")),
+            encoded(drawing),
+            encoded(drawing, "data:image/svg+xml;base64,"),
+            Artifact(url="data:image/svg+xml;utf8," + quote(drawing)),
+        ),
+    )
+    result = save(job, save_to, settings)
+    assert [a.name for a in result.artifacts] == ["1.svg", "2.svg", "3.svg", "4.svg"]
+    for saved in result.artifacts:
+        assert (saved.media_type, saved.width, saved.height) == ("image/svg+xml", None, None)
+        assert saved.sha256 == hashlib.sha256(drawing).hexdigest()
+    assert save(job, save_to, settings) == result
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda text: "\n".join(text[i : i + 76] for i in range(0, len(text), 76)),
+        lambda text: f"  \r\n{text[:10]} {text[10:]}\n",
+        lambda text: f"data:image/png;base64,{text.rstrip('=')}",
+        lambda text: f"data:image/png; base64,{text}",
+        lambda text: "data:image/png;base64," + quote(text, safe=""),
+        lambda text: f"\ndata:;base64,{text}",
+        lambda text: "data:image/png," + quote(base64.b64decode(text)),
+    ],
+)
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_base64_in_any_spelling_is_the_same_file(
+    settings: StorageSettings, save_to: str, spelled: Callable[[str], str], cut: int
+) -> None:
+    """Every remainder of three bytes, and a file that spans the pieces in which it is decoded."""
+    content = clip(length=1_200_000 + cut)
+    for wanted in (image("PNG"), content):
+        job = replace(job_of(), artifacts=(Artifact(inline=spelled(base64.b64encode(wanted).decode())),))
+        saved = save(job, f"{save_to}/{len(wanted)}", settings)
+        assert saved.artifacts[0].sha256 == hashlib.sha256(wanted).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("text", "words", "final"),
     [
         ("!!!!", "not valid base64", True),
         ("AAAAA", "not valid base64", True),
         ("AA==AAAA", "not valid base64", True),
-        ("data:image/png,AAAA", "invalid data: prefix", True),
+        ("data:image/png,AAAA", "something that begins with 41 41 41 41", True),
         ("data:image/png;base64", "invalid data: prefix", True),
         ("", "empty", False),
         ("data:image/png;base64,", "empty", False),

@@ -17,7 +17,7 @@ from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Wait
 from airflow_provider_orux.models import errors
 from airflow_provider_orux.poller import lookup
-from airflow_provider_orux.poller.registry import poller_for
+from airflow_provider_orux.poller.pollers import poller_for
 from airflow_provider_orux.triggers.jobs import OruxJobTrigger
 from orux_sandbox import SANDBOX_KEY
 from tests.client.servers import RawServer

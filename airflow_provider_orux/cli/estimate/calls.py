@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_orux.models import catalogue
+from airflow_provider_orux.models.catalogue import is_pending
+from airflow_provider_orux.models.describe import describe_fields
 from airflow_provider_orux.models.requests import GenerationRequest
-from airflow_provider_orux.operators.arguments import is_pending
 from airflow_provider_orux.operators.base import OruxOperator
 from airflow_provider_orux.operators.images import OruxModelOperator
 
@@ -34,6 +36,47 @@ class Call:
     images: int | None
     tier: str | None = None
     reuse: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        task_id: str,
+        operator: type[OruxOperator],
+        given: Mapping[str, Any],
+        *,
+        more_fields: bool = False,
+    ) -> Call:
+        """What a task with these arguments submits, as far as it is known before it runs.
+
+        :param more_fields: whether fields of the request may come with what only a run knows.
+        """
+        request = given.get("request")
+        options = given.get("options")
+        verb, model = operator.verb, given.get("model")
+        fields: dict[str, Any] = {}
+        if isinstance(request, Mapping):
+            verb, model = str(request.get("verb", verb)), request.get("model")
+            fields = dict(request.get("fields") or {})
+        elif request is not None and hasattr(request, "model_id"):
+            verb, model, fields = request.verb, request.model_id, request.fields()
+        elif isinstance(options, Mapping):
+            fields = dict(options)
+        elif options is not None:
+            more_fields = True
+        function = given.get("python_callable")
+        more_fields = more_fields or (function is not None and not _returns_prompt(function))
+        fields |= {n: given[n] for n in _request_fields(operator) if given.get(n) is not None}
+        conn_id = given.get("conn_id", DEFAULT_CONN)
+        tier = fields.get("image_size")
+        return cls(
+            task_id=task_id,
+            conn_id=None if is_pending(conn_id) or not isinstance(conn_id, str) else conn_id,
+            model=None if is_pending(model) or not isinstance(model, str) else model,
+            verb=verb,
+            images=_images(model, verb, fields, more_fields=more_fields),
+            tier=tier if isinstance(tier, str) and not is_pending(tier) and not more_fields else None,
+            reuse=given.get("reuse") == "always",
+        )
 
     def models(self, gateway: str | None) -> tuple[str, ...]:
         """The ids that the model may have at a gateway."""
@@ -85,7 +128,7 @@ def paid_tasks(dag: Any, *, assumed: Mapping[str, int], last: Mapping[str, int],
         cls = task.operator_class if mapped else type(task)
         if not issubclass(cls, OruxOperator):
             continue
-        calls = _mapped_calls(task, cls) if mapped else [call_of(task.task_id, cls, _Arguments(task))]
+        calls = _mapped_calls(task, cls) if mapped else [Call.of(task.task_id, cls, _Arguments(task))]
         low, high, why = _instances(task, mapped=mapped, assumed=assumed, last=last, most=most)
         if mapped and low == high == len(calls):
             for call in dict.fromkeys(calls):
@@ -137,42 +180,6 @@ def _expansion(task: Any) -> Any:
     return getattr(task, task._expand_input_attr)
 
 
-def call_of(
-    task_id: str, cls: type[OruxOperator], given: Mapping[str, Any], *, more_fields: bool = False
-) -> Call:
-    """What a task with these arguments submits, as far as it is known before it runs.
-
-    :param more_fields: whether fields of the request may come with what only a run knows.
-    """
-    request = given.get("request")
-    options = given.get("options")
-    verb, model = cls.verb, given.get("model")
-    fields: dict[str, Any] = {}
-    if isinstance(request, Mapping):
-        verb, model = str(request.get("verb", verb)), request.get("model")
-        fields = dict(request.get("fields") or {})
-    elif request is not None and hasattr(request, "model_id"):
-        verb, model, fields = request.verb, request.model_id, request.fields()
-    elif isinstance(options, Mapping):
-        fields = dict(options)
-    elif options is not None:
-        more_fields = True
-    function = given.get("python_callable")
-    more_fields = more_fields or (function is not None and not _returns_prompt(function))
-    fields |= {n: given[n] for n in _request_fields(cls) if given.get(n) is not None}
-    conn_id = given.get("conn_id", DEFAULT_CONN)
-    tier = fields.get("image_size")
-    return Call(
-        task_id=task_id,
-        conn_id=None if is_pending(conn_id) or not isinstance(conn_id, str) else conn_id,
-        model=None if is_pending(model) or not isinstance(model, str) else model,
-        verb=verb,
-        images=_images(model, verb, fields, more_fields=more_fields),
-        tier=tier if isinstance(tier, str) and not is_pending(tier) and not more_fields else None,
-        reuse=given.get("reuse") == "always",
-    )
-
-
 def _request_fields(cls: type[OruxOperator]) -> tuple[str, ...]:
     """The arguments of an operator that are fields of its request: a verb's own. (A model's are in ``options``.)"""
     if issubclass(cls, OruxModelOperator):
@@ -183,19 +190,15 @@ def _request_fields(cls: type[OruxOperator]) -> tuple[str, ...]:
 def length_of(expand_input: Any) -> int | None:
     """How many instances a mapping makes; None: known only when the run is there."""
     value = expand_input.value
-    if isinstance(value, Mapping):
-        length = 1
-        for item in value.values():
-            if is_pending_mapping(item):
-                return None
-            length *= len(item)
-        return length
-    return None if is_pending_mapping(value) else len(value)
+    if not isinstance(value, Mapping):
+        return _size(value)
+    sizes = [_size(item) for item in value.values()]
+    return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
 
-def is_pending_mapping(value: Any) -> bool:
-    """True when what is mapped over comes from another task or from the run's parameters."""
-    return not isinstance(value, (Mapping, Sequence)) or isinstance(value, str)
+def _size(value: Any) -> int | None:
+    """How many items are mapped over; None: they come from another task or from the run's parameters."""
+    return len(value) if isinstance(value, (Mapping, Sequence)) and not isinstance(value, str) else None
 
 
 def _mapped_calls(task: Any, cls: type[OruxOperator]) -> list[Call]:
@@ -204,25 +207,25 @@ def _mapped_calls(task: Any, cls: type[OruxOperator]) -> list[Call]:
     expansion = _expansion(task)
     if expansion is not task.expand_input:
         # A decorated function: the items are its arguments, not the operator's.
-        return [call_of(task.task_id, cls, partial)] * (length_of(expansion) or 1)
+        return [Call.of(task.task_id, cls, partial)] * (length_of(expansion) or 1)
     value = expansion.value
     if isinstance(value, Mapping):
-        if any(is_pending_mapping(v) for v in value.values()):
-            return [call_of(task.task_id, cls, partial | dict.fromkeys(value, _Pending()))]
+        if length_of(expansion) is None:
+            return [Call.of(task.task_id, cls, partial | dict.fromkeys(value, _Pending()))]
         calls = [partial]
         for name, items in value.items():
             each = list(items.items()) if isinstance(items, Mapping) else list(items)
             calls = [{**kwargs, name: item} for kwargs in calls for item in each]
-    elif is_pending_mapping(value):
+    elif length_of(expansion) is None:
         # What was not given may come with an item; by the same name as what was given only if that is not strict.
         if not task._disallow_kwargs_override:
             pending = dict.fromkeys(("model", "options", "conn_id"), _Pending())
-            return [call_of(task.task_id, cls, partial | pending | {"request": None})]
+            return [Call.of(task.task_id, cls, partial | pending | {"request": None})]
         more = "options" not in partial and "request" not in partial
-        return [call_of(task.task_id, cls, partial, more_fields=more)]
+        return [Call.of(task.task_id, cls, partial, more_fields=more)]
     else:
         calls = [{**partial, **item} if isinstance(item, Mapping) else partial for item in value]
-    return [call_of(task.task_id, cls, kwargs) for kwargs in calls]
+    return [Call.of(task.task_id, cls, kwargs) for kwargs in calls]
 
 
 def _common(task_id: str, calls: Sequence[Call]) -> Call:
@@ -258,9 +261,9 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bo
         return None
     classes = catalogue.find(model=model, verb=verb)
     defaults = {
-        default if isinstance(default := info.get_default(), int) else 1
+        default if isinstance(default := field["default"], int) else 1
         for cls in classes
-        for name, info in cls.model_fields.items()
+        for name, field in describe_fields(cls).items()
         if name in COUNTS
     } or {1}
     # Of a model that this version does not know, the default is not known either.
@@ -269,11 +272,8 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bo
 
 def _limit(cls: type[GenerationRequest]) -> int | None:
     """The most images that a typed request can ask for; None: it has no limit."""
-    fields = [info for name, info in cls.model_fields.items() if name in COUNTS]
-    limits = [
-        limit for info in fields for m in info.metadata if isinstance(limit := getattr(m, "le", None), int)
-    ]
-    return 1 if not fields else max(limits, default=None)
+    fields = [field for name, field in describe_fields(cls).items() if name in COUNTS]
+    return max((field["maximum"] for field in fields if "maximum" in field), default=None) if fields else 1
 
 
 def _returns_prompt(function: Any) -> bool:

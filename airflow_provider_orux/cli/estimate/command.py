@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi, segment
-from airflow_provider_orux.cli.connections import Found, find_connection
+from airflow_provider_orux.cli.connections import FoundConnection, find_connection
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.estimate.calls import Call, Line, mapped_names, paid_tasks
 from airflow_provider_orux.cli.estimate.prices import Price, PriceTable
 from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.cli.times import parse_window
+from airflow_provider_orux.compat import load_dags, serialized
 from airflow_provider_orux.models.errors import ConfigurationError, redact
 
 COLUMNS = {
@@ -106,16 +107,10 @@ def load_dag(dag_id: str, file: str | None = None) -> Any:
     """
     errors: dict[str, str] = {}
     for folder, bundle_path, bundle_name in _places(file):
-        from airflow.dag_processing.dagbag import BundleDagBag
         from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 
         with _airflow_parsing_context_manager(dag_id=dag_id):
-            bag = BundleDagBag(
-                dag_folder=str(folder),
-                bundle_path=bundle_path,
-                bundle_name=bundle_name,
-                safe_mode=file is None,
-            )
+            bag = load_dags(folder, bundle_path=bundle_path, bundle_name=bundle_name, safe_mode=file is None)
         if dag_id in bag.dags:
             return bag.dags[dag_id]
         errors |= bag.import_errors
@@ -133,13 +128,11 @@ def count_runs(dag: Any, first: datetime, last: datetime) -> int:
 
     :raises CommandError: the DAG has no schedule to count by.
     """
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag))
-    if not serialized.timetable.periodic:
+    scheduled = serialized(dag)
+    if not scheduled.timetable.periodic:
         raise CommandError(f"{dag.dag_id} has no schedule to count its runs by: give --runs N.")
     count = 0
-    for count, _ in enumerate(serialized.iter_dagrun_infos_between(first, last), start=1):
+    for count, _ in enumerate(scheduled.iter_dagrun_infos_between(first, last), start=1):
         if count > LONGEST:
             raise CommandError(f"The window has more than {LONGEST} runs.")
     return count
@@ -204,7 +197,7 @@ def _priced(
 ) -> list[dict[str, Any]]:
     """One row for each connection, model, verb and price."""
     table = PriceTable.configured()
-    found: dict[str, Found] = {}
+    found: dict[str, FoundConnection] = {}
     for conn_id in sorted({line.call.conn_id for line in lines if line.call.conn_id}):
         try:
             found[conn_id] = find_connection(conn_id, api)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_orux.cli.connections import Found
+from airflow_provider_orux.cli.connections import FoundConnection
 from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.lifecycle.prices import amount_of, price_in_table
 from airflow_provider_orux.models.errors import OruxError
@@ -67,7 +67,7 @@ class PriceTable:
         except ValueError as e:
             raise CommandError(f"[orux] prices is not JSON: {e}.") from e
 
-    def ask(self, conn_id: str, found: Found) -> str | None:
+    def ask(self, conn_id: str, found: FoundConnection) -> str | None:
         """Read the gateway's own price list, where it has one. It costs nothing.
 
         :returns: why there is none; None when it was read.

@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
-from airflow_provider_orux.cli.connections import Found, connection_of, patience
+from airflow_provider_orux.cli.connections import FoundConnection, connection_of, patience
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Entry, Instance, Ledger, is_discarded, may_be_charged
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger, open_ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY, WAITING
-from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, csv_row, json_of, names_one, row, select
+from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, names_one, select
 from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.cli.times import age_text
 from airflow_provider_orux.lifecycle.record import State
@@ -30,15 +30,14 @@ def discard(args: argparse.Namespace, out: Output) -> int:
 def _discard_one(args: argparse.Namespace, out: Output) -> int:
     tell = _teller(args, out)
     now = time.time()
-    with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+    with open_ledger(args) as ledger:
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
-        if entry is None or is_discarded(entry):
+        if entry is None or entry.is_discarded:
             tell(f"{instance} has no record: there is nothing to discard.")
             _data(args, out, {}, now)
             return 0
-        if not args.force and (why := _under_way(entry, api, {}, now)):
+        if not args.force and (why := _under_way(entry, ledger, {}, now)):
             raise CommandError(f"{instance}: {why}. --force discards it all the same.")
         ledger.discard(entry)
     tell(f"Discarded the record of {instance} ({_lost(entry)}).")
@@ -52,21 +51,20 @@ def _discard_one(args: argparse.Namespace, out: Output) -> int:
 
 def _discard_many(args: argparse.Namespace, out: Output) -> int:
     tell = _teller(args, out)
-    with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+    with open_ledger(args) as ledger:
         now = time.time()
-        found = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
-        entries = [e for e in found if not is_discarded(e)]
+        found = [e for e in select(ledger, args, now) if args.map_index in (-1, e.instance.map_index)]
+        entries = [e for e in found if not e.is_discarded]
         if not entries:
             tell("No record fits: there is nothing to discard.")
             _data(args, out, {}, now)
             return 0
-        connections: dict[str, Found] = {}
+        connections: dict[str, FoundConnection] = {}
         outcomes = {
             entry.instance: (
                 entry,
                 f"kept: {why}"
-                if not args.force and (why := _under_way(entry, api, connections, now))
+                if not args.force and (why := _under_way(entry, ledger, connections, now))
                 else _going(entry),
             )
             for entry in entries
@@ -75,10 +73,10 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
         kept = len(entries) - len(going)
         if args.output == "table":
             out.table(
-                [row(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()], COLUMNS
+                [entry.row(now) | {"outcome": outcome} for entry, outcome in outcomes.values()], COLUMNS
             )
             out.say()
-        charged = sum(may_be_charged(entry) for entry in going)
+        charged = sum(entry.may_be_charged for entry in going)
         tell(
             f"{plural(len(going), 'record')} to discard; {charged} of them of a submission that was, or may have "
             "been, charged. Each of these tasks submits a new job when it runs again, which is charged."
@@ -86,14 +84,14 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
         if kept:
             tell(f"{plural(kept, 'record')} kept (--force discards these too).")
         if going and not args.yes:
-            _confirm(len(going))
+            confirm("Discard", len(going))
         failed = gone = 0
         for entry in going:
             outcome = "discarded"
             try:
                 # The task may have run again while a person was reading.
                 again = ledger.read(entry.instance)
-                if again is None or is_discarded(again):
+                if again is None or again.is_discarded:
                     outcome = "gone already"
                     gone += 1
                 elif again.record != entry.record:
@@ -121,20 +119,22 @@ def _teller(args: argparse.Namespace, out: Output) -> Callable[[str], None]:
 
 
 def _data(
-    args: argparse.Namespace, out: Output, outcomes: Mapping[Instance, tuple[Entry, str]], now: float
+    args: argparse.Namespace, out: Output, outcomes: Mapping[Instance, tuple[LedgerEntry, str]], now: float
 ) -> None:
     """What became of each record, for a program."""
     if args.output == "table":
         return
     out.data(
         args.output,
-        [json_of(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
-        rows=[csv_row(entry, now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
+        [entry.to_json(now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
+        rows=[entry.csv_row(now) | {"outcome": outcome} for entry, outcome in outcomes.values()],
         columns=(*CSV, "outcome"),
     )
 
 
-def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now: float) -> str | None:
+def _under_way(
+    entry: LedgerEntry, ledger: LedgerRecords | LogLedger, connections: dict[str, FoundConnection], now: float
+) -> str | None:
     """Why a record is still needed by somebody who is at work; None when it is not."""
     state = entry.instance.state
     if state in UNDER_WAY or state in WAITING:
@@ -142,27 +142,27 @@ def _under_way(entry: Entry, api: AirflowApi, connections: dict[str, Found], now
     record, age = entry.record, entry.age(now)
     if record is None:
         # It may be of a newer version, whose request is under way; of which kind is not known.
-        limit = patience(Found(None), synchronous=True)
+        limit = patience(FoundConnection(None), synchronous=True)
         if age is not None and age < limit:
             return f"it cannot be read and was written {age_text(age)} ago (kept until {age_text(limit)})"
         return None
     if record.state is not State.INTENT:
         return None
     if record.conn_id not in connections:
-        connections[record.conn_id] = connection_of(record.conn_id, api)
+        connections[record.conn_id] = connection_of(record.conn_id, ledger.api)
     limit = patience(connections[record.conn_id], synchronous=record.synchronous)
     if age is not None and age < limit:
         return f"its request was sent {age_text(age)} ago and may still be answered (until {age_text(limit)})"
     return None
 
 
-def _going(entry: Entry) -> str:
+def _going(entry: LedgerEntry) -> str:
     if entry.record is None and entry.updated is None:
         return "discard (cannot be read, and its age is not known)"
     return "discard"
 
 
-def _lost(entry: Entry) -> str:
+def _lost(entry: LedgerEntry) -> str:
     record = entry.record
     if record is None:
         return "it could not be read" + ("" if entry.updated is not None else ", and its age was not known")
@@ -173,10 +173,13 @@ def _lost(entry: Entry) -> str:
     return f"job {record.job_id}, which may be charged, is given up"
 
 
-def _confirm(count: int) -> None:
+def confirm(verb: str, count: int) -> None:
+    """Ask before records are removed.
+
+    :raises CommandError: the answer is no, or there is nobody to ask.
+    """
+    done = f"Nothing was {verb.lower().rstrip('e')}ed"
     if not sys.stdin.isatty():
-        raise CommandError(
-            "Nothing was discarded: give --yes, or run the command in a terminal, which can ask you."
-        )
-    if input(f"Discard {plural(count, 'record')}? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise CommandError("Nothing was discarded.")
+        raise CommandError(f"{done}: give --yes, or run the command in a terminal, which can ask you.")
+    if input(f"{verb} {plural(count, 'record')}? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise CommandError(f"{done}.")

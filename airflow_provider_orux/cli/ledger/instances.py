@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
 from airflow_provider_orux.cli.errors import CommandError
-from airflow_provider_orux.cli.times import parse_moment
+from airflow_provider_orux.cli.times import age_text, moment_text, parse_moment
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.lifecycle.record import RECORD_KEY, Record, State
 from airflow_provider_orux.models.errors import LedgerError
@@ -58,7 +58,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """What lies in the ledger for a task instance.
 
     :param record: None when the stored value cannot be read.
@@ -83,8 +83,57 @@ class Entry:
         at = self.record.updated_at if self.record else self.updated
         return None if at is None else now - at
 
+    @property
+    def is_discarded(self) -> bool:
+        """Whether its submission was given up already."""
+        return self.record is not None and self.record.state is State.DISCARDED
 
-class Ledger:
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether removing the record may lose track of money: something was, or may have been, accepted."""
+        return self.record is None or self.record.state in (State.INTENT, State.SUBMITTED, State.SETTLED)
+
+    def row(self, now: float) -> dict[str, Any]:
+        """A record as a line of a table."""
+        record, age = self.record, self.age(now)
+        return {
+            "dag_id": self.instance.dag_id,
+            "run_id": self.instance.run_id,
+            "task_id": self.instance.task_id,
+            "map_index": self.instance.map_index if self.instance.map_index >= 0 else None,
+            "state": self.state,
+            "age": None if age is None else age_text(age),
+            "task_state": self.instance.state or "none",
+            "job_id": record.job_id if record else None,
+            "conn_id": record.conn_id if record else None,
+        }
+
+    def csv_row(self, now: float) -> dict[str, Any]:
+        """A record as a line of CSV."""
+        record, age = self.record, self.age(now)
+        kind = None if record is None else "images" if record.synchronous else "job"
+        return self.row(now) | {"kind": kind, "at": None if age is None else moment_text(now - age)}
+
+    def to_json(self, now: float) -> dict[str, Any]:
+        """A record as JSON."""
+        age = self.age(now)
+        return {
+            "dag_id": self.instance.dag_id,
+            "run_id": self.instance.run_id,
+            "task_id": self.instance.task_id,
+            "map_index": self.instance.map_index,
+            "task_state": self.instance.state,
+            "try_number": self.instance.facts.get("try_number"),
+            "max_tries": self.instance.facts.get("max_tries"),
+            "state": self.state,
+            "problem": self.problem,
+            "age_seconds": None if age is None else round(age, 1),
+            "expires": self.expires,
+            "record": self.record.to_json() if self.record else None,
+        }
+
+
+class LedgerRecords:
     """The ledger records behind Airflow's API.
 
     :param api: where.
@@ -108,7 +157,7 @@ class Ledger:
             raise CommandError(f"There is no task instance {wanted}. ({e.detail}.)") from e
         return Instance(dag_id, run_id, task_id, map_index, facts if isinstance(facts, dict) else {})
 
-    def read(self, instance: Instance) -> Entry | None:
+    def read(self, instance: Instance) -> LedgerEntry | None:
         """The record of a task instance; None when there is none."""
         try:
             value = self.api.get(self._path(instance), params={"map_index": instance.map_index})
@@ -123,8 +172,8 @@ class Ledger:
         try:
             record = Record.from_json(stored)
         except LedgerError as e:
-            return Entry(instance, None, e.message, updated, expires)
-        return Entry(instance, record, None, updated, expires)
+            return LedgerEntry(instance, None, e.message, updated, expires)
+        return LedgerEntry(instance, record, None, updated, expires)
 
     def write(self, instance: Instance, record: Record) -> None:
         """Write a record, for ever, and read it back.
@@ -144,16 +193,20 @@ class Ledger:
                 f"`{instance.command('show')}`, then try again."
             )
 
-    def discard(self, entry: Entry) -> None:
+    def discard(self, entry: LedgerEntry) -> None:
         """Give a submission up. A record that cannot be read is removed: nothing of it can be kept.
 
         :raises CommandError: it was not written.
         """
         instance = entry.instance
         if entry.record is None:
-            self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
+            self.remove(instance)
         else:
             self.write(instance, entry.record.discarded(at=time.time()))
+
+    def remove(self, instance: Instance) -> None:
+        """Remove a record, and with it what it says of earlier charges."""
+        self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
 
     def find(
         self,
@@ -163,7 +216,7 @@ class Ledger:
         task_id: str | None = None,
         first: datetime | None = None,
         last: datetime | None = None,
-    ) -> Iterator[Entry]:
+    ) -> Iterator[LedgerEntry]:
         """The records of all task instances that fit and ever ran, in the order of Airflow's list.
 
         :param first: earliest logical date of a run (of one without: when it was due).
@@ -211,17 +264,7 @@ class Ledger:
         return f"{instance.path}/state-store/{segment(RECORD_KEY)}"
 
 
-def is_discarded(entry: Entry) -> bool:
-    """Whether its submission was given up already."""
-    return entry.record is not None and entry.record.state is State.DISCARDED
-
-
-def may_be_charged(entry: Entry) -> bool:
-    """Whether removing this record may lose track of money: something was, or may have been, accepted."""
-    return entry.record is None or entry.record.state in (State.INTENT, State.SUBMITTED, State.SETTLED)
-
-
-def _progress(entries: Iterable[Entry | None], total: int) -> Iterator[Entry | None]:
+def _progress(entries: Iterable[LedgerEntry | None], total: int) -> Iterator[LedgerEntry | None]:
     shown = sys.stderr.isatty() and total > 50
     for done, entry in enumerate(entries, start=1):
         if shown and (done % 25 == 0 or done == total):

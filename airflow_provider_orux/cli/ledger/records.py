@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.errors import UsageError
-from airflow_provider_orux.cli.ledger.instances import Entry, Ledger
-from airflow_provider_orux.cli.times import age_text, moment_text, parse_age, parse_window
+from airflow_provider_orux.cli.ledger.instances import LedgerEntry, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger
+from airflow_provider_orux.cli.times import parse_age, parse_window
 from airflow_provider_orux.lifecycle.record import State
 
 COLUMNS = {
@@ -71,18 +70,18 @@ def need_all_three(args: argparse.Namespace) -> None:
         raise UsageError("One record needs all three: DAG_ID RUN_ID TASK_ID.")
 
 
-def select(api: AirflowApi, args: argparse.Namespace, now: float) -> list[Entry]:
+def select(ledger: LedgerRecords | LogLedger, args: argparse.Namespace, now: float) -> list[LedgerEntry]:
     """The records that fit ``--dag-id``, ``--run-id``, ``--task-id``, the dates, ``--older-than`` and ``--state``.
 
     :raises UsageError: a date or an age is none.
     """
     older = parse_age(args.older_than, option="--older-than") if args.older_than else None
     first, last = parse_window(args.from_, args.to)
-    found = Ledger(api).find(dag_id=args.dag, run_id=args.run, task_id=args.task, first=first, last=last)
+    found = ledger.find(dag_id=args.dag, run_id=args.run, task_id=args.task, first=first, last=last)
     return [entry for entry in found if _in_state(entry, args.state) and _older(entry, older, now)]
 
 
-def _in_state(entry: Entry, wanted: str) -> bool:
+def _in_state(entry: LedgerEntry, wanted: str) -> bool:
     if wanted == "all":
         return True
     if wanted == "open":
@@ -90,50 +89,8 @@ def _in_state(entry: Entry, wanted: str) -> bool:
     return entry.state == wanted
 
 
-def _older(entry: Entry, older: float | None, now: float) -> bool:
+def _older(entry: LedgerEntry, older: float | None, now: float) -> bool:
     if older is None:
         return True
     age = entry.age(now)
     return age is not None and age > older
-
-
-def row(entry: Entry, now: float) -> dict[str, Any]:
-    """A record as a line of a table."""
-    record, age = entry.record, entry.age(now)
-    return {
-        "dag_id": entry.instance.dag_id,
-        "run_id": entry.instance.run_id,
-        "task_id": entry.instance.task_id,
-        "map_index": entry.instance.map_index if entry.instance.map_index >= 0 else None,
-        "state": entry.state,
-        "age": None if age is None else age_text(age),
-        "task_state": entry.instance.state or "none",
-        "job_id": record.job_id if record else None,
-        "conn_id": record.conn_id if record else None,
-    }
-
-
-def csv_row(entry: Entry, now: float) -> dict[str, Any]:
-    """A record as a line of CSV."""
-    record, age = entry.record, entry.age(now)
-    kind = None if record is None else "images" if record.synchronous else "job"
-    return row(entry, now) | {"kind": kind, "at": None if age is None else moment_text(now - age)}
-
-
-def json_of(entry: Entry, now: float) -> dict[str, Any]:
-    """A record as JSON."""
-    age = entry.age(now)
-    return {
-        "dag_id": entry.instance.dag_id,
-        "run_id": entry.instance.run_id,
-        "task_id": entry.instance.task_id,
-        "map_index": entry.instance.map_index,
-        "task_state": entry.instance.state,
-        "try_number": entry.instance.facts.get("try_number"),
-        "max_tries": entry.instance.facts.get("max_tries"),
-        "state": entry.state,
-        "problem": entry.problem,
-        "age_seconds": None if age is None else round(age, 1),
-        "expires": entry.expires,
-        "record": entry.record.to_json() if entry.record else None,
-    }

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import argparse
 import csv
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
-from airflow_provider_orux.cli.connections import Found, connection_of
+from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Instance, Ledger, is_discarded
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger, open_ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import OruxError
-from airflow_provider_orux.models.job import JOB_ID_PATTERN, Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus, is_job_id
 
 #: What an id must be like to be written, whatever the gateway.
-JOB_ID_RULE = "it has 1 to 500 printable characters and no spaces"
+JOB_ID_RULE = "it has 1 to 500 printable characters, no spaces and none of / ? # \\"
 NAMING = ("dag_id", "run_id", "task_id")
 ANSWERS = ("job_id", "url")
 
@@ -78,9 +78,9 @@ def settle(args: argparse.Namespace, out: Output) -> int:
             "Say what the submission became: --job-id ID, or --url for a synchronous generation."
         )
     answer = Answer(args.job_id, tuple(dict.fromkeys(args.url or ())), args.gateway)
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         done = settle_one(
-            Ledger(api),
+            ledger,
             Instance(args.dag_id, args.run_id, args.task_id, args.map_index),
             answer,
             force=args.force,
@@ -101,12 +101,12 @@ def settle(args: argparse.Namespace, out: Output) -> int:
 
 
 def settle_one(
-    ledger: Ledger,
+    ledger: LedgerRecords | LogLedger,
     wanted: Instance,
     answer: Answer,
     *,
     force: bool,
-    connections: dict[str, Found],
+    connections: dict[str, FoundConnection],
     out: Output,
 ) -> Settlement:
     """Check an answer against the record of a task instance and write it there.
@@ -117,7 +117,7 @@ def settle_one(
     """
     instance = ledger.instance(wanted.dag_id, wanted.run_id, wanted.task_id, wanted.map_index)
     entry = ledger.read(instance)
-    if entry is None or is_discarded(entry):
+    if entry is None or entry.is_discarded:
         raise CommandError(
             f"{instance} has no record to settle: nothing was submitted, or the record was discarded, or the task "
             "has durable=False."
@@ -143,9 +143,11 @@ def settle_one(
     return Settlement(instance, record, settled)
 
 
-def _settled(record: Record, answer: Answer, found: Found, instance: Instance, out: Output) -> Record | None:
+def _settled(
+    record: Record, answer: Answer, found: FoundConnection, instance: Instance, out: Output
+) -> Record | None:
     """The record after the settlement; None when it says so already."""
-    if answer.job_id and not (re.match(JOB_ID_PATTERN, answer.job_id) and answer.job_id.isprintable()):
+    if answer.job_id and not is_job_id(answer.job_id):
         raise CommandError(f"{answer.job_id[:100]!r} is not a job id: {JOB_ID_RULE}.")
     if not record.synchronous:
         if answer.urls:
@@ -234,9 +236,8 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
     """
     items = _read_file(args.file)
     counts = {"settled": 0, "unchanged": 0, "refused": 0}
-    connections: dict[str, Found] = {}
-    with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+    connections: dict[str, FoundConnection] = {}
+    with open_ledger(args) as ledger:
         for item in items:
             outcome, text = _settle_item(item, ledger, args, connections, out)
             counts[outcome] += 1
@@ -251,7 +252,11 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
 
 
 def _settle_item(
-    item: Item, ledger: Ledger, args: argparse.Namespace, connections: dict[str, Found], out: Output
+    item: Item,
+    ledger: LedgerRecords | LogLedger,
+    args: argparse.Namespace,
+    connections: dict[str, FoundConnection],
+    out: Output,
 ) -> tuple[str, str]:
     if not item.job_ids and not item.urls:
         return "refused", f"{item.instance}: the row has neither job_id nor url."
@@ -343,5 +348,5 @@ def _map_index(row: dict[str, str], number: int) -> int:
 def _wrong(why: str) -> UsageError:
     return UsageError(
         f"The file cannot be used: {why}. Its columns are dag_id, run_id, task_id, map_index (empty: not mapped), and "
-        "job_id or url; `airflow orux ledger list -o csv` prints them. Nothing was changed."
+        f"job_id or url; `{COMMAND} ledger list -o csv` prints them. Nothing was changed."
     )

@@ -7,19 +7,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
-from airflow_provider_orux.cli.connections import Found, connection_of
+from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Entry, Instance, Ledger
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry
+from airflow_provider_orux.cli.ledger.logs import open_ledger
 from airflow_provider_orux.cli.ledger.outlook import outlook
 from airflow_provider_orux.cli.ledger.records import (
     COLUMNS,
     CSV,
     SHORT,
-    csv_row,
-    json_of,
     names_one,
-    row,
     select,
 )
 from airflow_provider_orux.cli.output import Output, plural
@@ -45,19 +42,19 @@ def list_records(args: argparse.Namespace, out: Output) -> int:
     """Print the records that fit."""
     if args.run and not args.dag:
         raise UsageError("--run-id needs --dag-id.")
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         now = time.time()
-        entries = select(api, args, now)
+        entries = select(ledger, args, now)
     if args.output != "table":
         out.data(
             args.output,
-            [json_of(entry, now) for entry in entries],
-            rows=[csv_row(entry, now) for entry in entries],
+            [entry.to_json(now) for entry in entries],
+            rows=[entry.csv_row(now) for entry in entries],
             columns=CSV,
         )
         return 0
     if entries:
-        out.table([row(entry, now) for entry in entries], COLUMNS)
+        out.table([entry.row(now) for entry in entries], COLUMNS)
         out.say()
     counts: dict[str, int] = {}
     for entry in entries:
@@ -78,21 +75,22 @@ def show(args: argparse.Namespace, out: Output) -> int:
 
 
 def _show_many(args: argparse.Namespace, out: Output) -> int:
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         now = time.time()
-        entries = select(api, args, now)
+        entries = select(ledger, args, now)
         found = {
-            conn_id: connection_of(conn_id, api)
+            conn_id: connection_of(conn_id, ledger.api)
             for conn_id in sorted({entry.record.conn_id for entry in entries if entry.record})
         }
     comes = [
-        _next(entry, found[entry.record.conn_id] if entry.record else Found(None), now) for entry in entries
+        _next(entry, found[entry.record.conn_id] if entry.record else FoundConnection(None), now)
+        for entry in entries
     ]
     if args.output != "table":
         _data(args, out, [(entry, lines, {}) for entry, lines in zip(entries, comes, strict=True)], now)
         return 0
     if entries:
-        rows = [row(e, now) | {"next": " ".join(lines)} for e, lines in zip(entries, comes, strict=True)]
+        rows = [e.row(now) | {"next": " ".join(lines)} for e, lines in zip(entries, comes, strict=True)]
         out.table(rows, {k: COLUMNS[k] for k in SHORT} | {"next": "NEXT"})
         out.say()
         out.say(DEFAULTS)
@@ -103,7 +101,7 @@ def _show_many(args: argparse.Namespace, out: Output) -> int:
 def _data(
     args: argparse.Namespace,
     out: Output,
-    shown: Sequence[tuple[Entry, list[str], Mapping[str, Any]]],
+    shown: Sequence[tuple[LedgerEntry, list[str], Mapping[str, Any]]],
     now: float,
     *,
     single: bool = False,
@@ -113,13 +111,15 @@ def _data(
     :param shown: each record, what comes next, and more to say of it.
     :param single: whether one record was asked for by its name.
     """
-    values = [json_of(entry, now) | dict(more) | {"next": lines} for entry, lines, more in shown]
+    values = [entry.to_json(now) | dict(more) | {"next": lines} for entry, lines, more in shown]
     value = (values[0] if values else None) if single else values
-    rows = [csv_row(entry, now) | {"next": " ".join(lines)} for entry, lines, _ in shown]
+    rows = [entry.csv_row(now) | {"next": " ".join(lines)} for entry, lines, _ in shown]
     out.data(args.output, value, rows=rows, columns=(*CSV, "next"))
 
 
-def _next(entry: Entry, found: Found, now: float, *, remote: RemoteState | None = None) -> list[str]:
+def _next(
+    entry: LedgerEntry, found: FoundConnection, now: float, *, remote: RemoteState | None = None
+) -> list[str]:
     if entry.record is None:
         return ["Next execution: it fails and pays nothing, until the record is discarded."]
     return outlook(
@@ -133,11 +133,14 @@ def _next(entry: Entry, found: Found, now: float, *, remote: RemoteState | None 
 
 
 def _show_one(args: argparse.Namespace, out: Output) -> int:
-    with AirflowApi.of(args) as api:
-        ledger = Ledger(api)
+    with open_ledger(args) as ledger:
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
-        found = connection_of(entry.record.conn_id, api) if entry and entry.record else Found(None)
+        found = (
+            connection_of(entry.record.conn_id, ledger.api)
+            if entry and entry.record
+            else FoundConnection(None)
+        )
     now = time.time()
     if entry is None:
         if args.output != "table":
@@ -173,7 +176,7 @@ def _show_one(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _ask(record: Record, found: Found, out: Output) -> tuple[Job | None, RemoteState | None]:
+def _ask(record: Record, found: FoundConnection, out: Output) -> tuple[Job | None, RemoteState | None]:
     """The recorded job as the gateway tells it."""
     if record.job_id is None or record.synchronous:
         out.note("There is no job to ask the gateway for.")
@@ -199,12 +202,14 @@ def _ask(record: Record, found: Found, out: Output) -> tuple[Job | None, RemoteS
     return job, RemoteState.of(job)
 
 
-def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[str, Any]:
+def _facts(entry: LedgerEntry, now: float, found: FoundConnection, job: Job | None) -> Mapping[str, Any]:
     instance, record, age = entry.instance, entry.record, entry.age(now)
     facts: dict[str, Any] = {
         "task instance": instance,
         "task": f"{instance.state or 'cleared or not scheduled'}, try {instance.facts.get('try_number')} of "
-        f"{_tries(instance)}",
+        f"{_tries(instance)}"
+        if instance.facts
+        else None,
         "ledger": entry.state,
         "problem": entry.problem,
     }
@@ -217,7 +222,9 @@ def _facts(entry: Entry, now: float, found: Found, job: Job | None) -> Mapping[s
             "connection": record.conn_id
             + (f" ({found.connection.gateway.title})" if found.connection else ""),
             "host": record.host,
-            "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})",
+            "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})"
+            if instance.facts
+            else record.max_tries,
             "submission id": record.submission_id,
             "fields": ", ".join(record.fields),
             "sent again": plural(record.resubmits, "time") if record.resubmits else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import words_of
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -17,7 +18,6 @@ from airflow_provider_orux.models.errors import (
     RateLimitedError,
     UnexpectedResponseError,
     UnsupportedByGatewayError,
-    redact,
 )
 
 NAME = "opengpu_relay"
@@ -40,6 +40,21 @@ CODES: Mapping[str, type[OruxError]] = {
     "TASK_NOT_FOUND": JobNotFoundError,
     "IDEMPOTENCY_IN_PROGRESS": RateLimitedError,
     "IDEMPOTENCY_KEY_REUSED": InvalidRequestError,
+    "INVALID_TOKEN": AuthenticationError,
+    "CREDENTIAL_NOT_PERMITTED": AuthenticationError,
+    "KEY_NOT_OWNED": AuthenticationError,
+    "KEY_LIMIT_REACHED": UnsupportedByGatewayError,
+    "ROUTING_MODEL_RESTRICTED": UnsupportedByGatewayError,
+    "FILE_NOT_FOUND": InvalidRequestError,
+    "FILE_TOO_LARGE": InvalidRequestError,
+    "FILE_TYPE_UNSUPPORTED": InvalidRequestError,
+    "WORKFLOW_NOT_FOUND": UnsupportedByGatewayError,
+    "WORKFLOW_RUN_NOT_FOUND": JobNotFoundError,
+    "WORKFLOW_RUN_NOT_CANCELLABLE": UnsupportedByGatewayError,
+    "SUPERKEY_CONFLICT": AuthenticationError,
+    # Until midnight UTC: its Retry-After is hours, which no call waits out.
+    "FILE_QUOTA_EXCEEDED": RateLimitedError,
+    "WORKFLOW_RUN_LIMIT_REACHED": RateLimitedError,
     "CONTENT_POLICY_DECLINED": ContentRejectedError,
     # The model answered with words: mostly a refusal in other clothes, or a prompt that asks for no image.
     "IMAGE_TEXT_RESPONSE": ContentRejectedError,
@@ -50,6 +65,8 @@ CODES: Mapping[str, type[OruxError]] = {
     "IMAGE_NO_OUTPUT": GatewayUnavailableError,
     "CAPACITY_EXHAUSTED": GatewayUnavailableError,
     "UPSTREAM_TIMEOUT": GatewayUnavailableError,
+    "PROVIDER_SCHEMA_MISMATCH": GatewayUnavailableError,
+    "SERVICE_UNAVAILABLE": GatewayUnavailableError,
 }
 
 #: Where there is no code: ``code`` may be null, and generation 1's errors are not documented.
@@ -59,7 +76,11 @@ BY_STATUS: Mapping[int, type[OruxError]] = {
     402: InsufficientCreditsError,
     403: AuthenticationError,
     404: UnsupportedByGatewayError,
+    405: UnsupportedByGatewayError,
     409: RateLimitedError,
+    410: UnsupportedByGatewayError,
+    413: InvalidRequestError,
+    415: InvalidRequestError,
     422: InvalidRequestError,
     429: RateLimitedError,
 }
@@ -89,14 +110,14 @@ def read_error(response: HttpResponse) -> OruxError | None:
     facts: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     if not facts and detail is None and not isinstance(error, str):
         return None
-    code = facts.get("code") if isinstance(facts.get("code"), str) else None
-    cls = CODES.get(code or "") or _class_of_status(response.status)
+    code = facts.get("code")
+    code = words_of(code, 100) if isinstance(code, str) else None
+    cls = CODES.get(code or "") or _class_of_status(response.status, code)
     message, param = _message(detail)
-    message = message or str(facts.get("message") or (error if isinstance(error, str) else ""))
-    request_id = facts.get("request_id") or response.headers.get("x-request-id")
+    message = message or words_of(facts) or words_of(error) or "The gateway gave no message"
+    request_id = words_of(facts.get("request_id") or response.headers.get("x-request-id"), 80)
     result = cls(
-        redact(message or "The gateway gave no message")[:500]
-        + (f" (request {redact(str(request_id))[:80]})" if request_id else ""),
+        message + (f" (request {request_id})" if request_id else ""),
         gateway=NAME,
         code=code,
         http_status=response.status,
@@ -115,28 +136,38 @@ def read_error(response: HttpResponse) -> OruxError | None:
     return result
 
 
-def fails_again(code: Any) -> bool:
-    """Whether a job that failed with this code would fail again."""
-    return issubclass(CODES.get(str(code), OruxError), FINAL)
+def fails_again(code: str | None, detail: Any) -> bool:
+    """Whether a job that failed with this code would fail again.
+
+    What was made may have been declined, and not what was asked for: then another try can succeed.
+
+    :param detail: the task's ``error_detail``; ``filtered`` says which of the two it was.
+    """
+    if CODES.get(code or "") is ContentRejectedError:
+        return not isinstance(detail, Mapping) or detail.get("filtered", "input") == "input"
+    return issubclass(CODES.get(code or "", OruxError), FINAL)
 
 
-def _class_of_status(status: int) -> type[OruxError]:
+def _class_of_status(status: int, code: str | None) -> type[OruxError]:
     if status >= 500:
         return GatewayUnavailableError
+    if status == 409 and code is not None:
+        return InvalidRequestError  # a conflict that is not about the first sending: no retry heals it
     return BY_STATUS.get(status, UnexpectedResponseError)
 
 
 def _message(detail: Any) -> tuple[str, str | None]:
     """The words of ``detail`` and the field it is about."""
-    if isinstance(detail, str):
-        return detail, None
+    if not isinstance(detail, list):
+        return words_of(detail) or "", None
     parts: list[str] = []
     param: str | None = None
-    for problem in detail if isinstance(detail, list) else ():
+    for problem in detail[:20]:
         if not isinstance(problem, Mapping):
             continue
         where = problem.get("loc")
-        names = [str(p) for p in where if p != "body"] if isinstance(where, (list, tuple)) else []
+        names = [words_of(p, 60) or "" for p in where[:6] if p != "body"] if isinstance(where, list) else []
         param = param or (names[0] if names else None)
-        parts.append(f"{'.'.join(names)}: {problem.get('msg')}" if names else str(problem.get("msg")))
-    return "; ".join(parts), param
+        said = words_of(problem.get("msg")) or ""
+        parts.append(f"{'.'.join(names)}: {said}" if names else said)
+    return "; ".join(parts)[:500], param

@@ -10,17 +10,23 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from airflow_provider_orux.gateways.answers import (
+    LONGEST_TEXT,
+    first_status_of,
+    reason_of,
+    status_of,
+    words_of,
+)
 from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.opengpu_relay import errors
 from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
 from airflow_provider_orux.gateways.opengpu_relay.tasks import (
-    STATUSES,
+    PATH_HANDLE,
     address_of,
     artifacts_of,
     handle_of,
     own_path,
-    words,
 )
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -28,13 +34,18 @@ from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
     IdempotencyKeyReusedError,
     InvalidRequestError,
-    JobNotFoundError,
     OruxError,
     UnsupportedByGatewayError,
     redact,
 )
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
-from airflow_provider_orux.models.opengpu_relay import Generation2, RelayRequest, StableDiffusion
+from airflow_provider_orux.models.opengpu_relay import (
+    MODEL_IN_BODY,
+    OTHER_MODELS,
+    Generation2,
+    RelayRequest,
+    StableDiffusion,
+)
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
 HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
@@ -99,9 +110,13 @@ class OpenGPURelayGateway(Gateway):
         ]
 
     def with_retention(self, request: GenerationRequest) -> GenerationRequest:
-        """Generation 2: keep artifacts for a day, not an hour, unless the request or the connection says how long."""
+        """Generation 2: keep artifacts for a day, not an hour, unless the request or the connection says how long.
+
+        Only on routes that store: any other refuses it (422).
+        """
         if (
             isinstance(request, Generation2)
+            and request.stores_output
             and request.store_output is None
             and self.options["store_output"] == "auto"
         ):
@@ -109,8 +124,14 @@ class OpenGPURelayGateway(Gateway):
         return request
 
     def refuses_retention(self, error: OruxError) -> bool:
-        """The account's tier has no ``store_output``."""
-        return error.code == "TIER_FEATURE_UNAVAILABLE" and error.http_status == 403 and error.charged == "no"
+        """The account's tier has no ``store_output`` (403), or the route has none (422): nothing was accepted."""
+        if error.charged != "no":
+            return False
+        if error.http_status == 403:
+            return error.code == "TIER_FEATURE_UNAVAILABLE"
+        return error.http_status in (400, 422) and (
+            error.param == "store_output" or "store_output" in error.message
+        )
 
     def key_headers(self, key: str) -> dict[str, str]:
         """``X-API-Key`` (generation 2, documented)."""
@@ -144,18 +165,29 @@ class OpenGPURelayGateway(Gateway):
                 charged="no",
                 next_step="Nothing was sent. Set the connection's route to 'async', or leave the field out.",
             )
-        return HttpRequest("POST", self._path(request), Purpose.PAY, body=body)
+        path = self._path(request)
+        if path.startswith("/v2/video/"):
+            body = {**body, "async": False}  # the default there is true
+        return HttpRequest("POST", path, Purpose.PAY, body=body)
 
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
         """``{"images": […]}`` or ``{"urls": […]}``, base64 or URLs."""
         self.check(response, purpose=Purpose.PAY)
         self.check_length(response)
+        value = self.json_object(response)
+        if response.status == 202:
+            # Its job goes on: a person can settle the submission with this id.
+            error = self.unexpected(response, "the synchronous call was accepted as a job")
+            error.job_id = handle_of(value, host=self.host, address_first=self.generation == 1)
+            raise error
+        artifacts, text = self._made(value, response)
         return Job(
             job_id=submission_id,
             status=JobStatus.SUCCEEDED,
             gateway=self.name,
             model=request.model_id,
-            artifacts=self._artifacts(self.json_object(response), response),
+            artifacts=artifacts,
+            text=text,
             charged="yes",
         )
 
@@ -179,10 +211,10 @@ class OpenGPURelayGateway(Gateway):
         value = self.json_object(response)
         handle = handle_of(value, host=self.host, address_first=self.generation == 1)
         if handle is None:
-            raise self.unexpected(response, "no usable task id and no poll_url of this gateway")
+            raise self.unexpected(response, "accepted, but without a task id or poll_url that can be polled")
         return Job(
             job_id=handle,
-            status=STATUSES.get(str(value.get("status", "queued")).lower(), JobStatus.QUEUED),
+            status=first_status_of(value.get("status")),
             gateway=self.name,
             model=request.model_id,
         )
@@ -198,31 +230,43 @@ class OpenGPURelayGateway(Gateway):
 
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The task; a failed one is HTTP 200 with ``status: failed``. It is deleted an hour after its end."""
-        self._check_read(job_id, response)
+        self.check_poll(
+            job_id,
+            response,
+            unknown="The gateway does not know this job: it never did, or it ended more than an hour ago (longer with "
+            "store_output) and is forgotten, its result with it",
+        )
         self.check_length(response, job_id=job_id)
         value = self.json_object(response)
         state = value.get("status")
         if not isinstance(state, str):
             raise self.unexpected(response, "no `status`")
-        status = STATUSES.get(state.lower(), JobStatus.RUNNING)
-        result = value.get("result")
+        if not job_id.startswith(PATH_HANDLE):
+            self.check_same_job(response, job_id, [value.get("task_id"), value.get("task_address")])
+        status = status_of(state)
+        succeeded, failed = status is JobStatus.SUCCEEDED, status in (JobStatus.FAILED, JobStatus.EXPIRED)
         artifacts: tuple[Artifact, ...] = ()
-        if status is JobStatus.SUCCEEDED:
-            artifacts = self._artifacts(result if isinstance(result, Mapping) else value, response)
-        failed = status is JobStatus.FAILED
-        code, why = value.get("error_code"), value.get("error")
-        model = value.get("model")
+        text = code = why = None
+        if succeeded:
+            result = value.get("result")
+            artifacts, text = self._made(result if isinstance(result, Mapping) else value, response)
+        detail = value.get("error_detail")
+        if failed:
+            code, why = reason_of(value, detail)
+            said = words_of(detail.get("text")) if isinstance(detail, Mapping) else None
+            why = "; ".join(part for part in (why, said and f"the model said: {said}") if part)[:500] or None
         return Job(
             job_id=job_id,
             status=status,
             gateway=self.name,
-            model=model if isinstance(model, str) else None,
+            model=words_of(value.get("model"), 200),
             artifacts=artifacts,
-            error_code=redact(str(code))[:100] if failed and code else None,
-            error_message=redact(words(why))[:500] if failed and why else None,
+            text=text,
+            error_code=code,
+            error_message=why,
             submitted_at=parse_time(value.get("created_at")),
-            charged="yes" if status is JobStatus.SUCCEEDED else "unknown",
-            retry_helps=not (code and errors.fails_again(code)),
+            charged="yes" if succeeded else "unknown",
+            retry_helps=not errors.fails_again(code, detail),
         )
 
     # -- prices and catalogue ---------------------------------------------------------------------------
@@ -269,35 +313,11 @@ class OpenGPURelayGateway(Gateway):
         return super()._error_of_status(response)
 
     # -- inside -----------------------------------------------------------------------------------------
-    def _check_read(self, job_id: str, response: HttpResponse) -> None:
-        if response.status == 404:
-            error = self.read_error(response)
-            if error is not None:
-                raise JobNotFoundError(
-                    "The gateway does not know this job: it never did, or it ended more than an hour ago and is "
-                    "forgotten, its result with it",
-                    gateway=self.name,
-                    code=error.code,
-                    job_id=job_id,
-                    http_status=404,
-                )
-        try:
-            self.check(response, purpose=Purpose.READ)
-        except OruxError as e:
-            e.job_id = job_id
-            raise
-
     def _path(self, request: GenerationRequest) -> str:
         if isinstance(request, CustomRequest):
             return self._custom_path(request)
         if not isinstance(request, RelayRequest):
-            raise UnsupportedByGatewayError(
-                f"{request.label()} is a request for another gateway, not {self.title}",
-                gateway=self.name,
-                charged="no",
-                next_step="Build the request from airflow_provider_orux.models.opengpu_relay, or use another "
-                "connection.",
-            )
+            raise self._foreign(request)
         if request.generation != self.generation:
             raise UnsupportedByGatewayError(
                 f"{type(request).__name__} ({request.label()}) is of {self.title}'s generation {request.generation} "
@@ -308,6 +328,14 @@ class OpenGPURelayGateway(Gateway):
             )
         return request.path
 
+    def _foreign(self, request: GenerationRequest) -> UnsupportedByGatewayError:
+        return UnsupportedByGatewayError(
+            f"{request.label()} is a request for another gateway, not {self.title}",
+            gateway=self.name,
+            charged="no",
+            next_step="Build the request from airflow_provider_orux.models.opengpu_relay, or use another connection.",
+        )
+
     def _custom_path(self, request: CustomRequest) -> str:
         name = request.model_id
         if name.startswith("/"):
@@ -317,6 +345,8 @@ class OpenGPURelayGateway(Gateway):
         for cls in self.requests:
             if issubclass(cls, RelayRequest) and cls.model == name:
                 return cls.path
+        if self.generation == 2 and name in OTHER_MODELS:
+            return OTHER_MODELS[name]
         if self.generation == 1 and name.endswith(".safetensors"):
             return StableDiffusion.path
         raise InvalidRequestError(
@@ -329,17 +359,29 @@ class OpenGPURelayGateway(Gateway):
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         if isinstance(request, CustomRequest):
-            named = {} if request.model_id.startswith("/") else {"model": request.model_id}
-            return {**named, **request.fields(), **request.extra_body}
-        body = wire_fields(request, form="base64")
+            # "Send no model" where the route has one only.
+            named = request.model_id in OTHER_MODELS or self._custom_path(request) in MODEL_IN_BODY
+            if request.model_id.startswith("/") or not (named or self.options["send_model"] == "send"):
+                return {**request.fields(), **request.extra_body}
+            return {"model": request.model_id, **request.fields(), **request.extra_body}
+        if not isinstance(request, RelayRequest):
+            raise self._foreign(request)
+        body = wire_fields(request, form=request.image_form)
         if isinstance(request, StableDiffusion) or self.options["send_model"] == "send":
             body = {"model": request.model_id, **body}
-        if self.generation == 2 and self.options["store_output"] != "auto":
+        if (
+            isinstance(request, Generation2)
+            and request.stores_output
+            and self.options["store_output"] != "auto"
+        ):
             body.setdefault("store_output", self.options["store_output"])
         return {**body, **request.extra_body}
 
-    def _artifacts(self, value: Mapping[str, Any], response: HttpResponse) -> tuple[Artifact, ...]:
-        try:
-            return artifacts_of(value)
-        except ValueError as e:
-            raise self.unexpected(response, str(e)) from None
+    def _made(
+        self, value: Mapping[str, Any], response: HttpResponse
+    ) -> tuple[tuple[Artifact, ...], str | None]:
+        artifacts, text = artifacts_of(value), value.get("text")
+        text = text[:LONGEST_TEXT] if isinstance(text, str) and text.strip() and not artifacts else None
+        if not artifacts and text is None:
+            raise self.unexpected(response, "a result without URLs, base64 or text")
+        return tuple(artifacts), text

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import words_of
+
 UNIT = "USD/image"
+#: USD for one image; a larger number is something else.
+HIGHEST = 1e6
 
 
 def read_prices(rows: list[Any], *, known: Collection[str]) -> dict[str, tuple[float, str]]:
@@ -21,18 +25,21 @@ def read_prices(rows: list[Any], *, known: Collection[str]) -> dict[str, tuple[f
     def note(model: str, amount: Any) -> None:
         try:
             number = float(amount)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return
+        if isinstance(amount, bool) or not 0 <= number < HIGHEST:
+            return  # not known is better than wrong: budgets are reckoned with it
         prices[model] = (max(number, prices.get(model, (number, UNIT))[0]), UNIT)
 
     for row in rows:
-        if not isinstance(row, Mapping) or not isinstance(row.get("model"), str):
+        name = row.get("model") if isinstance(row, Mapping) else None
+        if not isinstance(name, str) or not name.isprintable() or len(name) > 300:
             continue
-        model = _without_source(row["model"], known)
+        model = _without_source(name, known)
         note(model, row.get("per_image"))
         tiers = row.get("per_image_resolution")
         for tier, amount in tiers.items() if isinstance(tiers, Mapping) else ():
-            note(f"{model}@{tier}", amount)
+            note(f"{model}@{words_of(tier, 40)}", amount)
             note(model, amount)
     return prices
 

@@ -7,22 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from airflow_provider_orux.gateways.base import require_id
-from airflow_provider_orux.models.job import Artifact, JobStatus
-
-STATUSES = {
-    "queued": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "completed": JobStatus.SUCCEEDED,
-    "failed": JobStatus.FAILED,
-}
+from airflow_provider_orux.gateways.answers import artifacts_in, job_id_of
+from airflow_provider_orux.gateways.base import not_a_job_id, require_id
+from airflow_provider_orux.models.job import Artifact, is_job_id
 
 TASKS = "/v2/tasks/"
 #: Prefix of the job id of a task with a ``poll_url`` other than ``/v2/tasks/{task_id}``.
 PATH_HANDLE = "path:"
-
-_TASK_ID = re.compile(r"[^\s/?#\\]{1,300}")
-_BASE64_START = re.compile(r"[A-Za-z0-9+/=\r\n]{16,}")
+#: Where a result holds what was made. The longest of the lists is taken: base64 and URLs of the same images may be both
+#: there, and one of them incomplete.
+_LISTS = ("urls", "images", "videos", "data")
+_SINGLE = ("url", "video_url", "audio_url", "image_url", "image", "b64_json", "audio_base64")
 
 
 def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = False) -> str | None:
@@ -35,21 +30,25 @@ def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = Fals
     """
     names = ("task_address", "task_id") if address_first else ("task_id", "task_address")
     named = tuple(value.get(name) for name in names)
-    task_id = next((v for v in named if isinstance(v, str) and _TASK_ID.fullmatch(v)), None)
+    task_id = next(filter(None, map(job_id_of, named)), None)
     usable = task_id if task_id is not None and not task_id.startswith(PATH_HANDLE) else None
     poll_url = value.get("poll_url")
     if not isinstance(poll_url, str) or not poll_url:
         return usable
     if poll_url.startswith(host + "/"):
         poll_url = poll_url.removeprefix(host)
-    parts = urlsplit(poll_url)
+    try:
+        parts = urlsplit(poll_url)
+        kept = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k != "wait"])
+    except ValueError:
+        return usable
     path = own_path(parts.path)
     if parts.scheme or parts.netloc or path is None:
         return usable
     if usable is not None and unquote(path) == TASKS + usable and not parts.query:
         return usable
-    kept = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k != "wait"])
-    return PATH_HANDLE + quote(f"{path}?{kept}" if kept else path, safe="")
+    handle = PATH_HANDLE + quote(f"{path}?{kept}" if kept else path, safe="")
+    return handle if is_job_id(handle) else usable
 
 
 def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
@@ -60,11 +59,15 @@ def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
     raw = require_id(job_id, gateway=gateway)
     if not raw.startswith(PATH_HANDLE):
         return TASKS + quote(raw, safe=":"), {}
-    parts = urlsplit(unquote(raw.removeprefix(PATH_HANDLE)))
+    try:
+        parts = urlsplit(unquote(raw.removeprefix(PATH_HANDLE)))
+        query = dict(parse_qsl(parts.query))
+    except ValueError:
+        raise not_a_job_id(job_id, gateway=gateway) from None
     path = own_path(parts.path)
     if path is None or parts.scheme or parts.netloc:
-        require_id(job_id, gateway=gateway, pattern="(?!)")
-    return str(path), dict(parse_qsl(parts.query))
+        raise not_a_job_id(job_id, gateway=gateway)
+    return quote(path, safe="/%:@!$&'()*+,;=~"), query
 
 
 def own_path(path: str) -> str | None:
@@ -75,43 +78,10 @@ def own_path(path: str) -> str | None:
     return path
 
 
-def artifacts_of(value: Mapping[str, Any]) -> tuple[Artifact, ...]:
-    """Tells URLs and base64 apart by their content, since routes and generations differ.
+def artifacts_of(value: Mapping[str, Any]) -> list[Artifact]:
+    """What a result holds. Tells URLs and base64 apart by their content, since routes and generations differ.
 
-    An entry that is neither is a missing image; the others are paid for, so they are kept.
-
-    :raises ValueError: there is no image.
+    An entry that is neither is missing; the others are paid for, so they are kept.
     """
-    lists = [value.get("urls"), value.get("images")]
-    read = [
-        [artifact for artifact in map(_artifact, [items] if isinstance(items, str) else items) if artifact]
-        for items in lists
-        if isinstance(items, (str, list))
-    ]
-    artifacts = max(read, key=len, default=[])
-    if not artifacts:
-        given = any(lists)
-        raise ValueError(
-            "no image that is a URL or base64" if given else "a result without `images` and `urls`"
-        )
-    return tuple(artifacts)
-
-
-def _artifact(item: Any) -> Artifact | None:
-    text = (item.get("url") or item.get("b64_json")) if isinstance(item, Mapping) else item
-    if not isinstance(text, str):
-        return None
-    if text.startswith(("https://", "http://")):
-        return Artifact(url=text)
-    return (
-        Artifact(inline=text)
-        if text.startswith("data:image/") or _BASE64_START.fullmatch(text[:256])
-        else None
-    )
-
-
-def words(value: Any) -> str:
-    """An error as text, as in generation 2."""
-    if isinstance(value, Mapping):
-        return str(value.get("message") or value.get("code") or value)
-    return str(value)
+    lists = [artifacts_in(value.get(name), inline=True) for name in _LISTS]
+    return max(lists, key=len) or artifacts_in(value, _SINGLE, inline=True)

@@ -6,19 +6,19 @@ OpenAI's; the answer is read in every form that new-api and its siblings use for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import artifacts_in, words_of
 from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.markdown import images_in
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.models.errors import redact
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 
-_MARKDOWN = re.compile(r"!\[[^\]]*\]\(\s*(https?://[^\s)]+|data:image/[\w.+-]+;base64,[A-Za-z0-9+/=\s]+)")
-_IMAGE = re.compile(r"https?://\S|data:image/")
+#: Where a part of a message has its image: OpenAI's, Gemini's and Anthropic's shapes.
+PLACES_IN_A_PART = ("image_url", "url", "b64_json", "inline_data", "inlineData", "source", "image", "data")
 
 
 def generate_chat(request: GenerationRequest, *, path: str) -> HttpRequest:
@@ -46,36 +46,31 @@ def read_chat(
     if not messages:
         raise gateway.unexpected(response, "no `choices` with a `message`")
     # The same image may stand in the content and in `images`.
-    images = list(dict.fromkeys(p for message in messages for p in _images(message)))
-    words = " ".join(
-        " ".join(text.split()) for message in messages for text in _texts(message.get("content"))
-    )
+    images = tuple(dict.fromkeys(image for message in messages for image in _images(message)))
+    words = words_of([text for message in messages for text in _texts(message.get("content"))])
     return Job(
         job_id=submission_id,
         status=JobStatus.SUCCEEDED if images else JobStatus.FAILED,
         gateway=gateway.name,
         model=request.model_id,
-        artifacts=tuple(
-            Artifact(inline=image) if image.startswith("data:") else Artifact(url=image) for image in images
-        ),
-        error_message=None if images else redact(f"The model answered without an image: {words!r}")[:500],
+        artifacts=images,
+        error_message=None if images else f"The model answered without an image: {words or ''!r}"[:500],
         finished_at=parse_time(value.get("created")),
         charged="yes",
         retry_helps=bool(images),
     )
 
 
-def _images(message: Mapping[str, Any]) -> Iterator[str]:
-    content, images = message.get("content"), message.get("images")
+def _images(message: Mapping[str, Any]) -> Iterator[Artifact]:
+    content = message.get("content")
     for text in _texts(content):
-        yield from ("".join(found.split()) for found in _MARKDOWN.findall(text))
-    parts = [*(content if isinstance(content, list) else ()), *(images if isinstance(images, list) else ())]
-    for part in parts:
-        url = part.get("image_url") if isinstance(part, Mapping) else None
-        if isinstance(url, Mapping):
-            url = url.get("url")
-        if isinstance(url, str) and _IMAGE.match(url):
-            yield url
+        for image in images_in(text):
+            # Through the same door as any other value: what is no http(s) URL is not one here either.
+            yield from artifacts_in(image, inline=True)
+    beside = message.get("images")
+    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    for part in [*parts, *(beside if isinstance(beside, list) else ())]:
+        yield from artifacts_in(part, PLACES_IN_A_PART, inline=True)
 
 
 def _texts(content: Any) -> Iterator[str]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import code_of, number_of, words_of
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -23,7 +24,6 @@ from airflow_provider_orux.models.errors import (
     OruxError,
     RateLimitedError,
     UnexpectedResponseError,
-    redact,
 )
 
 #: Codes in words; the Midjourney shape has them at the beginning of ``description``.
@@ -82,6 +82,10 @@ ASKED_UPSTREAM = frozenset(
     }
 )
 
+_ASKED_UPSTREAM = re.compile("|".join(sorted(ASKED_UPSTREAM)).encode(), re.IGNORECASE)
+#: Bytes of an answer in which these words are looked for.
+_SEARCHED = 2**16
+
 #: Observed: the key's token groups do not include the model.
 NOT_IN_GROUPS = "not available in any configured auto group"
 
@@ -90,6 +94,8 @@ REFUSED_CONTENT = re.compile(
     r"banned|moderat|content.{0,3}polic|sensitive.word|nsfw|safety (?:system|filter)|敏感|违规|违禁|审核",
     re.IGNORECASE,
 )
+_INVALID = re.compile(r"invalid (?:param|argument|link|request)|参数", re.IGNORECASE)
+_FINAL = (AuthenticationError, ContentRejectedError, InsufficientCreditsError, InvalidRequestError)
 
 
 def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:
@@ -104,9 +110,10 @@ def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:
     return error
 
 
-def asked_upstream(error: OruxError) -> bool:
-    """Whether the gateway failed after it had forwarded the request, according to this error."""
-    return _first_word(error.message) in ASKED_UPSTREAM or (error.code or "").lower() in ASKED_UPSTREAM
+def asked_upstream(response: HttpResponse) -> bool:
+    """Whether the gateway failed after it had forwarded the request: says so anywhere in its answer."""
+    # Without the zeros of UTF-16.
+    return _ASKED_UPSTREAM.search(response.body[:_SEARCHED].replace(b"\0", b"")) is not None
 
 
 def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
@@ -114,12 +121,17 @@ def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
 
     :param codes: the numeric codes that mean a refusal in this family of jobs.
     """
-    if asked_upstream(error):
-        return False
-    code = (error.code or "").lower()
-    if code in WORDS or _first_word(error.message) in WORDS or NOT_IN_GROUPS in error.message:
+    if _word_class(error.code, error.message) is not None or NOT_IN_GROUPS in error.message:
         return True
-    return code.isdecimal() and int(code) in codes
+    return number_of(error.code) in codes
+
+
+def fails_again(code: str | None, reason: str | None) -> bool:
+    """Whether a job that failed for this reason would fail again."""
+    known = _word_class(code, reason or "")
+    if known is not None and issubclass(known, _FINAL):
+        return True
+    return bool(reason and (REFUSED_CONTENT.search(reason) or _INVALID.search(reason)))
 
 
 def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
@@ -135,36 +147,46 @@ def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
         facts, text = value, value.get("description") or value.get("message")
     else:
         return None
-    code = facts.get("code")
-    message = str(text).strip() if text else "The gateway gave no message"
+    code = code_of(facts.get("code"))
+    message = words_of(text) or "The gateway gave no message"
     cls = _class_of(code, message, midjourney="description" in facts, status=status)
-    banned = facts["properties"].get("bannedWord") if isinstance(facts.get("properties"), Mapping) else None
+    properties = facts.get("properties")
+    banned = words_of(properties.get("bannedWord"), 100) if isinstance(properties, Mapping) else None
     if cls is ContentRejectedError and banned:
         message = f"{message.rstrip('.')} (banned word: {banned})"
     param = facts.get("param")
-    if NOT_IN_GROUPS in message:
-        param = "model"
     error = cls(
-        redact(message)[:500],
+        message,
         gateway=gateway,
-        code=None if code in (None, "") else redact(str(code))[:100],
+        code=code,
         http_status=status,
-        param=param if isinstance(param, str) and param else None,
+        param="model"
+        if NOT_IN_GROUPS in message
+        else words_of(param, 100)
+        if isinstance(param, str)
+        else None,
     )
     if NOT_IN_GROUPS in message:
         error.next_step = "Give the key a token group that has the model, or use another model."
     return error
 
 
-def _class_of(code: Any, message: str, *, midjourney: bool, status: int) -> type[OruxError]:
-    for word in (code.lower() if isinstance(code, str) else "", _first_word(message)):
+def _word_class(code: str | None, message: str) -> type[OruxError] | None:
+    """What a code in words means; the Midjourney shape has it at the beginning of its message."""
+    for word in ((code or "").lower(), _first_word(message)):
         if word in ASKED_UPSTREAM:
             return GatewayUnavailableError
         if word in WORDS:
             return WORDS[word]
+    return None
+
+
+def _class_of(code: str | None, message: str, *, midjourney: bool, status: int) -> type[OruxError]:
+    if (known := _word_class(code, message)) is not None:
+        return known
     if NOT_IN_GROUPS in message:
         return InvalidRequestError
-    number = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else None
+    number = number_of(code)
     if midjourney and number is not None and number in MIDJOURNEY:
         cls = MIDJOURNEY[number]
         if cls is JobNotFoundError and re.search(r"account|instance|账号|实例", message, re.IGNORECASE):

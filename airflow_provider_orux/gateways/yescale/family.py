@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import abc
-import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from airflow_provider_orux.gateways.base import Gateway, require_id
+from airflow_provider_orux.gateways.answers import first_status_of, reason_of
+from airflow_provider_orux.gateways.base import Gateway, not_a_job_id, require_id
 from airflow_provider_orux.gateways.times import parse_time
-from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.errors import REFUSED_CONTENT, error_of, is_refusal
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
+from airflow_provider_orux.gateways.yescale.errors import asked_upstream, error_of, fails_again, is_refusal
 from airflow_provider_orux.models.errors import (
-    InvalidRequestError,
     JobNotFoundError,
     OruxError,
     UnexpectedResponseError,
-    redact,
 )
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
-
-_RAW_ID = re.compile(r"[^\s/?#\\]{1,300}")
-_INVALID = re.compile(r"invalid (?:param|argument|link|request)|参数", re.IGNORECASE)
 
 
 class JobFamily(abc.ABC):
@@ -34,7 +29,6 @@ class JobFamily(abc.ABC):
 
     #: The part of a job id before the colon.
     name: ClassVar[str]
-    statuses: ClassVar[Mapping[str, JobStatus]]
     #: Numbers in ``code`` that say that nothing was accepted.
     refusals: ClassVar[Container[int]] = ()
 
@@ -70,6 +64,7 @@ class JobFamily(abc.ABC):
             if response.status == 404 and _is_answer_of_gateway(response):
                 raise JobNotFoundError("The gateway does not know this job (yet)", http_status=404)
             self.gateway.check(response, purpose=Purpose.READ)
+            self.gateway.check_length(response, job_id=job_id)
             return self.read_job(job_id, response)
         except OruxError as e:
             e.gateway, e.job_id = self.gateway.name, job_id
@@ -87,12 +82,9 @@ class JobFamily(abc.ABC):
 
         :raises UnexpectedResponseError: there is no id to poll; the submission may be charged.
         """
-        raw = str(raw_id) if isinstance(raw_id, (str, int)) and not isinstance(raw_id, bool) else ""
-        if not _RAW_ID.fullmatch(raw):
-            raise self.gateway.unexpected(response, "accepted, but without a usable task id")
         return Job(
-            job_id=f"{self.name}:{raw}",
-            status=self.statuses.get(str(status), JobStatus.QUEUED) if status else JobStatus.QUEUED,
+            job_id=self.gateway.accepted_id(response, raw_id, prefix=f"{self.name}:"),
+            status=first_status_of(status),
             gateway=self.gateway.name,
             model=request.model_id,
         )
@@ -100,11 +92,16 @@ class JobFamily(abc.ABC):
     def refused(self, value: Mapping[str, Any], response: HttpResponse) -> OruxError:
         """The error of an HTTP 200 answer that accepts nothing.
 
-        A known refusal proves that nothing was accepted. Any other answer proves nothing: it may be an
-        acceptance in an unknown shape.
+        A known refusal that names no job proves that nothing was accepted. Any other answer proves nothing: it may
+        be an acceptance in an unknown shape.
         """
         error = error_of(value, gateway=self.gateway.name, status=response.status)
-        known = error is not None and is_refusal(error, codes=self.refusals)
+        known = (
+            error is not None
+            and is_refusal(error, codes=self.refusals)
+            and named_job(response) is None
+            and not asked_upstream(response)
+        )
         if error is None or (not known and isinstance(error, UnexpectedResponseError)):
             unread = self.gateway.unexpected(response, "neither accepted nor refused as documented")
             unread.code = error.code if error is not None else None
@@ -119,38 +116,42 @@ class JobFamily(abc.ABC):
         response: HttpResponse,
         *,
         status: JobStatus,
-        urls: list[str] | None = None,
+        artifacts: Iterable[Artifact] = (),
         text: str | None = None,
-        why: Any = None,
-        code: str | None = None,
+        why: Iterable[Any] = (),
         final: bool = False,
         submitted: Any = None,
         finished: Any = None,
     ) -> Job:
         """One job in one answer.
 
+        :param why: the objects in the answer that may say why it failed.
         :param final: whether a retry is known to be useless.
         :raises UnexpectedResponseError: it succeeded without a result.
         """
         succeeded = status is JobStatus.SUCCEEDED
-        if succeeded and not urls and text is None:
+        made = tuple(artifacts) if succeeded else ()
+        if succeeded and not made and text is None:
             raise self.gateway.unexpected(response, "a job that succeeded without a result")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
-        reason = redact(str(why))[:500] if failed and why else None
-        final = final or bool(reason and (REFUSED_CONTENT.search(reason) or _INVALID.search(reason)))
+        code, reason = reason_of(*why) if failed else (None, None)
         return Job(
             job_id=job_id,
             status=status,
             gateway=self.gateway.name,
-            artifacts=tuple(Artifact(url=u) for u in urls or ()) if succeeded else (),
+            artifacts=made,
             text=text if succeeded else None,
-            error_code=code if failed else None,
+            error_code=code,
             error_message=reason,
             submitted_at=parse_time(submitted),
             finished_at=parse_time(finished),
             charged="yes" if succeeded else "unknown",
-            retry_helps=not final,
+            retry_helps=not (final or fails_again(code, reason)),
         )
+
+    def check_same_job(self, response: HttpResponse, job_id: str, named: Any) -> None:
+        """Check that the id in an answer, if it has one, is that of the job that was asked for."""
+        self.gateway.check_same_job(response, job_id.partition(":")[2], [named])
 
 
 def split_handle(job_id: str, families: Mapping[str, JobFamily], *, gateway: str) -> tuple[JobFamily, str]:
@@ -160,29 +161,15 @@ def split_handle(job_id: str, families: Mapping[str, JobFamily], *, gateway: str
     """
     name, colon, raw = job_id.partition(":") if isinstance(job_id, str) else ("", "", "")
     if not colon or name not in families:
-        raise InvalidRequestError(
-            f"{redact(repr(job_id))[:80]} is not a job id of YEScale: it has the form family:id, "
-            f"with one of {', '.join(families)}",
-            gateway=gateway,
-            param="job_id",
-            charged="no",
-            next_step="Pass the XCom 'job_id' of the task that submitted the job; for a task id that YEScale itself "
-            "shows, write the family before it, like mj:1400192973884162.",
+        error = not_a_job_id(
+            job_id, gateway=gateway, form=f"it has the form family:id, with one of {', '.join(families)}"
         )
+        error.next_step = (
+            f"{error.next_step} For a task id that YEScale itself shows, write the family before it, like "
+            "mj:1400192973884162."
+        )
+        raise error
     return families[name], require_id(raw, gateway=gateway)
-
-
-def urls_in(value: Any, *names: str) -> list[str]:
-    """The URLs in a text, in a list of texts, or in objects under one of the names."""
-    if isinstance(value, str):
-        return [value] if value.startswith(("https://", "http://")) else []
-    if isinstance(value, list):
-        return [url for item in value for url in urls_in(item, *names)]
-    if isinstance(value, Mapping):
-        for name in names:
-            if found := urls_in(value.get(name), *names):
-                return found
-    return []
 
 
 def _is_answer_of_gateway(response: HttpResponse) -> bool:

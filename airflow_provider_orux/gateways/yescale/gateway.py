@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.base import Gateway, Route
-from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
+from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.gateways.yescale import errors
 from airflow_provider_orux.gateways.yescale.chat import generate_chat, read_chat
 from airflow_provider_orux.gateways.yescale.family import JobFamily, split_handle
@@ -20,7 +20,13 @@ from airflow_provider_orux.gateways.yescale.kling import KlingImages, KolorsTryO
 from airflow_provider_orux.gateways.yescale.media import Media
 from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
 from airflow_provider_orux.gateways.yescale.suno import Suno
-from airflow_provider_orux.models.errors import OruxError, UnsupportedByGatewayError
+from airflow_provider_orux.models.errors import (
+    GatewayUnavailableError,
+    JobNotFoundError,
+    OruxError,
+    UnsupportedByGatewayError,
+    redact,
+)
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import YEScaleRequest
@@ -118,8 +124,18 @@ class YEScaleGateway(Gateway):
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """The job that was accepted."""
-        self.check(response, purpose=Purpose.PAY)
-        return self._family_of(request).read_submit(request, response)
+        family = self._family_of(request)
+        try:
+            self.check(response, purpose=Purpose.PAY)
+            return family.read_submit(request, response)
+        except JobNotFoundError as e:
+            if e.charged == "no":
+                raise _not_found(request, e) from e
+            raise
+        except OruxError as e:
+            named = e.job_id or named_job(response)
+            e.job_id = f"{family.name}:{named}" if named else None
+            raise
 
     # -- jobs -------------------------------------------------------------------------------------------
     def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
@@ -154,9 +170,9 @@ class YEScaleGateway(Gateway):
         """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
         return errors.read_error(response, gateway=self.name)
 
-    def is_definite_refusal(self, status: int, error: OruxError) -> bool:
+    def is_definite_refusal(self, response: HttpResponse, error: OruxError) -> bool:
         """Not if the gateway failed while asking its upstream, even as HTTP 400."""
-        return super().is_definite_refusal(status, error) and not errors.asked_upstream(error)
+        return super().is_definite_refusal(response, error) and not errors.asked_upstream(response)
 
     def job_id_placeholder(self, request: GenerationRequest) -> str:
         """The family and ``JOB_ID``: the gateway shows ids without the family."""
@@ -175,3 +191,22 @@ class YEScaleGateway(Gateway):
     def _family_of(self, request: GenerationRequest) -> JobFamily:
         self.route(request, wanted="async")
         return self._families["media" if isinstance(request, CustomRequest) else self._family(request)]
+
+
+def _not_found(request: GenerationRequest, error: JobNotFoundError) -> OruxError:
+    """Something that a submission needs was not found, and nothing was accepted: that mostly passes."""
+    parent = getattr(request, "parent_job_id", None)
+    if parent is None:
+        return GatewayUnavailableError(
+            f"The gateway did not find what it needs for {request.label()}: {error.message}",
+            gateway=error.gateway,
+            code=error.code,
+            charged="no",
+            http_status=error.http_status,
+        )
+    error.message = f"The gateway does not find the parent job {redact(str(parent))[:80]}: {error.message}"
+    error.next_step = (
+        "Right after the parent ended this passes. If it stays, the parent belongs to another account."
+    )
+    error.final = False
+    return error

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_orux.gateways.answers import images_of
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.image_fields import image_bytes
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Part, Purpose
 from airflow_provider_orux.models.errors import InvalidRequestError
-from airflow_provider_orux.models.input_images import image_fields
-from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.requests import GenerationRequest
 
 IDEOGRAM_PAGES: Mapping[str, str] = {
@@ -35,7 +35,7 @@ def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
 
     Every field is a part of ``files``: otherwise a form without files would be sent urlencoded.
     """
-    images = image_fields(type(request))
+    images = request.image_fields()
     parts: dict[str, Part | list[Part]] = {}
     for name, value in {**request.fields(), **request.extra_body}.items():
         if name in images:
@@ -64,26 +64,12 @@ def read_images(
     """
     value = gateway.json_object(response)
     data = value.get("data")
-    if not isinstance(data, list):
-        raise gateway.unexpected(response, "no list `data`")
-    artifacts, kept_back = [], 0
-    for item in data:
-        if not isinstance(item, Mapping):
-            continue
-        url, inline, revised = item.get("url"), item.get("b64_json"), item.get("revised_prompt")
-        if isinstance(url, str) and url:
-            inline = None
-        elif isinstance(inline, str) and inline:
-            url = None
-        else:
-            kept_back += item.get("is_image_safe") is False
-            continue
-        artifacts.append(
-            Artifact(url=url, inline=inline, revised_prompt=revised if isinstance(revised, str) else None)
-        )
+    artifacts = images_of(data)
+    items = data if isinstance(data, list) else []
+    kept_back = sum(isinstance(item, Mapping) and item.get("is_image_safe") is False for item in items)
     refused = kept_back > 0 and not artifacts
     if not artifacts and not refused:
-        raise gateway.unexpected(response, "`data` holds no image")
+        raise gateway.unexpected(response, "no list `data` with an image")
     return Job(
         job_id=submission_id,
         status=JobStatus.FAILED if refused else JobStatus.SUCCEEDED,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from typing import Any, ClassVar
 
+from airflow_provider_orux.gateways.answers import artifacts_in, number_of, status_of
 from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.family import JobFamily, urls_in
-from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.gateways.yescale.family import JobFamily
+from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
 
 
@@ -17,12 +18,6 @@ class KlingImages(JobFamily):
 
     name: ClassVar[str] = "kling-image"
     page: ClassVar[str] = "generations"
-    statuses: ClassVar[Mapping[str, JobStatus]] = {
-        "submitted": JobStatus.QUEUED,
-        "processing": JobStatus.RUNNING,
-        "succeed": JobStatus.SUCCEEDED,
-        "failed": JobStatus.FAILED,
-    }
     #: From 5000 on Kling itself failed, which proves nothing.
     refusals: ClassVar[Container[int]] = range(1000, 5000)
 
@@ -47,21 +42,20 @@ class KlingImages(JobFamily):
         state = data.get("task_status")
         if not isinstance(state, str):
             raise self.gateway.unexpected(response, "no `task_status`")
-        result = data.get("task_result")
-        images = result.get("images") if isinstance(result, Mapping) else None
+        self.check_same_job(response, job_id, data.get("task_id"))
         return self.job(
             job_id,
             response,
-            status=self.statuses.get(state.lower(), JobStatus.RUNNING),
-            urls=urls_in(images, "url"),
-            why=data.get("task_status_msg"),
+            status=status_of(state),
+            artifacts=artifacts_in(data.get("task_result")),
+            why=[data],
             submitted=data.get("created_at"),
             finished=data.get("updated_at"),
         )
 
     def _data(self, response: HttpResponse) -> dict[str, Any]:
         value = self.gateway.json_object(response)
-        if value.get("code") not in (0, "0"):
+        if number_of(value.get("code")) != 0:
             raise self.refused(value, response)
         data = value.get("data")
         if not isinstance(data, dict):

@@ -9,11 +9,22 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
+from airflow_provider_orux.gateways.answers import (
+    LONGEST_TEXT,
+    artifacts_in,
+    job_id_of,
+    number_of,
+    status_of,
+)
 from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale.family import JobFamily, split_handle
-from airflow_provider_orux.models.errors import JobNotFoundError, UnsupportedByGatewayError
-from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.errors import (
+    JobNotFoundError,
+    UnexpectedResponseError,
+    UnsupportedByGatewayError,
+)
+from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.models.yescale import MidjourneyImagine
 
@@ -25,17 +36,6 @@ class Midjourney(JobFamily):
     """Imagine, change (upscale, variation, reroll), blend and describe."""
 
     name: ClassVar[str] = "mj"
-    statuses: ClassVar[Mapping[str, JobStatus]] = {
-        "": JobStatus.QUEUED,  # until the gateway's first look at its upstream
-        "NOT_START": JobStatus.QUEUED,
-        "SUBMITTED": JobStatus.QUEUED,
-        "IN_PROGRESS": JobStatus.RUNNING,
-        # It waits for a click that nobody makes here. It is paid for, so it is left to the deadline.
-        "MODAL": JobStatus.RUNNING,
-        "SUCCESS": JobStatus.SUCCEEDED,
-        "FAILURE": JobStatus.FAILED,
-        "CANCEL": JobStatus.FAILED,
-    }
     refusals: ClassVar[Container[int]] = (3, 4, 9, 23, 24)
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
@@ -71,8 +71,7 @@ class Midjourney(JobFamily):
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """``{"code": 1, "description": …, "result": "<task id>"}``; the id may be a bare number."""
         value = self.gateway.json_object(response)
-        code = value.get("code")
-        if str(code) in map(str, ACCEPTED):
+        if number_of(value.get("code")) in ACCEPTED:
             return self.accepted(request, response, value.get("result"))
         raise self.refused(value, response)
 
@@ -104,42 +103,49 @@ class Midjourney(JobFamily):
         tasks = response.json(gateway=self.gateway.name)
         if not isinstance(tasks, list):
             raise self.gateway.unexpected(response, "a batch that is not an array")
-        wanted = set(job_ids)
-        jobs = {}
+        # A broken entry concerns its own job only: what is not in the result is polled alone.
+        jobs: dict[str, Job] = {}
+        doubtful: set[str] = set()
         for task in tasks:
-            job_id = f"{self.name}:{task.get('id')}" if isinstance(task, dict) else ""
-            if job_id in wanted:
-                jobs[job_id] = self._job(job_id, task, response)
-        return jobs
+            job_id = f"{self.name}:{job_id_of(task.get('id'))}" if isinstance(task, Mapping) else ""
+            if job_id not in job_ids:
+                continue
+            try:
+                job = self._job(job_id, task, response)
+            except UnexpectedResponseError:
+                doubtful.add(job_id)
+                continue
+            if jobs.setdefault(job_id, job) != job:
+                doubtful.add(job_id)
+        return {job_id: job for job_id, job in jobs.items() if job_id not in doubtful}
 
     def _job(self, job_id: str, task: Mapping[str, Any], response: HttpResponse) -> Job:
         """Decided on ``status`` alone: ``progress`` is 100% on failure, and ``imageUrl`` may be a preview."""
         state = task.get("status")
-        cancelled = str(state).upper() == "CANCEL"
         if state is None and "id" in task:
             state = ""
         if not isinstance(state, str):
             raise self.gateway.unexpected(response, "no `status`")
-        status = self.statuses.get(state.upper(), JobStatus.RUNNING)
+        self.check_same_job(response, job_id, task.get("id"))
+        cancelled = state.strip().upper().startswith("CANCEL")
         properties = task.get("properties")
         final = properties.get("finalPrompt") if isinstance(properties, Mapping) else None
-        action = str(task.get("action") or "").upper()
+        action = task.get("action")
+        action = action.upper() if isinstance(action, str) else ""
         describes = action == "DESCRIBE"
         text = None
         # Tasks of the other actions have a `finalPrompt` too: it does not stand for an image that is not there.
         if describes or (not action and not task.get("imageUrl")):
             words = final or (task.get("prompt") if describes else None)
-            text = words if isinstance(words, str) and words.strip() else None
-        image = task.get("imageUrl")
+            text = words[:LONGEST_TEXT] if isinstance(words, str) and words.strip() else None
         return self.job(
             job_id,
             response,
-            status=status,
+            status=status_of(state),
             # The image of a describe is the one that was given.
-            urls=[image] if isinstance(image, str) and image and not describes else [],
+            artifacts=[] if describes else artifacts_in(task.get("imageUrl")),
             text=text,
-            why=task.get("failReason") or task.get("description"),
-            code="CANCEL" if cancelled else None,
+            why=[{"error_code": "CANCEL"} if cancelled else None, task],
             # Somebody wanted it to end: it is not paid for again by itself.
             final=cancelled,
             submitted=task.get("submitTime"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from airflow_provider_orux.gateways.answers import LONGEST_TEXT, artifacts_in, status_of
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
-from airflow_provider_orux.gateways.yescale.family import JobFamily, urls_in
-from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.gateways.yescale.family import JobFamily
+from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
 
 
@@ -15,15 +16,6 @@ class Suno(JobFamily):
     """Songs (artifacts) and lyrics (text)."""
 
     name: ClassVar[str] = "suno"
-    statuses: ClassVar[Mapping[str, JobStatus]] = {
-        "NOT_START": JobStatus.QUEUED,
-        "SUBMITTED": JobStatus.QUEUED,
-        "QUEUED": JobStatus.QUEUED,
-        "IN_PROGRESS": JobStatus.RUNNING,
-        "UNKNOWN": JobStatus.RUNNING,
-        "SUCCESS": JobStatus.SUCCEEDED,
-        "FAILURE": JobStatus.FAILED,
-    }
 
     def submit(self, request: GenerationRequest) -> HttpRequest:
         """POST /suno/submit/music|lyrics."""
@@ -44,23 +36,25 @@ class Suno(JobFamily):
         task = self._data(response)
         if not isinstance(task, dict) or not isinstance(task.get("status"), str):
             raise self.gateway.unexpected(response, "no `data.status`")
+        self.check_same_job(response, job_id, task.get("task_id"))
         made = task.get("data")
-        items = made if isinstance(made, list) else [made]
-        words = next((item.get("text") for item in items if isinstance(item, Mapping)), None)
-        songs = urls_in(made, "audio_url")
+        items = [item for item in (made if isinstance(made, list) else [made]) if isinstance(item, Mapping)]
+        songs = artifacts_in(made, ("audio_url", "data"))
+        words = next((text for item in items if isinstance(text := item.get("text"), str) and text), None)
         return self.job(
             job_id,
             response,
-            status=self.statuses.get(task["status"].upper(), JobStatus.RUNNING),
-            urls=songs,
-            text=words if isinstance(words, str) and words and not songs else None,
-            why=task.get("fail_reason"),
+            # UNKNOWN has not ended for us: to give up a job that goes on would pay for it twice.
+            status=status_of(task["status"]),
+            artifacts=songs,
+            text=words[:LONGEST_TEXT] if words and not songs else None,
+            why=[task, *(item.get("metadata") for item in items)],
             submitted=task.get("submit_time"),
             finished=task.get("finish_time"),
         )
 
     def _data(self, response: HttpResponse) -> Any:
         value = self.gateway.json_object(response)
-        if value.get("code") != "success":
+        if str(value.get("code")).lower() != "success":
             raise self.refused(value, response)
         return value.get("data")

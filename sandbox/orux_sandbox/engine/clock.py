@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 
 class Clock:
-    """Wall time plus an offset. Everything that lasts (jobs, links, keys) is measured with it.
+    """Wall time plus an offset. Everything that lasts (jobs, URLs, keys) is measured with it.
 
     Wall time, not a monotonic clock: a restarted sandbox must go on where the killed one was.
     """

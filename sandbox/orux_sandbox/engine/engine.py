@@ -142,7 +142,7 @@ class Engine:
             artifacts=new_job.artifacts,
             scenes=list(new_job.scenes),
             facts=new_job.facts,
-            link_seconds=new_job.link_seconds,
+            url_seconds=new_job.url_seconds,
             webhook_url=new_job.webhook_url,
         )
         if new_job.doomed is None:
@@ -183,7 +183,7 @@ class Engine:
         """Whether a job's URLs work now."""
         if self.status(job) != "succeeded":
             return False
-        life = self.settings.link_seconds if job.link_seconds is None else job.link_seconds
+        life = self.settings.url_seconds if job.url_seconds is None else job.url_seconds
         return self.clock.now() < job.ends_at + life
 
     def job_of_file(self, token: str) -> Job | None:

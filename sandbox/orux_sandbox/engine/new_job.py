@@ -28,7 +28,7 @@ class NewJob:
     webhook_url: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     #: How long the URLs work after the end; None: as set.
-    link_seconds: float | None = None
+    url_seconds: float | None = None
     #: Code and message of a job that will fail, because the upstream rejects what the gateway lets through.
     doomed: tuple[str, str] | None = None
     #: The caller's idempotency key and a digest of its body.

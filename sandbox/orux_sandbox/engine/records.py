@@ -64,7 +64,7 @@ class Job:
     scenes: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     #: How long the URLs work after the end; None: as set.
-    link_seconds: float | None = None
+    url_seconds: float | None = None
     webhook_url: str | None = None
     webhook_done: bool = False
     webhook_tries: int = 0

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     outcome TEXT NOT NULL, error_code TEXT, error_message TEXT,
     credits REAL NOT NULL, currency TEXT NOT NULL, charged_on TEXT NOT NULL,
     token TEXT NOT NULL UNIQUE, artifacts TEXT NOT NULL, scenes TEXT NOT NULL,
-    facts TEXT NOT NULL, link_seconds REAL,
+    facts TEXT NOT NULL, url_seconds REAL,
     webhook_url TEXT, webhook_done INTEGER NOT NULL DEFAULT 0,
     webhook_tries INTEGER NOT NULL DEFAULT 0, webhook_next REAL NOT NULL DEFAULT 0
 );

@@ -8,7 +8,7 @@ from typing import Any
 
 from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.gateway import Gateway
-from orux_sandbox.http import malformed, on_the_way
+from orux_sandbox.http import malformed, on_the_way, rewritten
 from orux_sandbox.wire import Answer, Then
 
 
@@ -18,7 +18,8 @@ def early_answer(then: Then, context: RequestContext, gateway: Gateway) -> Answe
         return None
     if then.malformed is not None:
         return malformed.body(then, None) if context.endpoint.submits else None
-    return _instead(then, context, gateway)
+    instead = _instead(then, context, gateway)
+    return rewritten.naming_a_job(instead, None) if then.names_job and instead is not None else instead
 
 
 def altered(then: Then, real: Answer, context: RequestContext, gateway: Gateway) -> Answer:
@@ -27,7 +28,9 @@ def altered(then: Then, real: Answer, context: RequestContext, gateway: Gateway)
         return malformed.body(then, real)
     instead = _instead(then, context, gateway)
     if instead is not None:
-        return instead
+        return rewritten.naming_a_job(instead, real) if then.names_job else instead
+    if then.rewrite is not None:
+        return rewritten.answer(then, real)
     if then.content is not None:
         return malformed.file(then, real)
     if then.packed is not None:

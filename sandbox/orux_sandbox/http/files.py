@@ -35,7 +35,7 @@ def router(engine: Engine) -> APIRouter:
         elif status in ("queued", "running", "failed", "cancelled"):
             return PlainTextResponse("There is no such file.\n", 404)
         elif not engine.urls_live(job):
-            return PlainTextResponse("This link has expired.\n", engine.settings.dead_link_status)
+            return PlainTextResponse("This URL has expired.\n", engine.settings.dead_url_status)
         content = await asyncio.to_thread(engine.renderer.render, artifact, scale=engine.settings.image_scale)
         return _served(request, content, artifact["media_type"])
 

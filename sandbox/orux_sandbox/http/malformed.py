@@ -55,6 +55,13 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def tiny_png(side: int = 16) -> bytes:
+    """A small PNG: grey, and whole."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80" * side) * side)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
+
+
 @lru_cache(maxsize=1)
 def png_bomb(side: int = 20_000) -> bytes:
     """A small and well-formed PNG of 400 million black pixels: 50 KB here, 1.2 GB as RGB."""

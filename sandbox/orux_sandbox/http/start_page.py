@@ -153,7 +153,7 @@ def _job(engine: Engine, job: Job) -> str:
     if status in ("failed", "expired", "cancelled") and job.error_code:
         facts.append(f"{escape(job.error_code)}: {escape(job.error_message or '')}")
     if status == "succeeded" and not live:
-        facts.append("the links have expired")
+        facts.append("the URLs have expired")
     return (
         f'<article id="{escape(job.id)}"><div class="text"><span class="tag {status}">{status}</span> '
         f"<b>{escape(job.model)}</b> {escape(job.action)} · {escape(job.gateway)}<q>{escape(job.prompt)}</q>"

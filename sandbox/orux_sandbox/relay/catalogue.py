@@ -94,9 +94,9 @@ def _price(engine: Engine, model: str) -> dict[str, Any]:
 def _row(route: Route, model: str) -> dict[str, Any]:
     return {
         "name": model,
-        "tag": "image-editing" if "prompt" in route.fields and "image" in route.fields else "text-to-image",
+        "tag": "image-to-image" if "prompt" in route.fields and "image" in route.fields else "text-to-image",
         "display_name": model.rpartition("/")[2],
-        "store_output_supported": True,
+        "store_output_supported": route.stores,
         "endpoint": _endpoint(route),
         "conductable": [],
     }

@@ -20,6 +20,8 @@ _LONG_PROMPT = Rule(kind="text", required=True, high=32000)
 _SEED = Rule(kind="integer")
 _IMAGE = Rule(kind="text")
 _IMAGES = Rule(kind="texts", low=1, high=14)
+#: "Seedream area ≤ 4,624,220 px else 422" (opengpu_relay_more.md, 1).
+SEEDREAM_PIXELS = 4_624_220
 _PIXELS = Rule(kind="pixels", low=64, high=4096, default="1024x1024")
 _SIDE = Rule(kind="integer", low=64, high=2048, default=512)
 
@@ -50,6 +52,8 @@ class Route:
     answers: Mapping[Generation, Literal["base64", "urls", "urls as images"]]
     only: Generation | None = None
     model_field: bool = True
+    #: Whether ``store_output`` other than provider is taken; else it is a 422 (opengpu_relay_more.md, 1).
+    stores: bool = False
     #: Fields that hold images; with ``addresses`` a URL is taken, too.
     images: tuple[str, ...] = ()
     addresses: bool = False
@@ -91,6 +95,15 @@ _FLUX_SIDE = Rule(kind="integer", low=64, high=2048, multiple=32, default=1024)
 # [1] names no upper bound; a sandbox needs one.
 _FLUX_SIDE_BEFORE = Rule(kind="integer", low=64, high=8192, multiple=32, default=1024)
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+#: Models of Gemini's route today; the maker's name before the last three is inferred (opengpu_relay_more.md, 6).
+_GEMINI_MODELS = (
+    "google/gemini-3-pro-image",
+    "google/gemini-2.5-flash-image",
+    "google/gemini-3.1-flash-image-preview",
+    "google/gemini-nano-banana-2.1",
+)
+#: The same of gpt-image-2's.
+_GPT_2_MODELS = ("openai/gpt-image-2", "openai/gpt-image-2.5-sunburst", "openai/gpt-image-2.5-flare")
 
 #: All image routes.
 ROUTES: tuple[Route, ...] = (
@@ -130,12 +143,13 @@ ROUTES: tuple[Route, ...] = (
         },
         differs={1: {"width": _FLUX_SIDE_BEFORE, "height": _FLUX_SIDE_BEFORE}},
         answers=_BASE64,
+        model_field=False,
         images=("input_image", "input_image_2", "input_image_3", "input_image_4"),
     ),
     Route(
         name="gemini",
         path="/v2/image/gemini-3/generate",
-        models={1: ("google/gemini-3-pro-T2I",), 2: ("google/gemini-3-pro-image",)},
+        models={1: ("google/gemini-3-pro-T2I",), 2: _GEMINI_MODELS},
         fields={
             "prompt": _PROMPT,
             "aspect_ratio": Rule(kind="choice", choices=_RATIOS, default="1:1"),
@@ -172,6 +186,8 @@ ROUTES: tuple[Route, ...] = (
         models=_both("Qwen/qwen-image"),
         fields={"prompt": _PROMPT, "size": _PIXELS, "seed": _SEED},
         answers=_URLS,
+        stores=True,
+        model_field=False,
     ),
     Route(
         name="qwen.edit",
@@ -184,13 +200,15 @@ ROUTES: tuple[Route, ...] = (
             "seed": _SEED,
         },
         answers=_URLS,
+        stores=True,
+        model_field=False,
         images=("image",),
         addresses=True,
     ),
     Route(
         name="gpt_image_2",
         path="/v2/image/gpt-image-2/generate",
-        models=_both("openai/gpt-image-2"),
+        models=_both(*_GPT_2_MODELS),
         fields={
             "prompt": _LONG_PROMPT,
             "image": Rule(kind="text_or_texts", low=1, high=None),
@@ -200,7 +218,9 @@ ROUTES: tuple[Route, ...] = (
                 choices=("1024x768", *_GPT_SIZES, "2560x1440", "3840x2160"),
                 default="1024x1024",
             ),
-            "quality": Rule(kind="choice", choices=("low", "medium", "high", "auto"), default="high"),
+            "quality": Rule(
+                kind="choice", choices=("low", "medium", "high", "auto", "xhigh", "max"), default="high"
+            ),
             "n": Rule(kind="integer", low=1, high=10, default=1),
             "output_format": _FORMAT,
             "output_compression": _COMPRESSION,
@@ -218,9 +238,11 @@ ROUTES: tuple[Route, ...] = (
             "images": _IMAGES,
             "size": Rule(kind="pixels", low=64, high=4096, words=("1K", "2K"), default="2048x2048"),
             "watermark": Rule(kind="boolean"),
-            "output_format": _FORMAT,
+            "output_format": Rule(kind="choice", choices=("png", "jpeg"), default="jpeg"),
         },
         answers=_URLS,
+        stores=True,
+        model_field=False,
         only=2,
         images=("images",),
         addresses=True,
@@ -234,13 +256,15 @@ ROUTES: tuple[Route, ...] = (
             "image": _IMAGE,
             "images": _IMAGES,
             "size": Rule(kind="pixels", low=64, high=4096, words=("1K", "2K", "4K"), default="1024x1024"),
-            "n": Rule(kind="integer", low=1, high=4, default=1),
+            "n": Rule(kind="integer", low=1, high=16, default=1),
             "seed": _SEED,
             "watermark": Rule(kind="boolean"),
             "thinking_mode": Rule(kind="boolean"),
             "enable_sequential": Rule(kind="boolean"),
         },
         answers=_URLS,
+        stores=True,
+        model_field=False,
         only=2,
         images=("image", "images"),
         addresses=True,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from orux_sandbox.bodies.fields import Problem, filled, problems
+from orux_sandbox.bodies.fields import Problem, filled, pixels, problems
 from orux_sandbox.engine.clock import iso
 from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
@@ -23,7 +23,7 @@ from orux_sandbox.engine.new_job import NewJob
 from orux_sandbox.engine.records import Job
 from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.relay import images
-from orux_sandbox.relay.routes import COMMON, ROUTES, Route
+from orux_sandbox.relay.routes import COMMON, ROUTES, SEEDREAM_PIXELS, Route
 from orux_sandbox.wire import Endpoint, Refusal
 
 #: The poll. A task's id is the only key to it.
@@ -162,6 +162,22 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
     if route.name == "wan" and not any(body.get(name) for name in ("prompt", "image", "images")):
         message = "one of prompt, image and images is required"
         found.append(Problem(field="prompt", type="missing", message=message))
+    stores = route.stores or engine.settings.relay_stored_urls
+    if generation == 2 and body.get("store_output") in tuple(_STORED) and not stores:
+        message = f"store_output is not supported for {route.models[2][0]}"
+        found.append(Problem(field="store_output", type="value_error", message=message))
+    size = pixels(str(body.get("size"))) if route.name == "seedream" else None
+    if size is not None and size[0] * size[1] > SEEDREAM_PIXELS:
+        message = f"size has more than {SEEDREAM_PIXELS} pixels"
+        found.append(Problem(field="size", type="value_error", message=message))
+    count = body.get("n")
+    many = route.name == "wan" and isinstance(count, int) and 4 < count <= 16
+    if many and body.get("enable_sequential") is not True:
+        message = "n above 4 needs enable_sequential"
+        found.append(Problem(field="n", type="value_error", message=message))
+    if isinstance(body.get("image"), list) and len(body["image"]) > 1 and body.get("mask"):
+        message = "mask works with a single image only"
+        found.append(Problem(field="mask", type="value_error", message=message))
     if body.get("image") and body.get("images"):
         found.append(
             Problem(field="images", type="value_error", message="image and images exclude each other")
@@ -199,7 +215,7 @@ def _new_job(
         lives = _LIFE_1
     else:
         job_id = f"direct:{uuid.uuid4()}"
-        lives = _STORED.get(storage, settings.relay_link_seconds)
+        lives = _STORED.get(storage, settings.relay_url_seconds)
     return NewJob(
         job_id=job_id,
         kind="image",
@@ -213,12 +229,13 @@ def _new_job(
         images=count,
         synchronous=not asynchronous,
         webhook_url=fields.get("webhook_url"),
-        link_seconds=lives,
+        url_seconds=lives,
         facts={
             "generation": generation,
             "answers": route.answers[generation],
             "echo": images.echo(route, fields),
             "stored": storage != "provider",
+            "kept": _STORED.get(storage, 0.0),
         },
         replay=replay,
     )
@@ -291,13 +308,14 @@ def _wait(text: str | None) -> int | None:
 
 
 def _known(engine: Engine, task_id: str) -> Job:
-    """A task, for whoever knows its id; until an hour after its end [2].
+    """A task, for whoever knows its id; until an hour after its end [2], or as long as its images are stored.
 
     :raises Refusal: TASK_NOT_FOUND.
     """
     job = engine.store.job(task_id)
     if job is not None and job.gateway == "opengpu_relay":
         kept = _LIFE_1 if job.facts["generation"] == 1 else engine.settings.relay_task_seconds
+        kept = max(kept, job.facts.get("kept", 0.0))
         if engine.clock.now() < job.ends_at + kept:
             return job
     raise Refusal("unknown_job", "Task not found or expired")
@@ -333,7 +351,7 @@ def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
     """The synchronous body less the envelope: ``images`` or ``urls``."""
     settings = engine.settings
     base = (settings.public_url or base_url).rstrip("/")
-    links = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
+    urls = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
     result: dict[str, Any] = {"success": True} if settings.relay_result_success else {}
     if job.facts["answers"] == "base64":
         result["images"] = [
@@ -341,7 +359,7 @@ def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
             for artifact in job.artifacts
         ]
         if job.facts["stored"] and settings.relay_stored_urls:
-            result["urls"] = links
+            result["urls"] = urls
     else:
-        result["urls" if job.facts["answers"] == "urls" else "images"] = links
+        result["urls" if job.facts["answers"] == "urls" else "images"] = urls
     return {**result, "model": job.model, **job.facts["echo"]}

@@ -71,8 +71,8 @@ class Settings(YEScaleSettings, RelaySettings):
     job_ttl_seconds: float = Field(
         default=86400.0, gt=0, description="seconds after which an unfinished job is EXPIRED"
     )
-    link_seconds: float = Field(default=86400.0, gt=0, description="seconds a result URL works after the end")
-    dead_link_status: int = Field(
+    url_seconds: float = Field(default=86400.0, gt=0, description="seconds a result URL works after the end")
+    dead_url_status: int = Field(
         default=404, ge=400, le=499, description="HTTP status of an expired result URL"
     )
 

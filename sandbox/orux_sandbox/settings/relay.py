@@ -61,7 +61,7 @@ class RelaySettings(BaseModel):
     relay_task_seconds: float = Field(
         default=3600.0, gt=0, description="seconds after its end a task can be polled (generation 2)"
     )
-    relay_link_seconds: float = Field(
+    relay_url_seconds: float = Field(
         default=3600.0,
         gt=0,
         description="seconds a result URL works after the end without store_output (generation 2)",
@@ -78,7 +78,8 @@ class RelaySettings(BaseModel):
     )
     relay_stored_urls: bool = Field(
         default=False,
-        description="whether base64 answers also have `urls` with store_output, as the vendor's types allow",
+        description="whether base64 routes take store_output (else a 422) and then answer with `urls` too, as the"
+        " vendor's newer types allow",
     )
     relay_gpt_image_model: Literal["refused", "accepted"] = Field(
         default="refused", description="`model` in a gpt-image body; the vendor's types have none"

@@ -56,7 +56,7 @@ class YEScaleSettings(BaseModel):
         description="where the image of a chat answer is: in the text, in parts of the content, in"
         " `message.images`, or nowhere",
     )
-    yescale_chat_image: Literal["data_url", "link"] = Field(
+    yescale_chat_image: Literal["data_url", "url"] = Field(
         default="data_url", description="how the image is given"
     )
 

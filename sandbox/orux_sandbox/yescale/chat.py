@@ -101,7 +101,7 @@ async def _message(engine: Engine, context: RequestContext, job: Job) -> dict[st
     shape = engine.settings.yescale_chat_shape
     if shape == "words":
         return {"role": "assistant", "content": "I can only tell you about it."}
-    if engine.settings.yescale_chat_image == "link":
+    if engine.settings.yescale_chat_image == "url":
         url = engine.artifact_url(context.base_url, job, 0)
     else:
         content = await asyncio.to_thread(

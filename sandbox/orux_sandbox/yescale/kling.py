@@ -142,6 +142,6 @@ def _task(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
         "updated_at": int(seen * 1000),
     }
     if status == "succeed":
-        links = engine.artifact_urls(base_url, job)
-        task["task_result"] = {"images": [{"index": number, "url": url} for number, url in enumerate(links)]}
+        urls = engine.artifact_urls(base_url, job)
+        task["task_result"] = {"images": [{"index": number, "url": url} for number, url in enumerate(urls)]}
     return task

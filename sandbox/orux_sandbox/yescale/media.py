@@ -151,7 +151,7 @@ def _task(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
     ended = status in ("SUCCESS", "FAILURE")
     result: dict[str, Any] = {}
     if status == "SUCCESS" and job.artifacts:
-        dies = datetime.fromtimestamp(job.ends_at + engine.settings.link_seconds, tz=timezone.utc)
+        dies = datetime.fromtimestamp(job.ends_at + engine.settings.url_seconds, tz=timezone.utc)
         result = {"url": engine.artifact_url(base_url, job, 0), "url_expires_at": f"{dies:%Y-%m-%d %H:%M:%S}"}
     return {
         "task_id": job.id,

@@ -137,19 +137,17 @@ def _made(engine: Engine, base_url: str, job: Job) -> Any:
     if job.action == "lyrics":
         text = f"[Verse]\n{job.prompt}\n\n[Chorus]\nAnd nobody was billed for it"
         return {"id": job.id, "title": title, "text": text, "status": "complete"}
-    links = dict(
-        zip((one["name"] for one in job.artifacts), engine.artifact_urls(base_url, job), strict=True)
-    )
+    urls = dict(zip((one["name"] for one in job.artifacts), engine.artifact_urls(base_url, job), strict=True))
     return [
         {
             "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job.id}/{number}")),
             "title": title,
             "status": "complete",
             "audio_url": url,
-            "image_url": links.get("cover.png", ""),
+            "image_url": urls.get("cover.png", ""),
             "video_url": "",
             "metadata": {"prompt": job.prompt, "duration": _SECONDS, "tags": job.request.get("tags", "")},
         }
-        for number, (name, url) in enumerate(links.items())
+        for number, (name, url) in enumerate(urls.items())
         if name.startswith("song-")
     ]

@@ -7,5 +7,5 @@ from tests.crash.scenarios.registry import Scenario
 __all__ = ["SCENARIOS", "Scenario", "opengpu_relay", "orux", "orux_delivered", "yescale"]
 
 _ORDER = ("orux", "yescale", "opengpu_relay")
+#: All scenarios, gateway by gateway.
 SCENARIOS = sorted(_SCENARIOS, key=lambda scenario: _ORDER.index(scenario.gateway))
-"""All scenarios, gateway by gateway."""

@@ -19,12 +19,12 @@ from tests.crash.scenarios.registry import ask_a_person, dies_at, dies_at_resume
 from tests.crash.scenarios.registry import scenario as any_scenario
 
 PART = "OpenGPU Relay, generation 2: a lost answer is asked for again under its idempotency key"
+#: Answers with URLs.
 LINKS = {"model": "Qwen/qwen-image"}
-"""Answers with URLs."""
+#: Answers with the image itself, as base64.
 INSIDE = {"model": "black-forest-labs/FLUX-2-pro"}
-"""Answers with the image itself, as base64."""
+#: Answers of a size that a triggerer does not read: the worker fetches them.
 WHOLE = {**QUICK, "image_scale": 1.0}
-"""Answers of a size that a triggerer does not read: the worker fetches them."""
 FIRST = {**QUICK, "relay_generation": 1}
 
 

@@ -101,14 +101,14 @@ def test_links_die_after_a_day(api, sandbox, imagine):
     sandbox.advance_clock(500)
     assert web.get(url).status_code == 404
     assert poll(api, task_id)["status"] == "SUCCESS"
-    sandbox.configure(dead_link_status=410)
+    sandbox.configure(dead_url_status=410)
     assert web.get(url).status_code == 410
     sandbox.configure(finished_jobs_expire=True)
     assert poll(api, task_id)["status"] == "EXPIRED"
 
 
 def test_no_file_before_its_time(api, sandbox, imagine):
-    sandbox.configure(run_seconds=10, dead_link_status=410)
+    sandbox.configure(run_seconds=10, dead_url_status=410)
     imagine()
     (job,) = sandbox.jobs()
     assert job["urls"] == []

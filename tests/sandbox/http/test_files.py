@@ -110,4 +110,4 @@ def test_dead_links_are_not_shown(anyone, sandbox, imagine):
     sandbox.advance_clock(90_000)
     page = anyone.get("/").text
     assert "<img" not in page
-    assert "the links have expired" in page
+    assert "the URLs have expired" in page

@@ -105,21 +105,22 @@ TABLE: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
         "enable_sequential": ([True], [1]),
     },
 }
-COMMON = {
-    "mode": (["auto", "direct"], ["opengpu"]),
-    "store_output": (["provider", "relay1d", "relay7d", "relay30d"], ["relay1h"]),
-    "async": ([True, False], ["yes", 1]),
+STORED = (["provider", "relay1d", "relay7d", "relay30d"], ["relay1h"])
+COMMON = {"mode": (["auto", "direct"], ["opengpu"]), "async": ([True, False], ["yes", 1])}
+MORE = {
+    QWEN: {**COMMON, "store_output": STORED},
+    FLUX: {**COMMON, "store_output": (["provider"], ["relay1d", "relay7d", "relay30d", "relay1h"])},
 }
 GOOD = [
     pytest.param(path, {name: value}, id=f"{path}-{name}-{number}")
     for path, fields in TABLE.items()
-    for name, (values, _) in {**fields, **(COMMON if path in (QWEN, FLUX) else {})}.items()
+    for name, (values, _) in {**fields, **MORE.get(path, {})}.items()
     for number, value in enumerate(values)
 ]
 BAD = [
     pytest.param(path, name, value, id=f"{path}-{name}-{number}")
     for path, fields in TABLE.items()
-    for name, (_, values) in {**fields, **(COMMON if path in (QWEN, FLUX) else {})}.items()
+    for name, (_, values) in {**fields, **MORE.get(path, {})}.items()
     for number, value in enumerate(values)
 ]
 
@@ -159,7 +160,7 @@ def test_the_plainest_request(relay, sandbox, path):
     assert re.fullmatch(r"direct:[0-9a-f-]{36}", body["task_id"])
     assert (body["task_address"], body["mode"]) == (None, "direct")
     (image,) = images_of(body)
-    assert image.format == "PNG"
+    assert image.format == ("JPEG" if "seedream" in path else "PNG")
     (charge,) = sandbox.charges()
     wanted = {"state": "charged", "currency": "USD", "model": MODELS[path], "gateway": "opengpu_relay"}
     assert wanted.items() <= charge.items()
@@ -207,11 +208,14 @@ def test_prompts_of_at_most_32000_characters(relay, path):
 
 
 def test_models_are_a_routes_own(relay, sandbox):
-    assert envelope(relay.post(QWEN, json={"prompt": "x", "model": "openai/gpt-image-2"})) == (
+    assert envelope(relay.post(GEMINI, json={"prompt": "x", "model": "openai/gpt-image-2"})) == (
         404,
         "MODEL_NOT_FOUND",
     )
-    assert relay.post(QWEN, json={"prompt": "x", "model": "Qwen/qwen-image"}).status_code == 200
+    assert (
+        relay.post(GEMINI, json={"prompt": "x", "model": "google/gemini-2.5-flash-image"}).status_code == 200
+    )
+    assert envelope(relay.post(QWEN, json={"prompt": "x", "model": "Qwen/qwen-image"}))[0] == 422
     body = {"prompt": "x", "model": "openai/gpt-image-1.5-T2I"}
     assert envelope(relay.post(GPT, json=body))[0] == 422
     sandbox.configure(relay_gpt_image_model="accepted")

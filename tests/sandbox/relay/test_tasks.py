@@ -162,14 +162,15 @@ def test_an_hour_after_its_end_nobody_knows_a_task(sandbox, submit):
 
 
 @pytest.mark.parametrize(("stored", "days"), [("relay1d", 1), ("relay7d", 7), ("relay30d", 30)])
-def test_storing_buys_a_longer_life_for_the_link(sandbox, submit, stored, days):
+def test_storing_buys_a_longer_life_for_link_and_task(sandbox, submit, stored, days):
     told = submit(store_output=stored)
     url = poll(sandbox, told)["result"]["urls"][0]
     sandbox.advance_clock(days * 86400 - 10)
     assert web.get(url).status_code == 200
-    assert code(web.get(f"{sandbox.url}/v2/tasks/{told['task_id']}"))[0] == 404
+    assert web.get(f"{sandbox.url}/v2/tasks/{told['task_id']}").json()["status"] == "completed"
     sandbox.advance_clock(20)
     assert web.get(url).status_code == 404
+    assert code(web.get(f"{sandbox.url}/v2/tasks/{told['task_id']}"))[0] == 404
 
 
 def test_readings_of_the_answers(sandbox, submit):

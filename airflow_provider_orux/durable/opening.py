@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from airflow_provider_orux.durable.delivery import Delivery, OnPartial, RecordPrompt
+from airflow_provider_orux.durable.delivery import Delivery, OnPartial
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.open_store import record_store
+from airflow_provider_orux.durable.pricing import Forecast
+from airflow_provider_orux.durable.provenance import RecordPrompt
 from airflow_provider_orux.durable.reuse import ResultStore
-from airflow_provider_orux.durable.stores import TaskStateStore
+from airflow_provider_orux.durable.shown import push_error
 from airflow_provider_orux.gateways.base import Route
 from airflow_provider_orux.hooks.base import GatewayHook
 from airflow_provider_orux.lifecycle import advice
@@ -23,12 +27,13 @@ from airflow_provider_orux.lifecycle.ledger import (
     OnRequestChanged,
     Policy,
 )
+from airflow_provider_orux.models.arguments import refuse
 from airflow_provider_orux.models.errors import LedgerError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
 
 
 @dataclass(frozen=True)
-class Settings:
+class JobSettings:
     """The arguments of :class:`~airflow_provider_orux.operators.base.OruxOperator`, rendered; described there."""
 
     conn_id: str
@@ -51,12 +56,18 @@ class Settings:
     push_urls: bool
     outlets: Sequence[Any]
 
+    @classmethod
+    def of(cls, arguments: Any) -> JobSettings:
+        """Read them from attributes of the same names."""
+        values = {f.name: getattr(arguments, f.name) for f in fields(cls)}
+        return cls(**{**values, "retries": arguments.retries or 0, "reuse": arguments.reuse == "always"})
+
 
 def open_job(
     request: GenerationRequest,
     hook: GatewayHook,
     context: Any,
-    settings: Settings,
+    settings: JobSettings,
     *,
     route: Route | None,
     log: Any,
@@ -91,7 +102,7 @@ def open_job(
         # A guest has no account in which an idempotency key could be remembered.
         idempotency_seconds=gateway.idempotency_seconds if attempt.account is not None else 0.0,
     )
-    store = TaskStateStore(context.get("task_state_store"), log=log) if settings.durable else None
+    store = record_store(context, log=log) if settings.durable else None
     return DurableJob(
         request,
         client=client,
@@ -116,9 +127,35 @@ def open_job(
     )
 
 
-def complete_unread(error: OruxError, context: Any) -> None:
-    """Before the ledger was read, say what it holds: the error may be about a job that is paid for."""
-    store = context.get("task_state_store")
-    record = TaskStateStore(store, log=logging.getLogger(__name__)).glance() if store is not None else None
+def complete_unread(error: OruxError, context: Any, *, durable: bool, record_prompt: RecordPrompt) -> None:
+    """Before the ledger was read, say what it holds: the error may be about a job that is paid for.
+
+    :param durable: whether there is a ledger.
+    :param record_prompt: other than ``full``: the gallery is told no words of the error, for they may be the prompt's.
+    """
+    record = None
+    if durable:
+        # A ledger that is not there, or cannot be reached, says nothing.
+        with contextlib.suppress(OruxError):
+            record = record_store(context, log=logging.getLogger(__name__)).glance()
     if record is not None:
         advice.complete_unread(error, record)
+    push_error(context, error, keep_line=record_prompt == "full", keep_urls=False, record=record)
+
+
+def forecast(conn_id: str, model: str, *, verb: str, count: Any, images: int) -> Forecast:
+    """What submissions through a connection will cost at most. It costs nothing.
+
+    :param count: a number, or the text of one.
+    :raises InvalidRequestError: it is none.
+    """
+    try:
+        number = int(count)
+    except (TypeError, ValueError):
+        refuse("count", f"`count` is {count!r}; it must be a whole number")
+    if number < 0:
+        refuse("count", f"`count` is {number}; it must be 0 or more")
+    with GatewayHook.for_conn(conn_id) as hook:
+        return Forecast.of(
+            number, model=model, verb=verb, images=images, connection=hook.connection, conn_id=conn_id
+        )

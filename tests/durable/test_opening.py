@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.durable.identity import TaskIdentity
-from airflow_provider_orux.durable.settings import Settings, open_job
+from airflow_provider_orux.durable.opening import JobSettings, open_job
 from airflow_provider_orux.hooks.connection import read_connection
 from airflow_provider_orux.models.errors import ConfigurationError, LedgerError
 from tests.durable.fakes import FLUX, IMAGE, IMAGINE, KEY, FakeClient, Rows
 
-SETTINGS = Settings(
+SETTINGS = JobSettings(
     conn_id="orux_default", timeout=600.0, poll_interval=None, wait_for_completion=True, deferrable=True,
     durable=True, on_clear="auto", on_request_changed="fail", on_ambiguous_submit="fail", retries=3,
     free_retries=True, fingerprint_exclude=(), reuse=False, save_to=None, storage_conn_id=None, on_partial="fail",
@@ -52,8 +53,11 @@ def test_a_guest_has_no_account_to_remember_an_idempotency_key():
 
 
 def test_without_a_state_store_an_operator_that_promises_a_ledger_does_not_start():
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError) as caught:
         opened(store=False)
+    assert caught.value.charged == "no"
+    assert "ledger_path" in caught.value.next_step
+    assert "durable=False" in caught.value.next_step
 
 
 def test_without_a_ledger_the_first_try_pays():
@@ -105,5 +109,5 @@ def test_a_command_survives_a_shell():
     identity = TaskIdentity("d", "manual__2026 01", "t", 2, 1, 3)
     command = identity.command("settle", urls=["https://f/1?a=1&b=2"])
     assert command == (
-        "airflow orux ledger settle d 'manual__2026 01' t --map-index 2 --url 'https://f/1?a=1&b=2'"
+        f"{COMMAND} ledger settle d 'manual__2026 01' t --map-index 2 --url 'https://f/1?a=1&b=2'"
     )

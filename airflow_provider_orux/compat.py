@@ -1,0 +1,173 @@
+"""The only file that knows that Airflow has versions: what lies elsewhere, or is missing, from 3.1 to 3.3.
+
+Each name is looked for where the newest version has it, then where older ones do; nobody compares version numbers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+__all__ = [
+    "COMMAND",
+    "HAS_RETRY_POLICIES",
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowRescheduleException",
+    "AirflowSkipException",
+    "RetryDecision",
+    "RetryPolicy",
+    "TaskDeferralError",
+    "TaskDeferralTimeout",
+    "conf",
+    "determine_kwargs",
+    "incr",
+    "lineage_collector",
+    "load_dags",
+    "never_expire",
+    "serialized",
+    "set_short_delays",
+    "short_delays",
+]
+
+
+def _first(*places: str) -> Any:
+    """The first of these ``module:name`` that this Airflow has.
+
+    :raises ImportError: it has none.
+    """
+    for place in places:
+        module, _, name = place.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            continue
+    raise ImportError(
+        f"This Airflow has none of {', '.join(places)}; airflow-provider-orux needs 3.1 or newer"
+    )
+
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowRescheduleException,
+        AirflowSkipException,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
+else:
+    # In one module each: on 3.1 airflow.sdk.exceptions exists, and has the first of them only.
+    _EXCEPTIONS = _first(
+        "airflow.sdk.exceptions:AirflowFailException", "airflow.exceptions:AirflowFailException"
+    ).__module__
+    conf = _first("airflow.sdk.configuration:conf", "airflow.configuration:conf")
+    AirflowException = _first(f"{_EXCEPTIONS}:AirflowException")
+    AirflowFailException = _first(f"{_EXCEPTIONS}:AirflowFailException")
+    AirflowNotFoundException = _first(f"{_EXCEPTIONS}:AirflowNotFoundException")
+    AirflowRescheduleException = _first(f"{_EXCEPTIONS}:AirflowRescheduleException")
+    AirflowSkipException = _first(f"{_EXCEPTIONS}:AirflowSkipException")
+    TaskDeferralError = _first(f"{_EXCEPTIONS}:TaskDeferralError")
+    TaskDeferralTimeout = _first(f"{_EXCEPTIONS}:TaskDeferralTimeout")
+    try:
+        RetryDecision, RetryPolicy = _first("airflow.sdk:RetryDecision"), _first("airflow.sdk:RetryPolicy")
+    except ImportError:
+        RetryDecision, RetryPolicy = None, object
+
+#: Whether this Airflow asks a policy for the delay before a retry (3.3 and newer).
+HAS_RETRY_POLICIES: bool = RetryPolicy is not object
+
+#: The command line of this provider: ``airflow orux``, or the console script where Airflow's own has no place for
+#: a provider's (3.1; it has no configuration of the Task SDK either, which is quicker to ask).
+COMMAND: str = "orux" if conf.__class__.__module__.startswith("airflow.configuration") else "airflow orux"
+
+
+def short_delays(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that make the delays before retries short and growing, for an author who chose none.
+
+    None where Airflow has retry policies, which do it better.
+
+    :param given: the author's arguments.
+    """
+    from airflow.sdk import BaseOperator
+
+    if HAS_RETRY_POLICIES or given.keys() & {"retry_delay", "retry_exponential_backoff", "max_retry_delay"}:
+        return {}
+    return {
+        "retry_delay": timedelta(seconds=30),
+        # A yes or no on 3.1, a factor on 3.2.
+        "retry_exponential_backoff": type(BaseOperator.retry_exponential_backoff)(2),
+        "max_retry_delay": timedelta(minutes=10),
+    }
+
+
+def set_short_delays(operator: BaseOperator, policy: Callable[[], RetryPolicy]) -> None:
+    """Give an operator short, growing delays before its retries, unless its author chose some.
+
+    :param policy: makes the policy, where Airflow has such.
+    """
+    own = operator.retry_exponential_backoff or operator.max_retry_delay is not None
+    if own or operator.retry_delay != type(operator).retry_delay:
+        return
+    if not HAS_RETRY_POLICIES:
+        for name, value in short_delays({}).items():
+            setattr(operator, name, value)
+    elif operator.retry_policy is None:
+        operator.retry_policy = policy()
+
+
+def never_expire() -> Any:
+    """What tells Airflow's task state store (3.3 and newer) to keep a value; elsewhere nobody reads it."""
+    try:
+        return _first("airflow.sdk.execution_time.context:NEVER_EXPIRE")
+    except ImportError:
+        return None
+
+
+def incr(name: str, by: float, *, tags: Mapping[str, str]) -> None:
+    """Add to a counter of Airflow's metrics."""
+    add: Callable[..., None] = _first(
+        "airflow.sdk.observability.stats:incr", "airflow.sdk.observability.stats:Stats", "airflow.stats:Stats"
+    )
+    getattr(add, "incr", add)(name, by, tags=dict(tags))
+
+
+def lineage_collector() -> Any:
+    """Airflow's collector of hook lineage."""
+    return _first(
+        "airflow.sdk.lineage:get_hook_lineage_collector", "airflow.lineage.hook:get_hook_lineage_collector"
+    )()
+
+
+def determine_kwargs(function: Callable[..., Any], args: Collection[Any], context: Any) -> dict[str, Any]:
+    """The parts of the context that a function takes as keyword arguments."""
+    found: dict[str, Any] = _first(
+        "airflow.sdk.bases.decorator:determine_kwargs", "airflow.utils.operator_helpers:determine_kwargs"
+    )(function, args, context)
+    return found
+
+
+def serialized(dag: Any) -> Any:
+    """A DAG as the scheduler knows it."""
+    serialization = _first(
+        "airflow.serialization.serialized_objects:DagSerialization",
+        "airflow.serialization.serialized_objects:SerializedDAG",
+    )
+    return serialization.from_dict(serialization.to_dict(dag))
+
+
+def load_dags(folder: Path, *, bundle_path: Path, bundle_name: str | None, safe_mode: bool) -> Any:
+    """The bag of the DAGs in a file or folder, which may import what lies beside them."""
+    known = {"bundle_path": bundle_path, "safe_mode": safe_mode}
+    try:
+        bag = _first("airflow.dag_processing.dagbag:BundleDagBag")
+    except ImportError:
+        return _first("airflow.models.dagbag:BundleDagBag")(dag_folder=str(folder), **known)
+    return bag(dag_folder=str(folder), bundle_name=bundle_name, **known)

@@ -1,0 +1,1 @@
+"""The Airflow UI: the gallery of what tasks made, and what it cost."""

@@ -1,0 +1,103 @@
+"""The ways to start a DAG that give its run no logical date, on real processes: command line, REST, asset event."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.crash.airflow_processes import AirflowProcesses, until
+
+pytestmark = pytest.mark.standalone
+
+ASSET = "orux-test://briefing"
+
+
+def readme_dag() -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    return str(code)
+
+
+def write_dags(folder: Path) -> None:
+    """The README's chain and examples as they stand; and the README's chain, started by an asset."""
+    for name in ("midjourney_chain", "content_pipeline", "product_gallery"):
+        (folder / f"{name}.py").write_text((ROOT / "example_dags" / f"{name}.py").read_text())
+    (folder / "data").mkdir()
+    (folder / "data" / "products.csv").write_text(
+        (ROOT / "example_dags" / "data" / "products.csv").read_text()
+    )
+    code = readme_dag().replace("/tmp/orux/", f"{folder.parent}/out/")
+    (folder / "posters.py").write_text(code)
+    by_asset = code.replace('DAG("posters", schedule="@daily"', 'DAG("by_asset", schedule=[BRIEFING]')
+    (folder / "by_asset.py").write_text(
+        f'from airflow.sdk import Asset\n\nBRIEFING = Asset("briefing", uri="{ASSET}")\n{by_asset}'
+    )
+
+
+class ExampleProcesses(AirflowProcesses):
+    dag_ids = ("midjourney_chain", "content_pipeline", "product_gallery", "posters", "by_asset")
+
+    def __init__(self, folder: Path, sandbox: Any) -> None:
+        self.dags = folder
+        super().__init__(workers=4)
+        self.env |= {
+            "AIRFLOW_VAR_ORUX_SAVE_TO": f"file://{folder.parent}/out",
+            "AIRFLOW_VAR_ORUX_CONTENT_DB": f"{folder.parent}/content.sqlite",
+            "AIRFLOW_CONN_ORUX_DEFAULT": sandbox.connection(),
+            # As shipped: nothing runs before a person says so.
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
+        }
+
+
+@pytest.mark.timeout(600)
+def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
+    from orux_sandbox import SandboxServer
+
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    write_dags(folder)
+    with (
+        SandboxServer({"queue_seconds": 0.2, "run_seconds": 0.5}) as sandbox,
+        ExampleProcesses(folder, sandbox) as airflow,
+    ):
+        for dag_id in airflow.dag_ids:
+            airflow.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+        # The command line, in a process of its own; the DAG is the first that a new user triggers.
+        told = subprocess.run(
+            [sys.executable, "-m", "airflow", "dags", "trigger", "midjourney_chain"],
+            env=airflow.env, cwd=airflow.home, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert told.returncode == 0, told.stderr[-2000:]
+        airflow.api("POST", "/dags/posters/dagRuns", json={"logical_date": None})
+        airflow.api("POST", "/dags/content_pipeline/dagRuns", json={"logical_date": None})
+        assets = airflow.api("GET", "/assets", params={"uri_pattern": ASSET})["assets"]
+        airflow.api("POST", "/assets/events", json={"asset_id": assets[0]["id"], "extra": {}})
+
+        def ended(dag_id: str, kind: str) -> dict[str, Any] | None:
+            airflow.check()
+            runs = airflow.api("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+            found = [run for run in runs if run["run_type"] == kind]
+            return next((run for run in found if run["state"] in ("success", "failed")), None)
+
+        for dag_id, kind in (
+            ("midjourney_chain", "manual"),
+            ("posters", "manual"),
+            ("by_asset", "asset_triggered"),
+            ("content_pipeline", "manual"),
+            ("product_gallery", "asset_triggered"),  # by the image that content_pipeline saved
+        ):
+            run = until(lambda dag_id=dag_id, kind=kind: ended(dag_id, kind), f"{dag_id} to end")
+            assert (run["state"], run["logical_date"]) == ("success", None), (dag_id, run)
+
+        day = run["run_after"][:10]
+        out = tmp_path / "out"
+        assert list((out / "midjourney_chain" / day).glob("*/manifest.json"))
+        assert list((out / day).glob("*/manifest.json"))
+        assert "product photo" in (out / "content_pipeline" / "gallery.html").read_text()
+        assert sandbox.leaks() == []

@@ -1,0 +1,54 @@
+"""The messages that docs/troubleshooting.md quotes are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+QUOTED = [
+    " ".join(line.lstrip("> ") for line in block.group().splitlines())
+    for block in re.finditer(r"(?:^> \S.*\n)+", PAGE, re.MULTILINE)
+]
+
+
+def texts() -> Iterator[str]:
+    """Every text of the package, with ``…`` for what is put in."""
+    for path in (ROOT / "airflow_provider_orux").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (v.value if isinstance(v, ast.Constant) else "…" for v in node.values)
+                yield " ".join("".join(map(str, parts)).split())
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield " ".join(node.value.split())
+
+
+CODE = "\n".join(texts())
+
+
+def is_said(message: str) -> bool:
+    """Whether each part of a message between the ``…`` stands in the code, those with words at least."""
+    parts = [part.strip(" .`") for part in message.split("…")]
+    return any(len(part) > 7 for part in parts) and all(part in CODE for part in parts)
+
+
+@pytest.mark.parametrize("message", QUOTED)
+def test_a_quoted_message_is_the_code_s(message):
+    assert is_said(message)
+
+
+def test_a_message_that_nobody_says_is_noticed():
+    assert not is_said("The gateway was not in the mood for …")
+
+
+def test_there_are_enough_and_each_has_a_fix():
+    entries = re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
+    assert len(entries) >= 25
+    assert len(QUOTED) >= 20
+    for entry in entries:
+        assert "*Fix*: " in entry, entry.splitlines()[0]

@@ -1,0 +1,314 @@
+"""What the pages say, from what tasks told: states, costs, chains, filters, and no more than a few reads for it."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from airflow_provider_orux.storage.served import Maker
+from tests.plugins.conftest import START, of
+
+pytestmark = pytest.mark.airflow
+RUN = "manual__1"
+
+
+def maker(task_id="imagine", map_index=-1, dag_id="dag", run_id=RUN):
+    return Maker(dag_id, run_id, task_id, map_index)
+
+
+def job(job_id, **more):
+    return {"job_id": job_id, "conn_id": "orux_default", "gateway": "orux", "model": "midjourney-v7", **more}
+
+
+def text_of(answer):
+    assert answer.status_code == 200, answer.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def run_page(viewer, **query):
+    return viewer().get("/dags/dag/run", run_id=RUN, **query)
+
+
+def test_a_finished_grid(world, viewer):
+    world.saved(maker())
+    answer = run_page(viewer)
+    text = text_of(answer)
+    for word in ("midjourney-v7 · imagine", "U1", "U4", "20 credits", "64 × 48", "job-1", "Orux AI", "42 s"):
+        assert word in text
+    assert "a &lt;b&gt;lighthouse&lt;/b&gt; 1" in answer.text
+    assert "<b>lighthouse" not in answer.text
+    assert 'http-equiv="refresh"' not in answer.text
+
+
+def test_below_a_base_path_every_address_is_below_it(world, viewer, airflow_app):
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    world.saved(maker())
+    outer = FastAPI()
+    outer.mount("/airflow", airflow_app)
+    client = TestClient(outer, cookies={"_token": viewer().token})
+    page = client.get("/airflow/orux/dags/dag/run", params={"run_id": RUN}).text
+    found = re.findall(r'(?:href|src|action)="([^"]*)"', page)
+    assert found
+    assert all(address.startswith("/airflow/orux/") for address in found), found
+    assert client.get(next(a for a in found if "/file?" in a).replace("&amp;", "&")).status_code == 200
+
+
+def test_names_of_any_kind_are_addresses_and_text(world, viewer):
+    odd = Maker("dag", "manual__2026-03-02T08:00:00+00:00/ä&<b>", "grp.imagine", 3)
+    world.saved(odd, facts={"model": "<script>alert(1)</script>"})
+    answer = viewer().get("/dags/dag/run", run_id=odd.run_id)
+    assert "<script" not in answer.text
+    assert "&lt;script&gt;" in answer.text
+    source = re.search(r'src="(/orux/[^"]*)"', answer.text)[1].replace("&amp;", "&")
+    v = viewer()
+    v.client.cookies.set("_token", v.token)
+    assert v.client.get(source).status_code == 200
+
+
+def test_a_job_in_flight_says_how_long_it_waits_and_how_long_such_jobs_take(world, viewer):
+    for number, seconds in enumerate((30, 40, 50)):
+        facts = {"at": START.timestamp(), "ended_at": START.timestamp() + seconds}
+        world.saved(maker(map_index=number, run_id="earlier"), facts=facts)
+    world.task(maker(), {"orux_job": job("j", verb="imagine", at=time.time() - 130)}, state="deferred")
+    answer = run_page(viewer)
+    text = text_of(answer)
+    assert "1 in flight" in text
+    assert re.search(r"waiting for 2 min 1\d s ?; such jobs usually take 40 s", text)
+    assert 'http-equiv="refresh"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("charged", "words"), [("yes", "charged"), ("no", "not charged"), ("unknown", "may have been charged")]
+)
+def test_a_failure_says_what_happened_and_whether_it_was_charged(world, viewer, charged, words):
+    error = {"error": "JobFailedError", "line": "It <broke>", "charged": charged, "at": 1.0, "job_id": "j"}
+    world.task(maker(), {"orux_job": job("j", at=1.0), "orux_error": error}, state="failed")
+    answer = run_page(viewer)
+    assert "JobFailedError : It &lt;broke&gt;" in text_of(answer)
+    assert re.search(rf'class="charged {charged}">{words}<', answer.text)
+
+
+def test_a_failure_before_any_job(world, viewer):
+    error = {"error": "ConfigurationError", "line": "No connection", "charged": "no", "at": 1.0}
+    world.task(maker(), {"orux_error": error}, state="failed")
+    text = text_of(run_page(viewer))
+    assert "ConfigurationError : No connection" in text
+    assert "cost: nothing" in text
+
+
+def test_a_task_that_died_without_a_word(world, viewer):
+    world.task(maker(), {"orux_job": job("j", at=1.0)}, state="failed")
+    assert "it told of no error" in text_of(run_page(viewer))
+
+
+def test_one_that_waits_for_a_slot_is_no_failure(world, viewer):
+    error = {"error": "RateLimitedError", "line": "Full", "charged": "no", "at": 1.0}
+    world.task(maker(), {"orux_error": error}, state="up_for_reschedule")
+    assert 'class="card waiting"' in run_page(viewer).text
+
+
+def test_a_chain_is_shown_together(world, viewer):
+    world.saved(maker())
+    world.saved(maker("other"))
+    world.saved(maker("hero"), facts={"parent_job_id": "job-1", "index": 2, "verb": "upscale"})
+    page = run_page(viewer).text
+    assert page.count('<section class="chain long">') == 1
+    chain = page.split('<section class="chain long">')[1].split("</section>")[0]
+    assert "imagine" in chain
+    assert "upscale U2" in chain
+    assert "other" not in chain
+
+
+def test_three_tasks_of_one_job_are_one_card_and_one_price(world, viewer):
+    facts = job("j", at=1.0, verb="imagine", charged="unknown", ended_at=2.0, artifacts=0)
+    world.task(maker("submit"), {"orux_job": facts})
+    world.task(maker("wait"), {"orux_job": job("j", charged="yes", ended_at=40.0, artifacts=1)})
+    world.saved(maker("save"), facts={"job_id": "j", "verb": None, "price": 7.0, "at": None})
+    page = run_page(viewer)
+    assert page.text.count("<article") == 1
+    assert "midjourney-v7 · imagine" in text_of(page)
+    assert "cost: 7 credits" in text_of(page)
+
+
+def test_a_clear_that_paid_again_counts_twice(world, viewer):
+    earlier = [{"job_id": "old", "charged": "yes", "price": 20.0, "currency": "credits", "at": 1.0}]
+    world.saved(maker(), facts={"earlier": earlier})
+    text = text_of(run_page(viewer))
+    assert "cost: 40 credits" in text
+    assert "(superseded)" in text
+
+
+def test_an_unknown_price_is_not_free(world, viewer):
+    world.saved(maker(), facts={"price": None})
+    world.saved(maker("b"))
+    assert "cost: 20 credits + 1 of unknown price" in text_of(run_page(viewer))
+
+
+def test_a_reused_result_costs_nothing_and_leads_to_who_made_it(world, viewer):
+    first = maker(run_id="earlier")
+    world.saved(first)
+    result = {
+        "job_id": "job-1",
+        "manifest": f"file://{world.folder}/dag/job-1/manifest.json",
+        "artifacts": [],
+    }
+    facts = job("job-1", charged="no", reused=True, ended_at=2.0, artifacts=1)
+    world.task(maker(), {"orux_job": facts, "return_value": result})
+    page = run_page(viewer)
+    assert "cost: nothing" in text_of(page)
+    assert "Made by dag, earlier" in text_of(page)
+    source = re.search(r'src="(/orux/[^"]*)"', page.text)[1]
+    assert "run_id=earlier" in source
+
+
+def test_a_reused_result_of_a_dag_that_one_may_not_read(world, viewer):
+    world.saved(maker(dag_id="secret"))
+    result = {
+        "job_id": "job-1",
+        "manifest": f"file://{world.folder}/secret/job-1/manifest.json",
+        "artifacts": [],
+    }
+    world.task(
+        maker(dag_id="open"),
+        {"orux_job": job("job-1", reused=True, charged="no", ended_at=2.0), "return_value": result},
+    )
+    page = viewer("narrow").get("/dags/open/run", run_id=RUN).text
+    assert "lighthouse" not in page
+    assert "secret" not in page
+    assert "may not read" in page
+
+
+def test_prices_of_several_images_are_shown_each(world, viewer):
+    world.saved(maker(), count=4)
+    assert "20 credits (5 credits each)" in text_of(run_page(viewer))
+
+
+def test_a_prompt_kept_as_a_hash(world, viewer):
+    world.saved(maker(), manifest={"prompt_sha256": "ab" * 32})
+    text = text_of(run_page(viewer))
+    assert "SHA-256 abababababab…" in text
+
+
+def test_a_clip_has_a_player_and_what_no_browser_plays_an_icon(world, viewer):
+    entries = [
+        {"name": "1.mp4", "media_type": "video/mp4"},
+        {"name": "2.mp3", "media_type": "audio/mpeg"},
+        {"name": "3.mkv", "media_type": "video/x-matroska"},
+        {"name": "4.svg", "media_type": "image/svg+xml"},
+    ]
+    world.saved(maker(), manifest={"artifacts": entries})
+    page = run_page(viewer).text
+    assert "<video controls" in page
+    assert "<audio controls" in page
+    assert page.count("<img") == 0
+    assert "video/x-matroska" in page
+
+
+def test_filters(world, viewer):
+    world.saved(maker("a"), facts={"model": "m1"})
+    world.saved(maker("b"), facts={"model": "m2"}, changed=START + timedelta(days=1))
+    world.task(maker("c"), {"orux_job": job("j", at=1.0)}, state="deferred")
+
+    def tasks(**query):
+        return set(re.findall(r">(\w)</a></dd>", run_page(viewer, **query).text)) or set(
+            re.findall(r"<dt>Task</dt><dd><a[^>]*>(\w)", run_page(viewer, **query).text)
+        )
+
+    assert tasks() == {"a", "b", "c"}
+    assert tasks(model="m1") == {"a"}
+    assert tasks(state="waiting") == {"c"}
+    assert tasks(day="2026-03-03") == {"b"}
+    assert tasks(day="2026-03-02", model="m2") == set()
+    assert tasks(day="yesterday", state="odd") == {"a", "b", "c"}
+    assert "Nothing fits" in text_of(run_page(viewer, model="m9"))
+
+
+def test_pages(world, viewer):
+    for number in range(30):
+        world.saved(maker(map_index=number))
+    first = run_page(viewer)
+    assert first.text.count("<article") == 24
+    assert "Page 1 of 2" in text_of(first)
+    second = run_page(viewer, page=2)
+    assert second.text.count("<article") == 6
+    assert "cost: 600 credits" in text_of(second)
+    assert run_page(viewer, page=99).text.count("<article") == 6
+    assert run_page(viewer, page="x").text.count("<article") == 24
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "words"),
+    [
+        ("/dags/dag/run", {"run_id": RUN}, "No task of this run"),
+        ("/dags/dag/task", of(maker()), "This task has asked a gateway for nothing"),
+        ("/dags/dag", {}, "No task of this DAG"),
+        ("/", {}, "Nothing yet"),
+    ],
+)
+def test_an_empty_page_says_why(world, viewer, path, query, words):
+    world.run("dag")
+    assert words in text_of(viewer().get(path, **query))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "text", 5, [], None, {}, {"job_id": 5, "at": "now", "earlier": [5, {}, {"price": "x"}], "artifacts": -1},
+        {"job_id": "x" * 10_000, "model": ["m"], "price": float("1e300"), "parent_job_id": "x" * 10_000},
+    ],
+)  # fmt: skip
+def test_whatever_was_pushed_the_page_is_there(world, viewer, value):
+    world.task(maker(), {"orux_job": value, "orux_error": value, "return_value": value})
+    assert run_page(viewer).status_code == 200
+    assert viewer().get("/").status_code == 200
+
+
+def test_jobs_that_follow_from_each_other_in_a_circle(world, viewer):
+    world.task(maker("a"), {"orux_job": job("a", parent_job_id="b", at=1.0)})
+    world.task(maker("b"), {"orux_job": job("b", parent_job_id="a", at=1.0)})
+    assert run_page(viewer).text.count("<article") == 2
+
+
+# -- what a page costs --------------------------------------------------------------------------------------------
+def test_a_thousand_artifacts(world, viewer, monkeypatch):
+    """At most ten queries and a bounded number of reads; under a second where nothing else runs."""
+    from airflow.settings import engine
+    from sqlalchemy import event
+
+    from airflow_provider_orux.storage.destination import Folder
+
+    for number in range(250):
+        world.saved(maker(map_index=number), count=4)
+    queries, reads = [], []
+    opened = Folder.open
+    monkeypatch.setattr(Folder, "open", lambda self, name: reads.append(name) or opened(self, name))
+    run_page(viewer)
+    reads.clear()
+    count = lambda *args: queries.append(args[2])  # noqa: E731
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        started = time.process_time()
+        answer = run_page(viewer)
+        spent = time.process_time() - started
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert answer.text.count("<img") == 96
+    assert "250 jobs" in text_of(answer)
+    assert len(queries) <= 10, queries
+    assert len(reads) <= 24
+    assert spent < 1.0
+    print(f"{len(queries)} queries, {len(reads)} reads, {spent:.2f} s")
+
+
+def test_times_are_of_utc(world):
+    from airflow_provider_orux.plugins.pages import _moment, span_text
+
+    assert _moment(datetime(2026, 3, 2, 1, tzinfo=timezone(timedelta(hours=7)))) == "2026-03-01 18:00 UTC"
+    assert [span_text(s) for s in (-1, 0, 59.4, 60, 3600, 7505)] == [
+        "0 s", "0 s", "59 s", "1 min 0 s", "1 h 0 min", "2 h 5 min",
+    ]  # fmt: skip
