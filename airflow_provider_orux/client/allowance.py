@@ -28,6 +28,7 @@ class Allowance:
         self._at = now + seconds
         self._last = now + longest
         self._bytes = max_bytes * _CHUNKED + OVERHEAD
+        self._asked = self._answered = False
 
     @classmethod
     def of(cls, settings: ClientSettings, *, read_timeout: float, max_bytes: int) -> Allowance:
@@ -47,8 +48,18 @@ class Allowance:
         """Allow all of the time: what comes is wanted, however slowly it comes."""
         self._at = self._last
 
+    @property
+    def is_unasked(self) -> bool:
+        """Whether an answer that is there now was there before its request: it came behind the answer to another."""
+        return self._asked and not self._answered
+
+    def asked(self) -> None:
+        """Note that the request, or a part of it, was sent."""
+        self._asked = True
+
     def received(self, size: int) -> bool:
         """Note bytes that arrived; False when they are too many."""
         self._at = min(self._at + size / SLOWEST_RATE, self._last)
+        self._answered = self._answered or size > 0
         self._bytes -= size
         return self._bytes >= 0

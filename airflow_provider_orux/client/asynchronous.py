@@ -20,6 +20,7 @@ from airflow_provider_orux.client.transport import (
     goes_on,
     in_time,
     open_transport,
+    refuse_unasked,
     tls_context,
 )
 from airflow_provider_orux.gateways.base import Gateway
@@ -140,6 +141,7 @@ class AsyncGatewayClient:
         with in_time(allowance):
             response = await client.send(request, stream=True)
             try:
+                refuse_unasked(allowance)
                 body = BoundedBody(response.headers.get("content-encoding", ""), max_bytes=send.max_bytes)
                 if response.is_stream_consumed:
                     goes_on(body, response.content, allowance)

@@ -80,6 +80,7 @@ class _Stream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for begin in range(0, len(buffer), _SLICE):
             self._inner.write(buffer[begin : begin + _SLICE], _within(timeout, httpcore.WriteTimeout))
+        _note_asked()
 
     def close(self) -> None:
         self._inner.close()
@@ -123,6 +124,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for begin in range(0, len(buffer), _SLICE):
             await self._inner.write(buffer[begin : begin + _SLICE], _within(timeout, httpcore.WriteTimeout))
+        _note_asked()
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -135,6 +137,11 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def _note_asked() -> None:
+    if (allowance := _current.get()) is not None:
+        allowance.asked()
 
 
 def _counted(data: bytes) -> bytes:

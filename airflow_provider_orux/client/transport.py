@@ -203,6 +203,7 @@ def exchange(
     with in_time(allowance):
         response = client.send(request, stream=True)
         try:
+            refuse_unasked(allowance)
             body = BoundedBody(response.headers.get("content-encoding", ""), max_bytes=max_bytes)
             # A transport of a test may hand out an answer that is read already.
             for chunk in [response.content] if response.is_stream_consumed else response.iter_raw():
@@ -226,6 +227,15 @@ def in_time(allowance: Allowance) -> Iterator[None]:
             if allowance.left() > 0.01:
                 raise
             raise Overdue("") from e
+
+
+def refuse_unasked(allowance: Allowance) -> None:
+    """Refuse an answer that was there before its request: whatever it answers, it is not that.
+
+    :raises httpx.RemoteProtocolError: it was.
+    """
+    if allowance.is_unasked:
+        raise httpx.RemoteProtocolError("an answer was there before its request")
 
 
 def goes_on(body: BoundedBody, chunk: bytes, allowance: Allowance) -> bool:

@@ -17,7 +17,13 @@ from airflow_provider_orux.client.allowance import Allowance
 from airflow_provider_orux.client.decoding import BrokenEncodingError, Decoder
 from airflow_provider_orux.client.proxies import proxy_for
 from airflow_provider_orux.client.timed import TimedTransport, keep_to
-from airflow_provider_orux.client.transport import client_arguments, distrust, open_transport, tls_context
+from airflow_provider_orux.client.transport import (
+    client_arguments,
+    distrust,
+    open_transport,
+    refuse_unasked,
+    tls_context,
+)
 from airflow_provider_orux.gateways.times import retry_after
 from airflow_provider_orux.models.errors import (
     ArtifactError,
@@ -139,6 +145,7 @@ class Downloader:
             )
             try:
                 with keep_to(allowance), self._get(here, proxy) as response:
+                    refuse_unasked(allowance)
                     self._check_peer(response, here, proxied=proxy is not None)
                     if response.status_code in _REDIRECTS:
                         here = self._redirected(response, here)

@@ -57,7 +57,7 @@ def with_key(then: Then, real: Answer, headers: Mapping[str, str]) -> Answer:
     It stands in a field of its own, in ``model``, in every message and behind every URL.
     """
     key = headers.get("authorization", "").partition(" ")[2] or headers.get("x-api-key", "")
-    ways = {
+    ways: dict[str, Callable[[], str]] = {
         "percent": lambda: "".join(f"%{b:02X}" for b in key.encode()),
         "base64": lambda: base64.b64encode(f"Bearer {key}".encode()).decode(),
     }
