@@ -27,7 +27,7 @@ PURE := $(wildcard $(addprefix tests/,models gateways fuzz client lifecycle dura
 test-fast: venv  ## the tests that need no Airflow process and no database: a minute at most
 	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup -m 'not airflow and not standalone and not postgres' $(PURE) $(ARGS)
 
-test-lowest:  ## the pure tests and the operators with the lowest versions that pyproject.toml allows
+test-lowest:  ## the pure tests and the operators with the lowest versions of packages, on Airflow 3.3
 	$(PYTHON) -m venv build/venv-lowest
 	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt hatchling hatch-fancy-pypi-readme editables
 	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints-lowest.txt -e ./sandbox -e '.[test]'

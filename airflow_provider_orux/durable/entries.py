@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from airflow_provider_orux.lifecycle.entry import LARGEST_ENTRY
 from airflow_provider_orux.models.errors import ConfigurationError, LedgerError, redact
 from airflow_provider_orux.storage.file_systems import PACKAGES
 
@@ -35,7 +36,7 @@ class Entries(Protocol):
         """Their numbers, in order."""
 
     def load(self, number: int) -> bytes:
-        """An entry.
+        """An entry, or as much of it as shows that it is too large to be one.
 
         :raises FileNotFoundError: there is none of this number.
         """
@@ -65,7 +66,8 @@ class LocalEntries:
 
     def load(self, number: int) -> bytes:
         """An entry."""
-        return self._path(number).read_bytes()
+        with self._path(number).open("rb") as file:
+            return file.read(LARGEST_ENTRY + 1)
 
     def create(self, number: int, content: bytes) -> None:
         """Write it under another name first: a hard link makes it visible as a whole, and only if the name is free."""
@@ -137,7 +139,7 @@ class ObjectEntries:
 
     def load(self, number: int) -> bytes:
         """An entry."""
-        content: bytes = self.fs.cat_file(self._path(number))
+        content: bytes = self.fs.cat_file(self._path(number), start=0, end=LARGEST_ENTRY + 1)
         return content
 
     def create(self, number: int, content: bytes) -> None:

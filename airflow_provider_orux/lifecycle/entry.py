@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from airflow_provider_orux.lifecycle.record import Record, Time
+from airflow_provider_orux.lifecycle.record import LARGEST_RESULT, Record, Time
 from airflow_provider_orux.models.errors import LedgerError, Remedy
 
+#: Bytes that an entry may have.
+LARGEST_ENTRY = 4 * LARGEST_RESULT
 #: Seconds by which the clocks of the machines that make ids may differ.
 CLOCKS_DIFFER = 60
 
@@ -96,6 +98,8 @@ class Entry(BaseModel):
         :raises LedgerError: it is not of our shape.
         """
         try:
+            if len(content) > LARGEST_ENTRY:
+                raise ValueError("too large")
             return cls.model_validate(json.loads(content))
         except (ValueError, RecursionError) as e:
             what = e.errors()[0]["msg"] if isinstance(e, ValidationError) else type(e).__name__

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class OruxRetryPolicy(RetryPolicy):
     """Delays that fit the error: short after a failed save, growing while a gateway (before paying, a store) is down.
 
-    The operators use it if the author chose no delays: no ``retry_policy``, ``retry_delay``,
+    On Airflow 3.3 and newer the operators use it if the author chose no delays: no ``retry_policy``, ``retry_delay``,
     ``retry_exponential_backoff`` or ``max_retry_delay``. It cannot retry a final error, or exceed ``retries``.
 
     :param save_delay: seconds before fetching artifacts again. Default 15.

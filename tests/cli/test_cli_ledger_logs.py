@@ -224,6 +224,19 @@ def test_the_end_of_a_pruned_log_goes_with_a_later_prune(ledger, orux):
     assert list(ledger.find()) == []
 
 
+def test_prune_leaves_what_cannot_be_read(ledger, orux):
+    """It may be of a newer version, and of a job under way."""
+    ambiguous(ledger)
+    orux("ledger", "discard", *ONE)
+    entries = ledger.entries(*ONE, "-1")
+    value = json.loads(entries.load(2))
+    entries.remove(2)
+    entries.create(2, json.dumps(value | {"at": time.time() - 200 * DAY}).encode())
+    entries.create(3, json.dumps(value | {"v": 99}).encode())
+    assert "0 empty logs" in orux("ledger", "prune", "-y")[1]
+    assert entries.numbers() == [1, 2, 3]
+
+
 def test_prune_asks_and_keeps_a_day(ledger, orux, monkeypatch):
     finished(ledger)
     assert "Nothing was pruned" in orux("ledger", "prune")[2]

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_orux.durable.log_store import INTENT_PATIENCE, LogStore
 from airflow_provider_orux.durable.stores import WRITE_PATIENCE
-from airflow_provider_orux.lifecycle.entry import Entry, Standing
+from airflow_provider_orux.lifecycle.entry import LARGEST_ENTRY, Entry, Standing
 from airflow_provider_orux.lifecycle.record import State
 from airflow_provider_orux.models.errors import LedgerError
 from tests.durable.fakes import World
@@ -234,7 +234,18 @@ def test_a_listing_that_hides_an_entry_pays_nothing():
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"null", b"[]", b"{}", b"{", b"\xff", b'{"v": 2}', b"[" * 100_000, b'"x"'],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"{",
+        b"\xff",
+        b'{"v": 2}',
+        b"[" * 100_000,
+        b'"x"',
+        b" " * (LARGEST_ENTRY + 1),
+    ],
     ids=lambda b: repr(b[:8]),
 )
 def test_an_entry_of_another_shape_is_an_error(content):

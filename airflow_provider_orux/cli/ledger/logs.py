@@ -113,7 +113,7 @@ class LogLedger:
                 "The ledger at ledger_path knows no dates of runs: leave out --from-date and --to-date. --older-than "
                 "goes by when a record was last changed."
             )
-        for instance, _ in self._instances(dag_id, run_id, task_id):
+        for instance in self._instances(dag_id, run_id, task_id):
             entry = self.read(instance)
             if entry is not None:
                 yield entry
@@ -133,23 +133,24 @@ class LogLedger:
         :returns: how many.
         """
         swept = 0
-        for instance, last in self._instances(dag_id, run_id, task_id):
-            if last is not None and last.record is None and time.time() - last.at > older:
+        for instance in self._instances(dag_id, run_id, task_id):
+            if self.read(instance) is not None:
+                continue
+            last = self._stores[instance].last
+            if last is not None and time.time() - last.at > older:
                 self._remove(self._entries(instance), keep=0)
                 swept += 1
         return swept
 
-    def _instances(
-        self, dag_id: str | None, run_id: str | None, task_id: str | None
-    ) -> Iterator[tuple[Instance, lifecycle.Entry | None]]:
+    def _instances(self, dag_id: str | None, run_id: str | None, task_id: str | None) -> Iterator[Instance]:
         parts = [part for part in (dag_id, run_id if dag_id else None) if part]
         with ThreadPoolExecutor(WORKERS) as pool:
             for last in pool.map(self._last, self.root.find(*parts)):
                 if last is not None and task_id in (None, last.task_id):
-                    yield Instance(last.dag_id, last.run_id, last.task_id, last.map_index), last
+                    yield Instance(last.dag_id, last.run_id, last.task_id, last.map_index)
 
     def _last(self, entries: Entries) -> lifecycle.Entry | None:
-        """The newest entry that can be read: it names the task instance."""
+        """The newest entry that can be read. It names the task instance, and need not be the newest."""
         for number in reversed(entries.numbers()):
             with contextlib.suppress(LedgerError, FileNotFoundError):
                 return lifecycle.Entry.from_bytes(entries.load(number))
