@@ -15,7 +15,7 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-fast test-lowest crash chaos backfill distributed lint format docs ui bench bench-full dist clean
+.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format docs ui bench bench-full dist clean
 demo: venv  ## run the main job on the embedded sandbox and leave images to look at
 	@$(BIN)/python -m demo
 
@@ -23,7 +23,7 @@ test: venv  ## run all tests
 	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup $(ARGS)
 
 # Those that are not there (yet) are left out.
-PURE := $(wildcard $(addprefix tests/,models gateways client lifecycle durable operators hooks policies routes test_floors.py test_provider_info.py))
+PURE := $(wildcard $(addprefix tests/,models gateways fuzz client lifecycle durable operators hooks policies routes test_floors.py test_provider_info.py))
 test-fast: venv  ## the tests that need no Airflow process and no database: a minute at most
 	$(BIN)/python -m pytest -q -n $(or $(JOBS),2) --dist loadgroup -m 'not airflow and not standalone and not postgres' $(PURE) $(ARGS)
 
@@ -33,11 +33,17 @@ test-lowest:  ## the pure tests and the operators with the lowest versions that 
 	build/venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints-lowest.txt -e ./sandbox -e '.[test]'
 	build/venv-lowest/bin/python -m pytest -q tests/models tests/gateways tests/client tests/lifecycle tests/storage tests/sandbox tests/airflow/test_chain.py tests/airflow/test_operators.py
 
+matrix:  ## the tests on each Airflow and Python; writes docs/compatibility.md (ARGS="--airflow 3.1 --python 3.12 --cells chain")
+	$(PYTHON) -m tests.matrix --publish $(ARGS)
+
 crash: venv  ## kill every process at every boundary of a real Airflow; writes docs/reliability.md
 	$(BIN)/python -m tests.crash $(ARGS)
 
 chaos: venv  ## 200 seeded random fault schedules; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos --publish $(ARGS)
+
+fuzz: venv  ## 100 000 mutated answers to every reader of every gateway; writes docs/reliability.md
+	$(BIN)/python -m tests.fuzz --publish $(ARGS)
 
 backfill: venv  ## thirty days of the content pipeline, twice: the second time costs nothing
 	ORUX_BACKFILL_DAYS=30 $(BIN)/python -m pytest -q -s tests/airflow/test_backfill.py

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "COMMAND",
     "HAS_RETRY_POLICIES",
     "AirflowException",
     "AirflowFailException",
@@ -82,6 +83,10 @@ else:
 
 #: Whether this Airflow asks a policy for the delay before a retry (3.3 and newer).
 HAS_RETRY_POLICIES: bool = RetryPolicy is not object
+
+#: The command line of this provider: ``airflow orux``, or the console script where Airflow's own has no place for
+#: a provider's (3.1; it has no configuration of the Task SDK either, which is quicker to ask).
+COMMAND: str = "orux" if conf.__class__.__module__.startswith("airflow.configuration") else "airflow orux"
 
 
 def short_delays(given: Mapping[str, Any]) -> dict[str, Any]:

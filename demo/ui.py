@@ -62,11 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, signal.default_int_handler)
     settings = FAST if options.fast else REALISTIC
+    say("Airflow and the sandbox are starting; this takes a minute, the first time longer …")
     began = time.monotonic()
     with SandboxServer(settings, port=options.sandbox_port, data_dir=home) as sandbox:
         try:
             with running(home, dags, options.port, sandbox) as airflow:
-                say("Airflow and the sandbox are starting; this takes half a minute or more …")
                 wait_until_ready(airflow)
                 say(f"Ready after {time.monotonic() - began:.0f} s.\n")
                 say(next_steps(home, dags, airflow.url, sandbox.url))
@@ -179,6 +179,7 @@ def running(home: Path, dags: Path, port: int, sandbox: SandboxServer) -> Iterat
         # A task that Airflow could not start, on a busy machine, is not kept waiting for five minutes.
         AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="20",
         AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT="60",
+        AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES="1",
         AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL="10",
         AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL="60",
         AIRFLOW__ORUX__PRICES=json.dumps(example_prices()),

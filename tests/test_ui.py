@@ -16,7 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from demo.airflow_home import environment
 from demo.ui import example_prices, shell_environment
+from tests.airflow.template import migrate
 from tests.conftest import ROOT
 
 
@@ -30,7 +32,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def until(look: Callable[[], object], what: str, seconds: float = 240) -> None:
+def until(look: Callable[[], object], what: str, seconds: float = 400) -> None:
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline, what
@@ -38,7 +40,7 @@ def until(look: Callable[[], object], what: str, seconds: float = 240) -> None:
 
 
 @pytest.mark.standalone
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_from_ready_to_ctrl_c(tmp_path):
     port, sandbox_port = free_ports(2)
     home, dags = tmp_path / "home", tmp_path / "dags of mine"
@@ -46,6 +48,7 @@ def test_from_ready_to_ctrl_c(tmp_path):
     (dags / "mine.py").write_text(
         "from airflow.sdk import DAG\nwith DAG('mine', schedule=None) as dag:\n    pass\n"
     )
+    migrate(environment(home / "airflow", bundles={"mine": dags}))  # a copy: seconds instead of a minute
     told = tmp_path / "told"
     with told.open("w") as out:
         process = subprocess.Popen(
@@ -80,7 +83,7 @@ def test_from_ready_to_ctrl_c(tmp_path):
             export AIRFLOW__CORE__DAGS_FOLDER=/nowhere AIRFLOW_CONN_OTHER=x
             . '{home}/env' && echo "other: $AIRFLOW_CONN_OTHER." && airflow dags trigger midjourney_chain -o json
             airflow orux estimate midjourney_chain -o json"""
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=200)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=400)
         assert "other: ." in done.stdout
         assert '"price": "unknown"' not in done.stdout
         api = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)

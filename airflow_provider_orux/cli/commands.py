@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-from collections.abc import Callable
-from typing import Any
+from airflow.cli.cli_config import ActionCommand, CLICommand, GroupCommand
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
-
+from airflow_provider_orux.cli.arguments import (
+    API,
+    MANY,
+    MAP_INDEX,
+    ONE,
+    OUTPUT,
+    TO,
+    YES,
+    SandboxArguments,
+    action,
+    arg,
+    from_date,
+    in_state,
+    narrowing,
+)
 from airflow_provider_orux.models.registry import GATEWAYS
 
 
@@ -18,139 +28,9 @@ def get_commands() -> list[CLICommand]:
         GroupCommand(
             name="orux",
             help="Paid AI generation: ledger, pools, models, results, estimates, examples, sandbox",
-            subcommands=(LEDGER, RESULTS, POOL, MODELS, ESTIMATE, COST, EXAMPLES, SANDBOX),
+            subcommands=COMMANDS,
         )
     ]
-
-
-def action(path: str) -> Callable[[argparse.Namespace], None]:
-    """A command that is imported when it is run.
-
-    :param path: ``module:function`` under ``airflow_provider_orux.cli``; the function takes the parsed arguments and
-        where to print, and returns the exit status: 0 done, 1 refused or failed, 2 used wrongly.
-    """
-
-    def run(args: argparse.Namespace) -> None:
-        module, _, function = path.partition(":")
-        runner = importlib.import_module("airflow_provider_orux.cli.runner")
-        implementation = getattr(importlib.import_module(f"airflow_provider_orux.cli.{module}"), function)
-        if status := runner.run_command(implementation, args):
-            raise SystemExit(status)
-
-    return run
-
-
-def _arg(*flags: str, **described: Any) -> Arg:
-    """One argument; Airflow prints its help with rich, which takes a word in brackets for markup."""
-    return Arg(flags=flags, **described)
-
-
-class _Optional(Arg):
-    """A positional argument that may be left out, wherever the options stand (``nargs="?"`` may not)."""
-
-    def __init__(self, name: str, **described: Any) -> None:
-        super().__init__(flags=(name,), **described)  # type: ignore[no-untyped-call]
-
-    def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
-        """Add it."""
-        parser.add_argument(*self.flags, **self.kwargs).required = False
-
-
-class _SandboxArguments(Arg):
-    """The arguments of the sandbox's own command line, asked for when the command is."""
-
-    def __init__(self) -> None:
-        super().__init__(flags=("--host",))  # type: ignore[no-untyped-call]
-
-    def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
-        """Add them."""
-        importlib.import_module("airflow_provider_orux.cli.sandbox").add_arguments(parser)
-
-
-#: As Airflow's own, with CSV instead of its plain table.
-OUTPUT = _arg(
-    "-o",
-    "--output",
-    choices=("table", "json", "yaml", "csv"),
-    metavar="(table, json, yaml, csv)",
-    default="table",
-    help="Output format. Allowed values: table, json, yaml, csv (default: table)",
-)
-API = (
-    _arg(
-        "--api-url",
-        metavar="URL",
-        help="Airflow's address, without /api/v2. Default: base_url of the section api, "
-        "else http://localhost and its port",
-    ),
-    _arg(
-        "--token",
-        metavar="TOKEN",
-        help="Token for Airflow's API. Default: AIRFLOW_API_TOKEN from the environment",
-    ),
-    _arg(
-        "--user",
-        metavar="NAME",
-        help="Get a token with a user name and password. Default: AIRFLOW_API_USER from the environment",
-    ),
-    _arg(
-        "--password",
-        metavar="PASSWORD",
-        help="Password of --user. Default: AIRFLOW_API_PASSWORD from the environment, else you are asked for it",
-    ),
-)
-ONE = (
-    _Optional("dag_id", metavar="DAG_ID", help="One record: the id of the DAG"),
-    _Optional("run_id", metavar="RUN_ID", help="The id of the run"),
-    _Optional("task_id", metavar="TASK_ID", help="The id of the task"),
-)
-MAP_INDEX = _arg(
-    "--map-index",
-    metavar="N",
-    type=int,
-    default=-1,
-    help="Mapped task index. Default: the task is not mapped",
-)
-YES = _arg("-y", "--yes", action="store_true", help="Do not prompt to confirm. Use with care!")
-
-
-def _from_date(meaning: str) -> Arg:
-    return _arg("--from-date", dest="from_", metavar="DATE", help=meaning)
-
-
-FROM = _from_date(
-    "Logical date of the first run, like 2026-01-01. A run without one counts by when it was due"
-)
-TO = _arg(
-    "--to-date",
-    dest="to",
-    metavar="DATE",
-    help="Logical date of the last run. A day without a time means its end",
-)
-OLDER = _arg("--older-than", metavar="AGE", help="Only records last changed longer ago: 90s, 30m, 2h, 3d")
-
-
-def _narrowing(whole: str) -> tuple[Arg, ...]:
-    """What chooses many records.
-
-    :param whole: the help of ``--dag-id``.
-    """
-    return (
-        _arg("--dag-id", dest="dag", metavar="DAG_ID", help=whole),
-        _arg("--run-id", dest="run", metavar="RUN_ID", help="With --dag-id: only this run"),
-        _arg("--task-id", dest="task", metavar="TASK_ID", help="Only this task"),
-        FROM,
-        TO,
-        OLDER,
-    )
-
-
-MANY = _narrowing("Many records: those of this DAG")
-STATES = ("intent", "submitted", "settled", "finished", "discarded", "unreadable", "open", "all")
-
-
-def _state(help_: str, choices: tuple[str, ...] = STATES, default: str = "all") -> Arg:
-    return _arg("--state", choices=choices, default=default, help=f"{help_}. Default: {default}")
 
 
 LEDGER = GroupCommand(
@@ -164,8 +44,8 @@ LEDGER = GroupCommand(
             "records, so the record of every task instance that ever ran is read.",
             func=action("ledger.show:list_records"),
             args=(
-                *_narrowing("Only this DAG. Default: all DAGs you may read"),
-                _state("Only records in this state; open means all but finished"),
+                *narrowing("Only this DAG. Default: all DAGs you may read"),
+                in_state("Only records in this state; open means all but finished"),
                 OUTPUT,
                 *API,
             ),
@@ -180,8 +60,8 @@ LEDGER = GroupCommand(
                 *ONE,
                 MAP_INDEX,
                 *MANY,
-                _state("With --dag-id: only records in this state; open means all but finished"),
-                _arg(
+                in_state("With --dag-id: only records in this state; open means all but finished"),
+                arg(
                     "--ask-gateway",
                     action="store_true",
                     help="Also ask the gateway about the job, over the connection as it is readable here. Free",
@@ -199,25 +79,25 @@ LEDGER = GroupCommand(
             args=(
                 *ONE,
                 MAP_INDEX,
-                _arg("--job-id", metavar="ID", help="The id of the job at the gateway"),
-                _arg(
+                arg("--job-id", metavar="ID", help="The id of the job at the gateway"),
+                arg(
                     "--file",
                     metavar="FILE",
                     help="Many records: a CSV file, or - for standard input. list -o csv prints its columns",
                 ),
-                _arg(
+                arg(
                     "--url",
                     action="append",
                     metavar="URL",
                     help="For a synchronous generation, which has no job: the URL of an image it made. Repeat it "
                     "for each image",
                 ),
-                _arg(
+                arg(
                     "--gateway",
                     choices=tuple(GATEWAYS),
                     help="With --url: the gateway, if the connection's type is not readable here",
                 ),
-                _arg(
+                arg(
                     "--force",
                     action="store_true",
                     help="Settle even if the task is running, or the record is finished or names another job",
@@ -235,17 +115,41 @@ LEDGER = GroupCommand(
                 *ONE,
                 MAP_INDEX,
                 *MANY,
-                _state(
+                in_state(
                     "With --dag-id: only records in this state; all includes settled and finished ones",
                     ("intent", "submitted", "all"),
                     "intent",
                 ),
                 YES,
-                _arg(
+                arg(
                     "--force",
                     action="store_true",
                     help="Discard even if the task is running or its request may still be answered",
                 ),
+                OUTPUT,
+                *API,
+            ),
+        ),
+        ActionCommand(
+            name="prune",
+            help="Remove the records of finished tasks that are old enough",
+            description="Remove records of results that Airflow recorded as a success. A clear of such a task "
+            "pays with or without its record; what was charged for it is forgotten. Submissions without a result stay.",
+            func=action("ledger.prune:prune"),
+            args=(
+                *MANY[:-1],
+                arg(
+                    "--older-than",
+                    metavar="AGE",
+                    default="90d",
+                    help="Only records last changed longer ago: 1d or more. Default: 90d",
+                ),
+                arg(
+                    "--undelivered",
+                    action="store_true",
+                    help="Also results that Airflow did not record. A clear of such a task pays again",
+                ),
+                YES,
                 OUTPUT,
                 *API,
             ),
@@ -262,12 +166,12 @@ RESULTS = GroupCommand(
             help=text,
             func=action(f"results:{function}"),
             args=(
-                _arg(
+                arg(
                     "--path",
                     metavar="URI",
                     help="Folder to search, with everything below it. Default: results_path of the section orux",
                 ),
-                _arg(
+                arg(
                     "--storage-conn-id",
                     metavar="CONN_ID",
                     help="The Airflow connection of the object store, if it needs one",
@@ -289,9 +193,9 @@ POOL = ActionCommand(
     "--slots, else the limit that the gateway's usage endpoint reports, else the documented default.",
     func=action("pool:make_pool"),
     args=(
-        _arg("conn_id", metavar="CONN_ID", help="The Airflow connection of the gateway"),
-        _arg("--slots", type=int, metavar="N", help="Jobs at once; 1 or more"),
-        _arg("--name", metavar="NAME", help="The name of the pool. Default: CONN_ID"),
+        arg("conn_id", metavar="CONN_ID", help="The Airflow connection of the gateway"),
+        arg("--slots", type=int, metavar="N", help="Jobs at once; 1 or more"),
+        arg("--name", metavar="NAME", help="The name of the pool. Default: CONN_ID"),
         OUTPUT,
         *API,
     ),
@@ -302,10 +206,10 @@ MODELS = ActionCommand(
     help="List models, their fields, defaults and limits",
     func=action("models:list_models"),
     args=(
-        _arg("--gateway", choices=tuple(GATEWAYS), help="Only this gateway"),
-        _arg("--model", metavar="MODEL", help="Only this model, with its fields"),
-        _arg("--verb", metavar="VERB", help="Only this verb, like imagine or upscale"),
-        _arg("--fields", action="store_true", help="With the fields of every model"),
+        arg("--gateway", choices=tuple(GATEWAYS), help="Only this gateway"),
+        arg("--model", metavar="MODEL", help="Only this model, with its fields"),
+        arg("--verb", metavar="VERB", help="Only this verb, like imagine or upscale"),
+        arg("--fields", action="store_true", help="With the fields of every model"),
         OUTPUT,
     ),
 )
@@ -317,32 +221,32 @@ ESTIMATE = ActionCommand(
     "configuration (prices in the section orux). An unknown price is shown as unknown. The estimate itself is free.",
     func=action("estimate.command:estimate"),
     args=(
-        _arg("dag_id", metavar="DAG_ID", help="The id of the DAG"),
-        _from_date("Logical date of the first run"),
+        arg("dag_id", metavar="DAG_ID", help="The id of the DAG"),
+        from_date("Logical date of the first run"),
         TO,
-        _arg(
+        arg(
             "--runs",
             type=int,
             metavar="N",
             help="This many runs, instead of --from-date and --to-date. Default: 1",
         ),
-        _arg(
+        arg(
             "--file",
             metavar="FILE",
             help="The DAG's file. Default: search the configured bundles",
         ),
-        _arg(
+        arg(
             "--assume-mapped",
             action="append",
             metavar="TASK_ID=N",
             help="Assume that a mapped task, or a mapped task group, has N instances. Repeat it for each",
         ),
-        _arg(
+        arg(
             "--last-run",
             action="store_true",
             help="Take the lengths of mapped tasks from the last successful run, through Airflow's API",
         ),
-        _arg(
+        arg(
             "--ask-gateway", action="store_true", help="Also read the gateway's own price list, if it has one"
         ),
         OUTPUT,
@@ -355,7 +259,7 @@ EXAMPLES = ActionCommand(
     help="Copy the example DAGs to a folder",
     func=action("examples:copy_examples"),
     args=(
-        _arg(
+        arg(
             "--to", metavar="DIR", required=True, help="The folder, like $AIRFLOW_HOME/dags. Files there stay"
         ),
     ),
@@ -368,15 +272,15 @@ COST = ActionCommand(
     "retry superseded. A price that is not known is shown as unknown.",
     func=action("cost:cost"),
     args=(
-        _arg(
+        arg(
             "--dag-id",
             "--dag",
             dest="dag",
             metavar="DAG_ID",
             help="Only this DAG. Default: all DAGs you may read",
         ),
-        _arg("--from-date", "--from", dest="from_", metavar="DATE", help="Logical date of the first run"),
-        _arg("--to-date", "--to", dest="to", metavar="DATE", help="Logical date of the last run"),
+        arg("--from-date", "--from", dest="from_", metavar="DATE", help="Logical date of the first run"),
+        arg("--to-date", "--to", dest="to", metavar="DATE", help="Logical date of the last run"),
         OUTPUT,
         *API,
     ),
@@ -387,17 +291,9 @@ SANDBOX = ActionCommand(
     help="Start the gateways on your own machine (needs orux-sandbox)",
     description="Gateways on your own machine: accounts in play money, faults on demand, real images.",
     func=action("sandbox:run"),
-    args=(_SandboxArguments(),),
+    args=(SandboxArguments(),),
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """A parser of these commands alone: for documentation and tests."""
-    from airflow.cli.cli_parser import _add_command
-
-    root: Any = argparse.ArgumentParser(prog="airflow")
-    commands = root.add_subparsers(dest="command", required=True)
-    for command in get_commands():
-        _add_command(commands, command)
-    found: argparse.ArgumentParser = root
-    return found
+#: All of them, as ``airflow orux`` and ``orux`` have them.
+COMMANDS = (LEDGER, RESULTS, POOL, MODELS, ESTIMATE, COST, EXAMPLES, SANDBOX)

@@ -80,7 +80,7 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> FoundConnect
     return FoundConnection(connection)
 
 
-def connection_of(conn_id: str, api: AirflowApi) -> FoundConnection:
+def connection_of(conn_id: str, api: AirflowApi | None) -> FoundConnection:
     """The same for a record: one that cannot be used is as good as none."""
     try:
         return find_connection(conn_id, api)

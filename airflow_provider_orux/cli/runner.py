@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.models.errors import ConfigurationError, InvalidRequestError, OruxError
 
 #: What runs a command: it takes the parsed arguments and where to print, and returns the exit status.
@@ -50,5 +51,5 @@ def run_command(command: Command, args: argparse.Namespace) -> int:
 
 def _tell(out: Output, message: str, *details: str) -> None:
     """Print an error on one line: a line break in it may be a gateway's, which would forge another."""
-    for line in (f"airflow orux: {message}", *details):
+    for line in (f"{COMMAND}: {message}", *details):
         out.note(" ".join(line.split()))

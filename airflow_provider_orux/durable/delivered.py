@@ -32,9 +32,8 @@ def on_success(context: Context) -> None:
     if not getattr(context["task"], "durable", False):
         return
     try:
-        store = record_store(context, log=log)
-        if store is not None and _recorded_state(ti) == "success":
-            mark(store, max_tries=ti.max_tries)
+        if _recorded_state(ti) == "success":
+            mark(record_store(context, log=log), max_tries=ti.max_tries)
     except Exception as e:
         # Unmarked, the next clear returns this result for free and says so.
         log.warning("The ledger could not note that the result was delivered: %s", e)

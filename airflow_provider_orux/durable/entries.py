@@ -50,18 +50,6 @@ class Entries(Protocol):
         """Remove an entry. Only what prunes the ledger does."""
 
 
-class Root(Protocol):
-    """The folder of a whole ledger."""
-
-    uri: str
-
-    def entries(self, *parts: str) -> Entries:
-        """The entries of a task instance: DAG, run, task, map index."""
-
-    def find(self, *parts: str) -> Iterator[Entries]:
-        """The entries of every task instance below these parts."""
-
-
 class LocalEntries:
     """Entries in a folder of a local (or mounted) file system that has hard links."""
 
@@ -190,6 +178,10 @@ class ObjectRoot:
 
     def _at(self, folder: str) -> ObjectEntries:
         return ObjectEntries(self.fs, folder, scheme=self._scheme)
+
+
+#: The folder of a whole ledger.
+Root = LocalRoot | ObjectRoot
 
 
 def open_root(path: str, *, conn_id: str | None = None) -> Root:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.fingerprint import digest
 
 
@@ -63,4 +64,4 @@ class TaskIdentity:
         # An id may begin with a dash, like an option.
         dashed = any(name.startswith("-") for name in instance)
         words = [*options, "--", *instance] if dashed else [*instance, *options]
-        return shlex.join(["airflow", "orux", "ledger", verb, *words])
+        return shlex.join([*COMMAND.split(), "ledger", verb, *words])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.durable.delivery import Delivery, is_result
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.reuse import ResultStore, reuse_key_of
-from airflow_provider_orux.durable.unrecorded import unfinished, unrecorded
+from airflow_provider_orux.durable.unrecorded import gone, unfinished, unrecorded
 from airflow_provider_orux.durable.waiting import raise_unless_succeeded, read_event
 from airflow_provider_orux.lifecycle import advice
 from airflow_provider_orux.lifecycle.ledger import Action, Decision, RemoteState
@@ -328,11 +328,7 @@ class DurableJob:
             return None
         record = self.ledger.read()
         if record is None or record.job_id is None:
-            raise LedgerError(
-                "The ledger record is gone since the task deferred",
-                next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id'; "
-                "OruxSaveArtifactsOperator saves its artifacts.",
-            )
+            raise gone()
         self.job_id = record.job_id
         return record
 

@@ -26,17 +26,24 @@ VARIABLE = "orux_ledger_folder"
 MARKER = ".orux-ledger.json"
 
 
-def record_store(context: Any, *, log: logging.Logger | Any) -> RecordStore | None:
-    """Where the record of the running task instance lives; None: Airflow has no store, and none is configured.
+def record_store(context: Any, *, log: logging.Logger | Any) -> RecordStore:
+    """Where the record of the running task instance lives.
 
     :param context: of the task.
     :raises ConfigurationError: ``[orux] ledger_path`` cannot be used.
-    :raises LedgerError: the store does not answer.
+    :raises LedgerError: the store does not answer, or Airflow has none and none is configured.
     """
     own = context.get("task_state_store")
     airflows = None if own is None else TaskStateStore(own, log=log)
     path = ledger_path()
     if path is None:
+        if airflows is None:
+            raise LedgerError(
+                "Airflow gave this task no state store, so a paid submission could not be remembered",
+                charged="no",
+                next_step="Set ledger_path in the section orux of Airflow's configuration (below Airflow 3.3 it is "
+                "needed), or give up the protection with durable=False.",
+            )
         return airflows
     identity = TaskIdentity.of(context)
     instance = (identity.dag_id, identity.run_id, identity.task_id, identity.map_index)
@@ -44,19 +51,9 @@ def record_store(context: Any, *, log: logging.Logger | Any) -> RecordStore | No
     return LogStore(
         root.entries(*map(str, instance)),
         instance=instance,
-        turn=_turn(context, identity),
+        turn=Turn(ti_id=str(context["ti"].id), try_number=identity.try_number),
         before=airflows,
         log=log,
-    )
-
-
-def no_store() -> LedgerError:
-    """The error of a task that could not remember what it pays for."""
-    return LedgerError(
-        "Airflow gave this task no state store, so a paid submission could not be remembered",
-        charged="no",
-        next_step="Set ledger_path in the section orux of Airflow's configuration (below Airflow 3.3 it is needed), or "
-        "give up the protection with durable=False.",
     )
 
 
@@ -135,13 +132,3 @@ def _id_in(marker: Path) -> str | None:
         return None
     except (ValueError, KeyError, TypeError) as e:
         raise unusable(f"{marker} is damaged ({e})") from e
-
-
-def _turn(context: Any, identity: TaskIdentity) -> Turn:
-    run = context.get("dag_run")
-    started = getattr(run, "start_date", None)
-    return Turn(
-        run_started=None if started is None else started.timestamp(),
-        clear_number=getattr(run, "clear_number", None) or 0,
-        try_number=identity.try_number,
-    )

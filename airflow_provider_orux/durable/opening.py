@@ -12,7 +12,7 @@ from airflow_provider_orux.durable.delivery import Delivery, OnPartial
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
 from airflow_provider_orux.durable.ledger import Ledger
-from airflow_provider_orux.durable.open_store import no_store, record_store
+from airflow_provider_orux.durable.open_store import record_store
 from airflow_provider_orux.durable.pricing import Forecast
 from airflow_provider_orux.durable.provenance import RecordPrompt
 from airflow_provider_orux.durable.reuse import ResultStore
@@ -103,8 +103,6 @@ def open_job(
         idempotency_seconds=gateway.idempotency_seconds if attempt.account is not None else 0.0,
     )
     store = record_store(context, log=log) if settings.durable else None
-    if settings.durable and store is None:
-        raise no_store()
     return DurableJob(
         request,
         client=client,
@@ -137,10 +135,9 @@ def complete_unread(error: OruxError, context: Any, *, durable: bool, record_pro
     """
     record = None
     if durable:
-        # A ledger that cannot be reached says nothing.
+        # A ledger that is not there, or cannot be reached, says nothing.
         with contextlib.suppress(OruxError):
-            store = record_store(context, log=logging.getLogger(__name__))
-            record = store.glance() if store is not None else None
+            record = record_store(context, log=logging.getLogger(__name__)).glance()
     if record is not None:
         advice.complete_unread(error, record)
     push_error(context, error, keep_line=record_prompt == "full", keep_urls=False, record=record)

@@ -1,4 +1,4 @@
-"""The job was accepted, but the ledger cannot be written: keep its id, or its images, before the process ends."""
+"""The job was accepted, but the ledger cannot be written, or lost it: keep its id, or its images."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def unfinished(result: Mapping[str, Any], cause: LedgerError, ledger: Ledger) ->
     Nothing could bring that result back: the gateway has no job of it, and the record no URL.
     """
     return _inline(result["job_id"], cause, ledger, saved=result["manifest"])
+
+
+def gone() -> LedgerError:
+    """The error of a task whose record was removed while it waited."""
+    return LedgerError(
+        "The ledger record is gone since the task deferred",
+        next_step="Nothing is submitted. The job id is in the task's log and its XCom 'job_id'; "
+        "OruxSaveArtifactsOperator saves its artifacts.",
+    )
 
 
 def _rescued(

@@ -6,6 +6,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
 from airflow_provider_orux.lifecycle.schedule import PollSchedule, capacity_pause
@@ -166,8 +167,8 @@ def comes_back_at(
         return None
     pause = capacity_pause(times, retry_after=error.retry_after)
     if times == 0:
-        tip = "Tip: `airflow orux pool %s` makes a pool that fits the account; see the page 'Pools'."
-        log.info(tip, conn_id)
+        tip = "Tip: `%s pool %s` makes a pool that fits the account; see the page 'Pools'."
+        log.info(tip, COMMAND, conn_id)
     count("orux.rescheduled", gateway=error.gateway or "")
     log.warning("%s Rescheduled in %.0f s; no retry is used.", error.message, pause)
     return now + timedelta(seconds=pause)

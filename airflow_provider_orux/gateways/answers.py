@@ -72,6 +72,8 @@ _BREAKS = str.maketrans("", "", "\t\r\n")
 _BASE64_START = re.compile(r"[A-Za-z0-9+/_=\r\n-]{16,}")
 #: The same where nothing but base64 is to be expected.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]{4,}")
+#: Bytes where words should be: they are not recorded.
+_LONG_BYTES = re.compile(r"\s*data:|[A-Za-z0-9+/_=-]{64}", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,9})(?:\.0+)?\s*")
 
 
@@ -81,8 +83,9 @@ def status_of(word: str) -> JobStatus:
 
 
 def first_status_of(word: Any) -> JobStatus:
-    """The same in the answer to a submission, where a word that is not known, or none, means queued."""
-    return STATUS_WORDS.get(_word(word), JobStatus.QUEUED) if isinstance(word, str) else JobStatus.QUEUED
+    """The same in the answer to a submission: no more than accepted, since only a poll holds a result."""
+    status = STATUS_WORDS.get(_word(word), JobStatus.QUEUED) if isinstance(word, str) else JobStatus.QUEUED
+    return JobStatus.RUNNING if status.is_terminal else status
 
 
 def _word(word: str) -> str:
@@ -104,23 +107,35 @@ def number_of(value: Any) -> int | None:
     return int(match[1]) if match else None
 
 
+def code_of(value: Any) -> str | None:
+    """A gateway's own code, a number or a text; a list of codes is none."""
+    return words_of(value, 100) if isinstance(value, (str, int, float)) else None
+
+
 def words_of(value: Any, limit: int = 500) -> str | None:
     """What a gateway says, on one line: printable, without keys, at most this many characters.
 
     :param value: a text, an object with a ``message``, or a list of these.
     """
-    if isinstance(value, Mapping):
-        return next(
-            filter(None, (words_of(value.get(n), limit) for n in ("message", "text", "msg", "code"))), None
-        )
     if isinstance(value, list):
-        parts = [words_of(item, limit) for item in value[:5] if not isinstance(item, list)]
+        parts = [words_of(_said(item), limit) for item in value[:5]]
         value = "; ".join(part for part in parts if part)
+    value = _said(value)
     if value is None or isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     text = str(value)[: 4 * limit + 200]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return redact(text)[:limit] or None
+
+
+def _said(value: Any, *, depth: int = 3) -> Any:
+    """The text or number in an object that says something."""
+    while isinstance(value, dict) and depth:
+        value, depth = (
+            next((value[n] for n in ("message", "text", "msg", "code") if value.get(n)), None),
+            depth - 1,
+        )
+    return None if isinstance(value, (dict, list)) else value
 
 
 def reason_of(*places: Any) -> tuple[str | None, str | None]:
@@ -130,8 +145,8 @@ def reason_of(*places: Any) -> tuple[str | None, str | None]:
         if not isinstance(place, Mapping):
             continue
         error = place.get("error")
-        code = code or words_of(place.get("error_code"), 100)
-        code = code or (words_of(error.get("code"), 100) if isinstance(error, Mapping) else None)
+        code = code or code_of(place.get("error_code"))
+        code = code or (code_of(error.get("code")) if isinstance(error, Mapping) else None)
         words = words or next(filter(None, (words_of(place.get(name)) for name in _REASONS)), None)
     return code, words
 
@@ -170,7 +185,7 @@ def images_of(data: Any) -> list[Artifact]:
     for item in data if isinstance(data, list) else ():
         revised = item.get("revised_prompt") if isinstance(item, Mapping) else None
         for artifact in artifacts_in(item, ("url", "b64_json", "image_url"))[:1]:
-            if isinstance(revised, str) and revised:
+            if isinstance(revised, str) and revised and not _LONG_BYTES.match(revised):
                 artifact = Artifact(artifact.url, artifact.inline, revised[:_LONGEST_PROMPT])
             found.append(artifact)
     return found[:_MOST_ARTIFACTS]
@@ -184,10 +199,11 @@ def _collect(
     if isinstance(value, list):
         for item in value:
             _collect(item, places, base64, depth - 1, found)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         before = len(found)
         for name in places:
-            _collect(value.get(name), places, _BASE64 if name in _INLINE_PLACES else base64, depth - 1, found)
+            if inner := value.get(name):
+                _collect(inner, places, _BASE64 if name in _INLINE_PLACES else base64, depth - 1, found)
             if len(found) > before:
                 return
     elif (artifact := _artifact(value, base64)) is not None:

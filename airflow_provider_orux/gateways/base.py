@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from airflow_provider_orux.gateways.answers import job_id_of
+from airflow_provider_orux.gateways.answers import job_id_of, words_of
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.errors import (
@@ -231,7 +231,7 @@ class Gateway(abc.ABC):
             named = named_job(response)
             error.job_id = error.job_id or named or None
             proven = named is None and (
-                self.is_definite_refusal(status, error)
+                self.is_definite_refusal(response, error)
                 or (status, error.code or "") in self.definite_refusals
             )
             error.charged = "no" if proven else "unknown"
@@ -246,14 +246,14 @@ class Gateway(abc.ABC):
                 ) from error
         raise error
 
-    def is_definite_refusal(self, status: int, error: OruxError) -> bool:
+    def is_definite_refusal(self, response: HttpResponse, error: OruxError) -> bool:
         """Whether an error answer to a paid request proves that nothing was accepted: by its HTTP status.
 
         Of the redirects only 307 and 308 mean "send this request elsewhere, unchanged".
 
         A gateway with unreliable statuses also checks the error.
         """
-        return status in NOTHING_ACCEPTED or status in (307, 308)
+        return response.status in NOTHING_ACCEPTED or response.status in (307, 308)
 
     def _error_of_status(self, response: HttpResponse) -> OruxError:
         status, quoted = response.status, response.quote()
@@ -301,9 +301,9 @@ class Gateway(abc.ABC):
         :param named: the ids in the answer; one of them has to be it, if there are any.
         :raises UnexpectedResponseError: the answer is about another job.
         """
-        ids = [found for found in map(job_id_of, named) if found]
-        if ids and job_id not in ids:
-            raise self.unexpected(response, f"it is about another job, {ids[0][:80]}")
+        ids = [str(v)[:1000].strip() for v in named if isinstance(v, (str, int)) and not isinstance(v, bool)]
+        if any(ids) and job_id not in ids:
+            raise self.unexpected(response, f"it is about another job, {words_of(ids, 80)}")
 
     def check_length(self, response: HttpResponse, *, job_id: str | None = None) -> None:
         """Check that a result was read completely; its images may be inside it.

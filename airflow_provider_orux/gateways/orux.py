@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow_provider_orux.gateways.answers import (
     artifacts_in,
+    code_of,
     first_status_of,
     images_of,
     reason_of,
@@ -248,7 +249,7 @@ class OruxGateway(Gateway):
         error = value.get("error") if isinstance(value, dict) else None
         if not isinstance(error, dict):
             return None
-        code = words_of(error.get("code"), 100)
+        code = code_of(error.get("code"))
         kind = error.get("type") if isinstance(error.get("type"), str) else None
         if code is None and kind is None:
             return None

@@ -160,7 +160,7 @@ def named_job(response: HttpResponse) -> str | None:
     try:
         value = response.parsed()
     except (ValueError, RecursionError):
-        return "" if _JOB_KEY.search(response.body[:_SEARCHED]) else None
+        return "" if _JOB_KEY.search(response.body[:_SEARCHED].replace(b"\0", b"")) else None
     named: str | None = None
     todo: deque[Any] = deque([value])
     while todo:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import enum
 import json
+import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_orux.lifecycle.record import Record, Time
 from airflow_provider_orux.models.errors import LedgerError, Remedy
+
+#: Seconds by which the clocks of the machines that make ids may differ.
+CLOCKS_DIFFER = 60
 
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -26,34 +30,37 @@ class Standing(enum.Enum):
 
 
 class Turn(BaseModel):
-    """Which execution of a task instance writes. Airflow only counts these up within one run.
+    """Which execution of a task instance writes.
 
-    :param run_started: epoch seconds when its run (or the run's last clear) started; None: not known.
-    :param clear_number: how many times its run was cleared. (3.1 counts clears of finished runs only.)
-    :param try_number: of the task instance.
+    Airflow gives a task instance a new id, a UUIDv7, at every retry and clear, and counts its tries up. Both stay while
+    a try is deferred or rescheduled. A run that is created again counts from 1.
+
+    :param ti_id: ``ti.id``; None: not known.
+    :param try_number: ``ti.try_number``.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
-    run_started: Time | None = None
-    clear_number: Annotated[int, Field(ge=0, le=10**9)] = 0
+    ti_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None = None
     try_number: Annotated[int, Field(ge=0, le=10**9)]
 
     def standing(self, last: Turn) -> Standing:
         """How this execution stands to the one that wrote the last entry.
 
-        A run that was deleted and created again counts its tries from 1, and starts later. When in doubt, it is the
-        same run: then the record holds, and nothing is paid twice.
+        When in doubt it is of the same run: then the record holds, and nothing is paid twice.
         """
-        later = 0.0
-        if self.run_started is not None and last.run_started is not None:
-            later = self.run_started - last.run_started
-        fewer = self.try_number < last.try_number
-        # The same try goes on after a deferral or a rescheduling. Meanwhile only a clear moves the start of its run.
-        again = self.try_number == last.try_number and self.clear_number == 0
-        if later > 0 and (fewer or again):
+        if self.ti_id is None or last.ti_id is None or self.ti_id == last.ti_id:
+            return Standing.STALE if self.try_number < last.try_number else Standing.CURRENT
+        mine, others = uuid.UUID(self.ti_id).int, uuid.UUID(last.ti_id).int
+        if mine < others:
+            return Standing.STALE
+        if self.try_number > last.try_number:
+            return Standing.CURRENT
+        # Within one run no two ids have the same try. A lower try with a later id may be due to clocks that differ.
+        later = (mine >> 80) - (others >> 80)
+        if self.try_number == last.try_number or later > CLOCKS_DIFFER * 1000:
             return Standing.NEW_RUN
-        return Standing.STALE if later < 0 or fewer else Standing.CURRENT
+        return Standing.STALE
 
 
 class Entry(BaseModel):

@@ -496,13 +496,17 @@ FAULT_WORDS = {
     "redirect": "a redirect to this address instead of the file",
     "big_mib": "an endless image of this many MiB",
     "declare_length": "whether that image says how long it is",
+    "packed": "the real answer packed, or said to be, although nobody asked; `bomb`: 64 MiB in a few hundred bytes",
+    "framing": "the real answer in a form that strict HTTP parsers refuse, or in very many pieces",
+    "drip": "the real answer, `slow` bytes a second (10), from its head or body on; `interim`: 1xx answers for ever",
+    "echo_key": "the caller's key in fields, messages and URLs of the answer, in this spelling; also with `status`",
 }
 
 
 # -- the command line ----------------------------------------------------------------------------------------------
 def commands() -> str:
     """Every ``airflow orux`` command with its arguments."""
-    from airflow_provider_orux.cli.commands import parser
+    from airflow_provider_orux.cli.main import parser
 
     parts: list[str] = []
 

@@ -109,6 +109,10 @@ _MAIN = (
     "content",
     "redirect",
     "big_mib",
+    "packed",
+    "framing",
+    "drip",
+    "echo_key",
 )
 
 
@@ -132,6 +136,9 @@ class Then(BaseModel):
       exists already (with ``after_accepting``: the one just made), all others refuse.
     - files: ``truncate`` (true: less than Content-Length says; "quietly": a shorter file, honest about its
       length), ``content``, ``redirect``, ``big_mib``.
+    - on the way, a good answer: ``packed`` although ``identity`` was asked for; ``framing`` that strict parsers
+      refuse; ``drip``: it comes ``slow`` bytes a second (10), from its ``head``, from its ``body``, or never after
+      ``interim`` answers; ``echo_key``: the caller's key in its fields, messages and URLs, in this spelling.
     - ``delay``: seconds to wait, ``when`` before or after accepting. If the caller hangs up during a delay
       ``before``, nothing is accepted.
     - ``slow``: send the body at this many bytes a second.
@@ -190,11 +197,32 @@ class Then(BaseModel):
     big_mib: int | None = Field(default=None, gt=0)
     declare_length: bool = True
 
+    packed: (
+        Literal[
+            "gzip",
+            "gzip_twice",
+            "deflate",
+            "bomb",
+            "aws_chunked",
+            "aws_frames",
+            "gzip_in_name_only",
+            "unknown_name",
+        ]
+        | None
+    ) = None
+    framing: Literal["two_lengths", "folded_header", "line_feeds", "early_hints", "single_bytes"] | None = (
+        None
+    )
+    drip: Literal["head", "body", "interim"] | None = None
+    echo_key: Literal["plain", "json", "utf16", "percent", "base64"] | None = None
+
     @model_validator(mode="after")
     def _one_kind(self) -> Then:
         kinds = [name for name in _MAIN if getattr(self, name) is not None]
         if self.malformed is not None and "status" in kinds:
             kinds.remove("status")  # the status of the malformed answer
+        if self.echo_key is not None and "status" in kinds:
+            kinds.remove("status")  # the error that the key is in
         if len(kinds) > 1:
             raise ValueError(f"one kind at a time, not {' and '.join(kinds)}")
         if not kinds and self.delay is None and self.slow is None:

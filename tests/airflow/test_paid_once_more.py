@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
+
 pytestmark = pytest.mark.airflow
 
 DAG = """
@@ -126,7 +128,7 @@ def test_a_synchronous_image_whose_link_died_names_the_way_out(
     assert result.states() == {"pay": "failed"}
     out = "".join(capfd.readouterr())
     assert "no job to ask for a fresh URL" in out
-    assert f"airflow orux ledger discard {result.dag.dag_id}" in out
+    assert f"{COMMAND} ledger discard {result.dag.dag_id}" in out
 
 
 def test_two_prompts_are_two_requests_for_reuse(sandbox, load_dag, run, tmp_path, prompt, monkeypatch):

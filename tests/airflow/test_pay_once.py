@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
+
 pytestmark = pytest.mark.airflow
 
 IMAGINE = """
@@ -29,7 +31,7 @@ def test_a_lost_answer_is_not_sent_again(sandbox, load_dag, run, deferrable, cap
     assert len(sandbox.requests("tasks.submit")) == 1
     out = "".join(capfd.readouterr())
     assert "AmbiguousSubmitError" in out
-    assert f"airflow orux ledger settle {result.dag.dag_id}" in out
+    assert f"{COMMAND} ledger settle {result.dag.dag_id}" in out
 
 
 def test_a_failed_job_is_paid_again_by_a_retry(sandbox, load_dag, run):
@@ -268,7 +270,8 @@ def test_reuse_does_not_pay_again_while_its_store_is_away(
     assert "A retry looks for the earlier result again" in "".join(capfd.readouterr())
 
 
-def test_nothing_is_sent_without_a_state_store_that_answers(sandbox, load_dag, run):
+def test_nothing_is_sent_without_a_ledger(sandbox, load_dag, run, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__ORUX__LEDGER_PATH", raising=False)
     dag = load_dag("""
         import pendulum
         from airflow.sdk import DAG
@@ -309,22 +312,19 @@ def test_the_wait_for_a_slot_is_bounded(sandbox, load_dag, run, capfd):
     assert sandbox.charges() == []
     out = "".join(capfd.readouterr())
     assert "capacity_timeout" in out
-    assert "`airflow orux pool orux_default` makes a pool" in out
+    assert f"`{COMMAND} pool orux_default` makes a pool" in out
 
 
 @pytest.fixture
 def counted(monkeypatch):
-    from airflow.sdk._shared.observability.metrics import stats
-    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+    from airflow_provider_orux import metrics
 
     counted: dict[str, int] = {}
 
-    class Recorder(NoStatsLogger):
-        @classmethod
-        def incr(cls, stat, count=1, rate=1, *, tags=None):
-            counted[stat] = counted.get(stat, 0) + (1 if count is None else count)
+    def incr(name, by, *, tags):
+        counted[name] = counted.get(name, 0) + by
 
-    monkeypatch.setattr(stats, "_backend", Recorder())
+    monkeypatch.setattr(metrics, "incr", incr)
     return counted
 
 

@@ -228,7 +228,7 @@ def failure_is_refusal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Gateway,
         "is_definite_refusal",
-        lambda self, status, error: status >= 500 or proves(self, status, error),
+        lambda self, response, error: response.status >= 500 or proves(self, response, error),
     )
 
 

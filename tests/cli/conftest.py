@@ -133,7 +133,7 @@ def api(_server: Server) -> Api:
 @pytest.fixture
 def orux(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Runs ``airflow orux …`` in this process."""
-    from airflow_provider_orux.cli.commands import parser
+    from airflow_provider_orux.cli.main import parser
 
     def call(*words: Any) -> Ended:
         capsys.readouterr()

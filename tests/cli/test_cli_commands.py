@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_orux.cli import commands, times
 from airflow_provider_orux.cli.errors import UsageError
+from airflow_provider_orux.cli.main import parser
 from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.get_provider_info import get_provider_info
@@ -37,13 +38,13 @@ AWKWARD = [
 def test_the_commands_of_our_messages_are_understood(dag_id, run_id, task_id, map_index, verb, job_id):
     identity = TaskIdentity(dag_id, run_id, task_id, map_index, 1, 0)
     words = shlex.split(identity.command(verb, job_id=job_id))
-    args = commands.parser().parse_args(words[1:])
+    args = parser().parse_args(words[words.index("orux") :])
     assert (args.dag_id, args.run_id, args.task_id, args.map_index) == (dag_id, run_id, task_id, map_index)
     assert getattr(args, "job_id", None) == job_id
 
 
 def test_options_may_stand_before_the_task_instance():
-    parse = commands.parser().parse_args
+    parse = parser().parse_args
     args = parse(["orux", "ledger", "discard", "--force", "--map-index", "3", "d", "r", "t"])
     assert (args.dag_id, args.run_id, args.task_id, args.map_index, args.force) == ("d", "r", "t", 3, True)
     args = parse(["orux", "ledger", "discard", "--dag-id", "d", "--from-date", "2026-01-01", "--yes"])
@@ -142,7 +143,7 @@ def test_airflow_itself_has_the_command():
 
 
 def test_the_sandbox_has_its_own_arguments_here_too(orux, monkeypatch):
-    args = commands.parser().parse_args(["orux", "sandbox", "--port", "0", "--grid", "four"])
+    args = parser().parse_args(["orux", "sandbox", "--port", "0", "--grid", "four"])
     assert (args.port, args.grid) == (0, "four")
     from orux_sandbox import cli as sandbox_cli
 

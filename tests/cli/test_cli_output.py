@@ -16,6 +16,7 @@ from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output, csv_cell, csv_text, visible
 from airflow_provider_orux.cli.runner import run_command
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import AuthenticationError, ConfigurationError
 
@@ -136,7 +137,7 @@ def test_an_error_is_one_line_whoever_wrote_it(kind, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     (line,) = said.err.splitlines()
-    assert line.startswith("airflow orux: the gateway says: no\\x1b[2J Settled: everything")
+    assert line.startswith(f"{COMMAND}: the gateway says: no\\x1b[2J Settled: everything")
 
 
 # -- through the commands --------------------------------------------------------------------------------------------

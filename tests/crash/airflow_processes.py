@@ -42,7 +42,7 @@ DAG_IDS = (
     "crash_chain",
 )
 #: Seconds for any wait: the machine may be busy.
-PATIENCE = 180.0
+PATIENCE = float(os.environ.get("ORUX_CRASH_PATIENCE", "180"))
 MARK = "ORUX_CRASH_HOME"
 
 SHORT_INTERVALS = {
@@ -51,7 +51,7 @@ SHORT_INTERVALS = {
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "4",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(int(PATIENCE / 12)),
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     # Its statements read before they write, which SQLite answers with "database is locked" when another process
     # wrote in between; the scheduler ends by it. Nothing of these tests needs it.

@@ -77,6 +77,7 @@ def arm(tell: Callable[[str], None] = reach) -> None:
 
     from airflow_provider_orux.client.sync import GatewayClient
     from airflow_provider_orux.durable import delivered
+    from airflow_provider_orux.durable.log_store import LogStore
     from airflow_provider_orux.durable.stores import TaskStateStore
     from airflow_provider_orux.operators.base import OruxOperator
     from airflow_provider_orux.storage.destination import Folder
@@ -123,8 +124,11 @@ def arm(tell: Callable[[str], None] = reach) -> None:
     wrap: list[tuple[Any, str, Callable[..., Any]]] = [
         (OruxOperator, "execute", entered("at_execute")),
         (OruxOperator, "resume_execution", entered("at_resume")),
-        (TaskStateStore, "write_intent", around(at("before_intent"), at("after_intent"))),
-        (TaskStateStore, "write", around(state("before"), state("after"))),
+        *(
+            (store, "write_intent", around(at("before_intent"), at("after_intent")))
+            for store in (TaskStateStore, LogStore)
+        ),
+        *((store, "write", around(state("before"), state("after"))) for store in (TaskStateStore, LogStore)),
         (GatewayClient, "submit", around(at("before_post"), at("answer_arrived"))),
         (GatewayClient, "generate", around(at("before_post"), at("answer_arrived"))),
         (OruxOperator, "defer", around(at("before_defer"), lambda: None)),

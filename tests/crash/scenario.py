@@ -382,9 +382,9 @@ class ScenarioRun:
     def settle(self, *, discard: bool = False) -> None:
         """A person does what the error says: the very command that it names, with what the gateway shows."""
         verb = "discard" if discard else "settle"
-        commands = re.findall(rf"`(airflow orux ledger {verb} [^`]*)`", self.log())
+        commands = re.findall(rf"`((?:airflow )?orux ledger {verb} [^`]*)`", self.log())
         if not commands:
-            raise AssertionError(f"no `airflow orux ledger {verb} …` in the log:\n{self.log()[-3000:]}")
+            raise AssertionError(f"no `orux ledger {verb} …` in the log:\n{self.log()[-3000:]}")
         words = shlex.split(commands[-1])
         if discard:
             words.append(
@@ -410,7 +410,11 @@ class ScenarioRun:
 
     def _command(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *words],
+            [
+                sys.executable,
+                "-m",
+                *(words if words[0] == "airflow" else ["airflow_provider_orux.cli.main", *words[1:]]),
+            ],
             env={**self.airflow.env, "AIRFLOW__API__BASE_URL": self.airflow.url},
             cwd=self.airflow.home,
             capture_output=True,

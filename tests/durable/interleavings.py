@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,12 +67,18 @@ class Attempt:
 
     try_number: int = 1
     max_tries: int = 3
-    run_started: float | None = 1000.0
-    clear_number: int = 0
+    id_at: float | None = None
+    """Seconds when Airflow made its id; None: a minute after that of the try before."""
 
     @property
     def turn(self) -> Turn:
-        return Turn(run_started=self.run_started, clear_number=self.clear_number, try_number=self.try_number)
+        return turn(self.try_number, self.try_number * 60.0 if self.id_at is None else self.id_at)
+
+
+def turn(try_number: int, id_at: float | None) -> Turn:
+    """An execution, by its try and when Airflow made its id (a UUIDv7)."""
+    ti_id = None if id_at is None else str(uuid.UUID(int=int(id_at * 1000) << 80 | 7 << 76 | 2 << 62))
+    return Turn(ti_id=ti_id, try_number=try_number)
 
 
 class Stepped:
@@ -262,5 +269,5 @@ def explore(make: Callable[[], Entries], attempts: Sequence[Attempt], *, faults:
 
 def turns(count: int) -> list[tuple[Attempt, ...]]:
     """Executions as Airflow may start them: the same try twice, retries, and clears."""
-    kinds = [Attempt(1, 3), Attempt(2, 3), Attempt(3, 6, clear_number=1, run_started=2000.0)]
+    kinds = [Attempt(1, 3), Attempt(2, 3), Attempt(3, 6)]
     return list(itertools.combinations_with_replacement(kinds, count))

@@ -17,7 +17,7 @@ from airflow_provider_orux.durable.log_store import LogStore
 from airflow_provider_orux.models.errors import ConfigurationError, LedgerError
 from tests.durable.fakes import World
 from tests.durable.interleavings import INSTANCE, Attempt, explore
-from tests.durable.object_stores import STORES, opened
+from tests.durable.object_stores import IGNORING, STORES, opened
 
 PARTS = ("dag", "run", "task", "-1")
 
@@ -146,7 +146,7 @@ def test_a_store_that_ignores_the_condition_is_refused():
 
 def test_an_emulator_of_gcs_that_ignores_the_condition_is_refused(caplog):
     """The client sends it: Google's own store is the one to decide."""
-    with opened("gs") as root, pytest.raises(ConfigurationError, match="created twice"):
+    with opened(IGNORING) as root, pytest.raises(ConfigurationError, match="created twice"):
         with caplog.at_level("INFO"):
             check_root(root)
     assert "ifGenerationMatch=0" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_orux.durable.log_store import INTENT_PATIENCE, LogStore
 from airflow_provider_orux.durable.stores import WRITE_PATIENCE
-from airflow_provider_orux.lifecycle.entry import Entry, Standing, Turn
+from airflow_provider_orux.lifecycle.entry import Entry, Standing
 from airflow_provider_orux.lifecycle.record import State
 from airflow_provider_orux.models.errors import LedgerError
 from tests.durable.fakes import World
@@ -18,13 +18,14 @@ from tests.durable.interleavings import (
     MemoryEntries,
     OverwritingEntries,
     explore,
+    turn,
     turns,
 )
 
 TOGETHER = {
     "the same try, three times": (Attempt(1), Attempt(1), Attempt(1)),
     "two retries": (Attempt(1), Attempt(2), Attempt(3)),
-    "a retry, then a clear": (Attempt(1), Attempt(2), Attempt(3, 6, clear_number=1, run_started=2000.0)),
+    "a retry, then a clear": (Attempt(1), Attempt(2), Attempt(3, 6)),
 }
 
 
@@ -75,7 +76,7 @@ def test_the_explorer_sees_an_execution_that_continues_from_what_it_did_not_read
 def test_the_explorer_sees_a_stale_execution_that_is_not_sent_away(monkeypatch):
     """A newer one was cleared, paid and delivered; to an older one that would look like a clear."""
     world, entries = World(), MemoryEntries()
-    newer = store(world, entries, Attempt(4, 7, clear_number=1, run_started=2000.0))
+    newer = store(world, entries, Attempt(4, 7))
     world.try_number, world.max_tries = 4, 7
     world.attempt(newer).start()
     newer.write(newer.read().changed(state=State.FINISHED, result={"job_id": "task_1"}, delivered=True))
@@ -86,32 +87,21 @@ def test_the_explorer_sees_a_stale_execution_that_is_not_sent_away(monkeypatch):
 
 
 # -- whose record it is ------------------------------------------------------------------------------------------------
-def turn(try_number, started=1000.0, cleared=0):
-    return Turn(run_started=started, clear_number=cleared, try_number=try_number)
-
-
 @pytest.mark.parametrize(
     ("last", "mine", "standing"),
     [
-        (turn(1), turn(1), Standing.CURRENT),  # resumed after a deferral, or rescheduled
-        (turn(1), turn(2), Standing.CURRENT),  # a retry
-        (turn(2), turn(3, 2000.0, 1), Standing.CURRENT),  # a clear of a run that had ended
-        (turn(2), turn(3, 2000.0), Standing.CURRENT),  # the same where Airflow did not count it
-        (
-            turn(1),
-            turn(1, 2000.0, 1),
-            Standing.CURRENT,
-        ),  # it is deferred while a clear of others restarts its run
-        (turn(2), turn(1), Standing.STALE),  # a worker that was given up
-        (turn(3, 2000.0, 1), turn(2), Standing.STALE),
-        (turn(1, 2000.0), turn(1, 1000.0), Standing.STALE),  # of a deleted run, whose successor has begun
-        (turn(1), turn(1, 2000.0), Standing.NEW_RUN),  # deleted and created again
-        (turn(3), turn(1, 2000.0), Standing.NEW_RUN),
-        (turn(5, 1500.0, 2), turn(1, 2000.0), Standing.NEW_RUN),
-        (turn(5, 1500.0, 2), turn(2, 2000.0, 1), Standing.NEW_RUN),
-        (turn(1), turn(2, 2000.0), Standing.CURRENT),  # in doubt: the record holds
-        (turn(2, None), turn(2), Standing.CURRENT),
-        (turn(2, None), turn(1), Standing.STALE),
+        (turn(1, 0), turn(1, 0), Standing.CURRENT),  # resumed after a deferral, or rescheduled
+        (turn(1, 0), turn(2, 30), Standing.CURRENT),  # a retry, or a clear
+        (turn(2, 30), turn(1, 0), Standing.STALE),  # a worker that was given up
+        (turn(2, 30), turn(1, 31), Standing.STALE),  # the same where clocks differ
+        (turn(1, 900), turn(1, 0), Standing.STALE),  # of a deleted run, whose successor has begun
+        (turn(1, 900), turn(4, 300), Standing.STALE),
+        (turn(1, 0), turn(1, 5), Standing.NEW_RUN),  # deleted and created again
+        (turn(3, 300), turn(1, 900), Standing.NEW_RUN),
+        (turn(1, 0), turn(2, 900), Standing.CURRENT),  # perhaps of a new run, whose first try wrote nothing
+        (turn(2, None), turn(2, 5), Standing.CURRENT),
+        (turn(2, 5), turn(3, None), Standing.CURRENT),
+        (turn(2, None), turn(1, 5), Standing.STALE),
     ],
 )
 def test_whose_record_it_is(last, mine, standing):
@@ -138,7 +128,7 @@ def submitted():
 
 def test_a_run_that_was_created_again_under_the_same_id_pays_anew():
     world, entries = submitted()
-    again = store(world, entries, Attempt(run_started=2000.0))
+    again = store(world, entries, Attempt(id_at=900.0))
     assert again.read() is None
     world.attempt(again).start()
     assert world.charges == 2
@@ -266,7 +256,7 @@ def test_a_record_of_another_shape_is_an_error():
 
 def test_an_entry_of_another_task_instance_is_an_error():
     world, entries = submitted()
-    other = LogStore(entries, instance=("dag", "run", "other", -1), turn=turn(1), log=world.log)
+    other = LogStore(entries, instance=("dag", "run", "other", -1), turn=turn(1, 0), log=world.log)
     with pytest.raises(LedgerError, match="of another one"):
         other.read()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from datetime import datetime, timezone
+import uuid
 from types import SimpleNamespace
 
 import airflow.sdk
@@ -18,7 +18,7 @@ from airflow_provider_orux.durable.stores import TaskStateStore
 from airflow_provider_orux.models.errors import ConfigurationError, LedgerError
 from tests.durable.fakes import Rows, World
 
-STARTED = datetime(2026, 1, 1, tzinfo=timezone.utc)
+TI = uuid.UUID("019ac588-0000-7000-8000-000000000000")
 
 
 class Variables:
@@ -56,10 +56,9 @@ def home(monkeypatch, tmp_path, variables):
 
 def context(*, own=True, try_number=1, map_index=None):
     ti = SimpleNamespace(
-        dag_id="d", run_id="r", task_id="t", map_index=map_index, try_number=try_number, max_tries=3
+        id=TI, dag_id="d", run_id="r", task_id="t", map_index=map_index, try_number=try_number, max_tries=3
     )
-    run = SimpleNamespace(start_date=STARTED, clear_number=0)
-    return {"ti": ti, "dag_run": run, **({"task_state_store": Rows([]).view()} if own else {})}
+    return {"ti": ti, **({"task_state_store": Rows([]).view()} if own else {})}
 
 
 def opened(**more):
@@ -74,8 +73,11 @@ def test_airflows_own_store_where_it_has_one():
     assert isinstance(opened(), TaskStateStore)
 
 
-def test_none_where_it_has_none():
-    assert opened(own=False) is None
+def test_an_error_where_it_has_none():
+    with pytest.raises(LedgerError, match="no state store") as caught:
+        opened(own=False)
+    assert caught.value.charged == "no"
+    assert "ledger_path" in caught.value.next_step
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -98,7 +100,7 @@ def record():
 def test_whose_turn_it_is_comes_from_the_context(home):
     opened(try_number=2, map_index=7).write(record())
     entry = json.loads((home / "d/r/t/7/00000001.json").read_text())
-    assert entry["turn"] == {"run_started": STARTED.timestamp(), "clear_number": 0, "try_number": 2}
+    assert entry["turn"] == {"ti_id": str(TI), "try_number": 2}
     assert entry["map_index"] == 7
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.opening import JobSettings, open_job
 from airflow_provider_orux.hooks.connection import read_connection
@@ -108,5 +109,5 @@ def test_a_command_survives_a_shell():
     identity = TaskIdentity("d", "manual__2026 01", "t", 2, 1, 3)
     command = identity.command("settle", urls=["https://f/1?a=1&b=2"])
     assert command == (
-        "airflow orux ledger settle d 'manual__2026 01' t --map-index 2 --url 'https://f/1?a=1&b=2'"
+        f"{COMMAND} ledger settle d 'manual__2026 01' t --map-index 2 --url 'https://f/1?a=1&b=2'"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.durable import stores
 from airflow_provider_orux.durable.job import Finished
 from airflow_provider_orux.gateways.orux import OruxGateway
@@ -168,7 +169,7 @@ def test_a_job_id_that_the_ledger_does_not_take_is_in_the_error_with_the_command
     world.rows.away_for("submitted")
     error = failed(world, LedgerError)
     assert (error.job_id, error.final, error.gateway) == ("task_1", True, "orux")
-    assert "`airflow orux ledger settle dag run task --job-id task_1`" in error.next_step
+    assert f"`{COMMAND} ledger settle dag run task --job-id task_1`" in error.next_step
     assert world.state is State.INTENT
 
 
@@ -286,7 +287,7 @@ def test_an_intent_that_cannot_be_taken_back_is_logged_and_the_refusal_raised():
     world.rows.away("delete")
     failed(world, InsufficientCreditsError)
     assert world.state is State.INTENT
-    assert world.log.said("airflow orux ledger discard dag run task")
+    assert world.log.said(f"{COMMAND} ledger discard dag run task")
 
 
 # -- an answer that never came ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.durable.opening import complete_unread
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
@@ -33,8 +34,8 @@ def lost(world):
 
 def test_an_ambiguous_end_names_both_commands():
     error = lost(World())
-    assert "airflow orux ledger settle dag run task --job-id JOB_ID" in error.next_step
-    assert "airflow orux ledger discard dag run task" in error.next_step
+    assert f"{COMMAND} ledger settle dag run task --job-id JOB_ID" in error.next_step
+    assert f"{COMMAND} ledger discard dag run task" in error.next_step
     assert error.outlook.count("No retry is used.") == 1
 
 
@@ -130,7 +131,7 @@ def test_a_task_killed_between_answer_and_ledger_names_the_job():
         and said.append(world.job.on_kill())
     )
     world.start()
-    assert "`airflow orux ledger settle dag run task --job-id task_1`" in said[0]
+    assert f"`{COMMAND} ledger settle dag run task --job-id task_1`" in said[0]
 
 
 # -- before the ledger was read --------------------------------------------------------------------------------

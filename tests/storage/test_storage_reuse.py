@@ -55,11 +55,12 @@ def results(store: Flaky, conn_id: str) -> ResultStore:
     """With one noted result, saved under a connection that its URI does not name."""
     entry = {"name": "1.png", "bytes": 3, "sha256": sha256(b"png").hexdigest()}
     store.files[IMAGE] = b"png"
-    store.files[MANIFEST] = json.dumps({"schema_version": 1, "artifacts": [entry]}).encode()
+    facts = {"job_id": "job-1", "conn_id": "c", "gateway": "orux"}
+    manifest = {"schema_version": 1, **facts, "reuse_key": CONTENT, "artifacts": [entry]}
+    store.files[MANIFEST] = json.dumps(manifest).encode()
+    artifact = {"uri": f"s3://{IMAGE}", "bytes": 3, "sha256": entry["sha256"]}
     found = ResultStore(f"s3://{conn_id}@notes/results", log=LOG)
-    found.remember(
-        CONTENT, {"job_id": "job-1", "conn_id": "c", "manifest": f"s3://{MANIFEST}", "artifacts": []}
-    )
+    found.remember(CONTENT, {**facts, "manifest": f"s3://{MANIFEST}", "artifacts": [artifact]})
     assert NOTE in store.files
     return found
 
@@ -98,7 +99,8 @@ def test_a_listing_kept_from_earlier_does_not_hide_a_new_note(results, store, co
 
 def test_a_storage_that_cannot_be_used_as_it_is_is_no_proof_either(results, store, conn_id):
     note = json.loads(store.files[NOTE])
-    store.files[NOTE] = json.dumps(note | {"manifest": "nosuch://bucket/job-1/manifest.json"}).encode()
+    elsewhere = {"manifest": "nosuch://bucket/job-1/manifest.json"}
+    store.files[NOTE] = json.dumps({**note, **elsewhere, "result": {**note["result"], **elsewhere}}).encode()
     with pytest.raises(ConfigurationError) as caught:
         results.find(CONTENT, conn_id=None)
     assert caught.value.charged == "no"

@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.connections import FoundConnection, connection_of, patience
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger, open_ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY, WAITING
 from airflow_provider_orux.cli.ledger.records import COLUMNS, CSV, names_one, select
 from airflow_provider_orux.cli.output import Output, plural
@@ -30,15 +30,14 @@ def discard(args: argparse.Namespace, out: Output) -> int:
 def _discard_one(args: argparse.Namespace, out: Output) -> int:
     tell = _teller(args, out)
     now = time.time()
-    with AirflowApi.of(args) as api:
-        ledger = LedgerRecords(api)
+    with open_ledger(args) as ledger:
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
         if entry is None or entry.is_discarded:
             tell(f"{instance} has no record: there is nothing to discard.")
             _data(args, out, {}, now)
             return 0
-        if not args.force and (why := _under_way(entry, api, {}, now)):
+        if not args.force and (why := _under_way(entry, ledger, {}, now)):
             raise CommandError(f"{instance}: {why}. --force discards it all the same.")
         ledger.discard(entry)
     tell(f"Discarded the record of {instance} ({_lost(entry)}).")
@@ -52,10 +51,9 @@ def _discard_one(args: argparse.Namespace, out: Output) -> int:
 
 def _discard_many(args: argparse.Namespace, out: Output) -> int:
     tell = _teller(args, out)
-    with AirflowApi.of(args) as api:
-        ledger = LedgerRecords(api)
+    with open_ledger(args) as ledger:
         now = time.time()
-        found = [e for e in select(api, args, now) if args.map_index in (-1, e.instance.map_index)]
+        found = [e for e in select(ledger, args, now) if args.map_index in (-1, e.instance.map_index)]
         entries = [e for e in found if not e.is_discarded]
         if not entries:
             tell("No record fits: there is nothing to discard.")
@@ -66,7 +64,7 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
             entry.instance: (
                 entry,
                 f"kept: {why}"
-                if not args.force and (why := _under_way(entry, api, connections, now))
+                if not args.force and (why := _under_way(entry, ledger, connections, now))
                 else _going(entry),
             )
             for entry in entries
@@ -86,7 +84,7 @@ def _discard_many(args: argparse.Namespace, out: Output) -> int:
         if kept:
             tell(f"{plural(kept, 'record')} kept (--force discards these too).")
         if going and not args.yes:
-            _confirm(len(going))
+            confirm("Discard", len(going))
         failed = gone = 0
         for entry in going:
             outcome = "discarded"
@@ -135,7 +133,7 @@ def _data(
 
 
 def _under_way(
-    entry: LedgerEntry, api: AirflowApi, connections: dict[str, FoundConnection], now: float
+    entry: LedgerEntry, ledger: LedgerRecords | LogLedger, connections: dict[str, FoundConnection], now: float
 ) -> str | None:
     """Why a record is still needed by somebody who is at work; None when it is not."""
     state = entry.instance.state
@@ -151,7 +149,7 @@ def _under_way(
     if record.state is not State.INTENT:
         return None
     if record.conn_id not in connections:
-        connections[record.conn_id] = connection_of(record.conn_id, api)
+        connections[record.conn_id] = connection_of(record.conn_id, ledger.api)
     limit = patience(connections[record.conn_id], synchronous=record.synchronous)
     if age is not None and age < limit:
         return f"its request was sent {age_text(age)} ago and may still be answered (until {age_text(limit)})"
@@ -175,10 +173,13 @@ def _lost(entry: LedgerEntry) -> str:
     return f"job {record.job_id}, which may be charged, is given up"
 
 
-def _confirm(count: int) -> None:
+def confirm(verb: str, count: int) -> None:
+    """Ask before records are removed.
+
+    :raises CommandError: the answer is no, or there is nobody to ask.
+    """
+    done = f"Nothing was {verb.lower().rstrip('e')}ed"
     if not sys.stdin.isatty():
-        raise CommandError(
-            "Nothing was discarded: give --yes, or run the command in a terminal, which can ask you."
-        )
-    if input(f"Discard {plural(count, 'record')}? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise CommandError("Nothing was discarded.")
+        raise CommandError(f"{done}: give --yes, or run the command in a terminal, which can ask you.")
+    if input(f"{verb} {plural(count, 'record')}? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise CommandError(f"{done}.")

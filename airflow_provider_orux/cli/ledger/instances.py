@@ -200,9 +200,13 @@ class LedgerRecords:
         """
         instance = entry.instance
         if entry.record is None:
-            self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
+            self.remove(instance)
         else:
             self.write(instance, entry.record.discarded(at=time.time()))
+
+    def remove(self, instance: Instance) -> None:
+        """Remove a record, and with it what it says of earlier charges."""
+        self.api.request("DELETE", self._path(instance), params={"map_index": instance.map_index})
 
     def find(
         self,

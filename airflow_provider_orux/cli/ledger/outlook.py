@@ -39,6 +39,8 @@ def outlook(
     if instance.state in UNDER_WAY | WAITING:
         first = f"The task is {instance.state}. "
         return [f"{first}A retry: {what(record.max_tries)}.", f"A clear: {what(record.max_tries + 1)}."]
+    if not instance.facts:
+        return [f"A retry: {what(record.max_tries)}.", f"A clear: {what(record.max_tries + 1)}."]
     if instance.state in ENDED:
         return [f"A clear: {what(record.max_tries + 1)}."]
     cleared = " (the task was cleared since)" if max_tries != record.max_tries else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.errors import UsageError
 from airflow_provider_orux.cli.ledger.instances import LedgerEntry, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger
 from airflow_provider_orux.cli.times import parse_age, parse_window
 from airflow_provider_orux.lifecycle.record import State
 
@@ -70,16 +70,14 @@ def need_all_three(args: argparse.Namespace) -> None:
         raise UsageError("One record needs all three: DAG_ID RUN_ID TASK_ID.")
 
 
-def select(api: AirflowApi, args: argparse.Namespace, now: float) -> list[LedgerEntry]:
+def select(ledger: LedgerRecords | LogLedger, args: argparse.Namespace, now: float) -> list[LedgerEntry]:
     """The records that fit ``--dag-id``, ``--run-id``, ``--task-id``, the dates, ``--older-than`` and ``--state``.
 
     :raises UsageError: a date or an age is none.
     """
     older = parse_age(args.older_than, option="--older-than") if args.older_than else None
     first, last = parse_window(args.from_, args.to)
-    found = LedgerRecords(api).find(
-        dag_id=args.dag, run_id=args.run, task_id=args.task, first=first, last=last
-    )
+    found = ledger.find(dag_id=args.dag, run_id=args.run, task_id=args.task, first=first, last=last)
     return [entry for entry in found if _in_state(entry, args.state) and _older(entry, older, now)]
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.ledger.instances import Instance, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import LogLedger, open_ledger
 from airflow_provider_orux.cli.ledger.outlook import ENDED, UNDER_WAY
 from airflow_provider_orux.cli.ledger.records import need_all_three
 from airflow_provider_orux.cli.output import Output, csv_text, plural
+from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus, is_job_id
@@ -77,9 +78,9 @@ def settle(args: argparse.Namespace, out: Output) -> int:
             "Say what the submission became: --job-id ID, or --url for a synchronous generation."
         )
     answer = Answer(args.job_id, tuple(dict.fromkeys(args.url or ())), args.gateway)
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         done = settle_one(
-            LedgerRecords(api),
+            ledger,
             Instance(args.dag_id, args.run_id, args.task_id, args.map_index),
             answer,
             force=args.force,
@@ -100,7 +101,7 @@ def settle(args: argparse.Namespace, out: Output) -> int:
 
 
 def settle_one(
-    ledger: LedgerRecords,
+    ledger: LedgerRecords | LogLedger,
     wanted: Instance,
     answer: Answer,
     *,
@@ -236,8 +237,7 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
     items = _read_file(args.file)
     counts = {"settled": 0, "unchanged": 0, "refused": 0}
     connections: dict[str, FoundConnection] = {}
-    with AirflowApi.of(args) as api:
-        ledger = LedgerRecords(api)
+    with open_ledger(args) as ledger:
         for item in items:
             outcome, text = _settle_item(item, ledger, args, connections, out)
             counts[outcome] += 1
@@ -253,7 +253,7 @@ def _settle_file(args: argparse.Namespace, out: Output) -> int:
 
 def _settle_item(
     item: Item,
-    ledger: LedgerRecords,
+    ledger: LedgerRecords | LogLedger,
     args: argparse.Namespace,
     connections: dict[str, FoundConnection],
     out: Output,
@@ -348,5 +348,5 @@ def _map_index(row: dict[str, str], number: int) -> int:
 def _wrong(why: str) -> UsageError:
     return UsageError(
         f"The file cannot be used: {why}. Its columns are dag_id, run_id, task_id, map_index (empty: not mapped), and "
-        "job_id or url; `airflow orux ledger list -o csv` prints them. Nothing was changed."
+        f"job_id or url; `{COMMAND} ledger list -o csv` prints them. Nothing was changed."
     )

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.connections import FoundConnection, connection_of
 from airflow_provider_orux.cli.errors import CommandError, UsageError
-from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry, LedgerRecords
+from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry
+from airflow_provider_orux.cli.ledger.logs import open_ledger
 from airflow_provider_orux.cli.ledger.outlook import outlook
 from airflow_provider_orux.cli.ledger.records import (
     COLUMNS,
@@ -42,9 +42,9 @@ def list_records(args: argparse.Namespace, out: Output) -> int:
     """Print the records that fit."""
     if args.run and not args.dag:
         raise UsageError("--run-id needs --dag-id.")
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         now = time.time()
-        entries = select(api, args, now)
+        entries = select(ledger, args, now)
     if args.output != "table":
         out.data(
             args.output,
@@ -75,11 +75,11 @@ def show(args: argparse.Namespace, out: Output) -> int:
 
 
 def _show_many(args: argparse.Namespace, out: Output) -> int:
-    with AirflowApi.of(args) as api:
+    with open_ledger(args) as ledger:
         now = time.time()
-        entries = select(api, args, now)
+        entries = select(ledger, args, now)
         found = {
-            conn_id: connection_of(conn_id, api)
+            conn_id: connection_of(conn_id, ledger.api)
             for conn_id in sorted({entry.record.conn_id for entry in entries if entry.record})
         }
     comes = [
@@ -133,11 +133,14 @@ def _next(
 
 
 def _show_one(args: argparse.Namespace, out: Output) -> int:
-    with AirflowApi.of(args) as api:
-        ledger = LedgerRecords(api)
+    with open_ledger(args) as ledger:
         instance = ledger.instance(args.dag_id, args.run_id, args.task_id, args.map_index)
         entry = ledger.read(instance)
-        found = connection_of(entry.record.conn_id, api) if entry and entry.record else FoundConnection(None)
+        found = (
+            connection_of(entry.record.conn_id, ledger.api)
+            if entry and entry.record
+            else FoundConnection(None)
+        )
     now = time.time()
     if entry is None:
         if args.output != "table":
@@ -204,7 +207,9 @@ def _facts(entry: LedgerEntry, now: float, found: FoundConnection, job: Job | No
     facts: dict[str, Any] = {
         "task instance": instance,
         "task": f"{instance.state or 'cleared or not scheduled'}, try {instance.facts.get('try_number')} of "
-        f"{_tries(instance)}",
+        f"{_tries(instance)}"
+        if instance.facts
+        else None,
         "ledger": entry.state,
         "problem": entry.problem,
     }
@@ -217,7 +222,9 @@ def _facts(entry: LedgerEntry, now: float, found: FoundConnection, job: Job | No
             "connection": record.conn_id
             + (f" ({found.connection.gateway.title})" if found.connection else ""),
             "host": record.host,
-            "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})",
+            "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})"
+            if instance.facts
+            else record.max_tries,
             "submission id": record.submission_id,
             "fields": ", ".join(record.fields),
             "sent again": plural(record.resubmits, "time") if record.resubmits else None,

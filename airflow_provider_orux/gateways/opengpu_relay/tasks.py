@@ -67,7 +67,7 @@ def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
     path = own_path(parts.path)
     if path is None or parts.scheme or parts.netloc:
         raise not_a_job_id(job_id, gateway=gateway)
-    return path, query
+    return quote(path, safe="/%:@!$&'()*+,;=~"), query
 
 
 def own_path(path: str) -> str | None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
-from airflow_provider_orux.gateways.answers import number_of, words_of
+from airflow_provider_orux.gateways.answers import code_of, number_of, words_of
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.models.errors import (
     AuthenticationError,
@@ -82,6 +82,10 @@ ASKED_UPSTREAM = frozenset(
     }
 )
 
+_ASKED_UPSTREAM = re.compile("|".join(sorted(ASKED_UPSTREAM)).encode(), re.IGNORECASE)
+#: Bytes of an answer in which these words are looked for.
+_SEARCHED = 2**16
+
 #: Observed: the key's token groups do not include the model.
 NOT_IN_GROUPS = "not available in any configured auto group"
 
@@ -106,9 +110,10 @@ def read_error(response: HttpResponse, *, gateway: str) -> OruxError | None:
     return error
 
 
-def asked_upstream(error: OruxError) -> bool:
-    """Whether the gateway failed after it had forwarded the request, according to this error."""
-    return _first_word(error.message) in ASKED_UPSTREAM or (error.code or "").lower() in ASKED_UPSTREAM
+def asked_upstream(response: HttpResponse) -> bool:
+    """Whether the gateway failed after it had forwarded the request: says so anywhere in its answer."""
+    # Without the zeros of UTF-16.
+    return _ASKED_UPSTREAM.search(response.body[:_SEARCHED].replace(b"\0", b"")) is not None
 
 
 def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
@@ -116,8 +121,6 @@ def is_refusal(error: OruxError, *, codes: Container[int] = ()) -> bool:
 
     :param codes: the numeric codes that mean a refusal in this family of jobs.
     """
-    if asked_upstream(error):
-        return False
     if _word_class(error.code, error.message) is not None or NOT_IN_GROUPS in error.message:
         return True
     return number_of(error.code) in codes
@@ -144,7 +147,7 @@ def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
         facts, text = value, value.get("description") or value.get("message")
     else:
         return None
-    code = words_of(facts.get("code"), 100)
+    code = code_of(facts.get("code"))
     message = words_of(text) or "The gateway gave no message"
     cls = _class_of(code, message, midjourney="description" in facts, status=status)
     properties = facts.get("properties")

@@ -11,7 +11,7 @@ from airflow_provider_orux.gateways.answers import first_status_of, reason_of
 from airflow_provider_orux.gateways.base import Gateway, not_a_job_id, require_id
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
-from airflow_provider_orux.gateways.yescale.errors import error_of, fails_again, is_refusal
+from airflow_provider_orux.gateways.yescale.errors import asked_upstream, error_of, fails_again, is_refusal
 from airflow_provider_orux.models.errors import (
     JobNotFoundError,
     OruxError,
@@ -96,7 +96,12 @@ class JobFamily(abc.ABC):
         be an acceptance in an unknown shape.
         """
         error = error_of(value, gateway=self.gateway.name, status=response.status)
-        known = error is not None and is_refusal(error, codes=self.refusals) and named_job(response) is None
+        known = (
+            error is not None
+            and is_refusal(error, codes=self.refusals)
+            and named_job(response) is None
+            and not asked_upstream(response)
+        )
         if error is None or (not known and isinstance(error, UnexpectedResponseError)):
             unread = self.gateway.unexpected(response, "neither accepted nor refused as documented")
             unread.code = error.code if error is not None else None

@@ -170,9 +170,9 @@ class YEScaleGateway(Gateway):
         """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
         return errors.read_error(response, gateway=self.name)
 
-    def is_definite_refusal(self, status: int, error: OruxError) -> bool:
+    def is_definite_refusal(self, response: HttpResponse, error: OruxError) -> bool:
         """Not if the gateway failed while asking its upstream, even as HTTP 400."""
-        return super().is_definite_refusal(status, error) and not errors.asked_upstream(error)
+        return super().is_definite_refusal(response, error) and not errors.asked_upstream(response)
 
     def job_id_placeholder(self, request: GenerationRequest) -> str:
         """The family and ``JOB_ID``: the gateway shows ids without the family."""

@@ -14,7 +14,7 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.faults import Fault
 from orux_sandbox.gateway import Gateway
-from orux_sandbox.http import fault_answers, malformed
+from orux_sandbox.http import fault_answers, malformed, on_the_way
 from orux_sandbox.http.asgi import App, Message, Receive, Scope, Send
 from orux_sandbox.wire import Answer, Endpoint, Refusal, Then
 
@@ -177,6 +177,8 @@ class Exchange:
             context.ordered_outcome = then
         early = fault_answers.early_answer(then, context, gateway)
         if early is not None:
+            if then.echo_key is not None:
+                early = on_the_way.with_key(then, early, self._headers)
             await self._send_answer(early, slow=then.slow)
             return
         real = await self._real_answer()
@@ -196,7 +198,12 @@ class Exchange:
         if then.big_mib is not None:
             await self._send_big(then, then.big_mib)
             return
-        await self._send_answer(fault_answers.altered(then, real, context, gateway), slow=then.slow)
+        if then.framing is not None or then.drip is not None:
+            await self._send_raw(then, real)
+        answer = fault_answers.altered(then, real, context, gateway)
+        if then.echo_key is not None:
+            answer = on_the_way.with_key(then, answer, self._headers)
+        await self._send_answer(answer, slow=then.slow)
 
     async def _pause(self, seconds: float) -> None:
         if await self._disconnected_within(seconds):
@@ -217,8 +224,7 @@ class Exchange:
         """End the TCP connection without another byte."""
         self._line["status"] = None
         self._line["cut"] = then.cut or "mid_body"
-        # Not part of ASGI: uvicorn's send is a method of the request's cycle, which knows its transport.
-        transport: asyncio.Transport = self._outer_send.__self__.transport  # type: ignore[attr-defined]
+        transport = self._transport
         if then.reset:
             raw = transport.get_extra_info("socket")
             if raw is not None:
@@ -227,6 +233,12 @@ class Exchange:
         raise _DisconnectedError
 
     # Out
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        # Not part of ASGI: uvicorn's send is a method of the request's cycle, which knows its transport.
+        transport: asyncio.Transport = self._outer_send.__self__.transport  # type: ignore[attr-defined]
+        return transport
 
     def _finish(self) -> None:
         if self._context is None:
@@ -299,6 +311,27 @@ class Exchange:
         half = answer.body[: len(answer.body) // 2]
         await self._send({"type": "http.response.body", "body": half, "more_body": True})
         await asyncio.sleep(0.05)  # else the abort would overtake what is still in the buffer
+
+    async def _send_raw(self, then: Then, answer: Answer) -> None:
+        """The answer byte for byte, past uvicorn, and the end of the connection."""
+        self._line["status"] = answer.status
+        if self._context is not None and self._gateway is not None:
+            answer = Answer(
+                answer.status, {**answer.headers, **self._gateway.headers(self._context)}, answer.body
+            )
+        self._finish()
+        at_once, rest = (
+            (on_the_way.raw(then, answer), b"") if then.drip is None else on_the_way.dripping(then, answer)
+        )
+        transport = self._transport
+        transport.write(at_once)
+        rate = then.slow or on_the_way.DRIP
+        step = max(1, rate // 10)
+        for begin in range(0, len(rest), step):
+            await self._pause(step / rate)
+            transport.write(rest[begin : begin + step])
+        transport.close()
+        raise _DisconnectedError
 
     async def _send_big(self, then: Then, mib: int) -> None:
         length, pieces = malformed.endless_png(mib)

@@ -8,7 +8,7 @@ from typing import Any
 
 from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.gateway import Gateway
-from orux_sandbox.http import malformed, rewritten
+from orux_sandbox.http import malformed, on_the_way, rewritten
 from orux_sandbox.wire import Answer, Then
 
 
@@ -33,6 +33,8 @@ def altered(then: Then, real: Answer, context: RequestContext, gateway: Gateway)
         return rewritten.answer(then, real)
     if then.content is not None:
         return malformed.file(then, real)
+    if then.packed is not None:
+        return on_the_way.packed(then, real)
     if then.truncate == "quietly":
         return Answer(real.status, real.headers, real.body[: len(real.body) // 2])
     if then.merge is not None:

@@ -504,7 +504,7 @@ def gateway_killed_answering(case: ScenarioRun) -> None:
     case.gateway.start()
     case.wait_state("failed")
     case.wait_run()
-    case.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
+    case.says("AmbiguousSubmitError", "orux ledger settle", "orux ledger discard")
     case.settle()
     case.clear()
     case.wait_run()

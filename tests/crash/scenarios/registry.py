@@ -85,7 +85,7 @@ def ask_a_person(case: ScenarioRun, *, charged: bool = True) -> None:
     case.wait_run()
     if (posts := case.gateway.posts()) != charged:
         case.found.problems.append(f"{posts} paid requests before a person was asked")
-    case.says("AmbiguousSubmitError", "airflow orux ledger settle", "airflow orux ledger discard")
+    case.says("AmbiguousSubmitError", "orux ledger settle", "orux ledger discard")
     if charged:
         case.settle()
     else:

@@ -25,7 +25,9 @@ def raw(sandbox: Any, method: str, path: str, body: Any = None) -> bytes:
     """Every byte that comes back on a socket of our own until the other side ends it."""
     content = b"" if body is None else json.dumps(body).encode()
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost:{sandbox.port}\r\n"
-    head += f"Authorization: Bearer {sandbox.key}\r\nContent-Length: {len(content)}\r\n\r\n"
+    head += (
+        f"Authorization: Bearer {sandbox.key}\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as wire:
         wire.sendall(head.encode() + content)
         received = b""
@@ -51,6 +53,85 @@ def test_skip_times_and_counts(api, sandbox, anyone):
     assert [api.get("/api/v1/models").status_code for _ in range(3)] == [500] * 3
     assert anyone.delete("/_sandbox/faults").status_code == 204
     assert api.get("/api/v1/models").status_code == 200
+
+
+# -- what happens to a good answer on its way ------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("packed", "encoding"),
+    [
+        ("gzip", "gzip"), ("gzip_twice", "gzip, gzip"), ("deflate", "deflate"), ("aws_chunked", "aws-chunked"),
+        ("unknown_name", "none"),
+    ],
+)  # fmt: skip
+def test_packed(api, sandbox, packed, encoding):
+    sandbox.order_fault({"endpoint": "models", "then": {"packed": packed}})
+    answer = api.get("/api/v1/models", headers={"accept-encoding": "identity"})
+    assert answer.headers["content-encoding"] == encoding
+    assert "data" in answer.json()
+
+
+def test_packed_in_name_only_a_bomb_and_frames(sandbox):
+    sandbox.order_fault({"endpoint": "models", "then": {"packed": "gzip_in_name_only"}})
+    head, _, body = raw(sandbox, "GET", "/api/v1/models").partition(b"\r\n\r\n")
+    assert b"content-encoding: gzip" in head
+    assert json.loads(body)
+    sandbox.order_fault({"endpoint": "models", "then": {"packed": "bomb"}})
+    assert len(raw(sandbox, "GET", "/api/v1/models")) < 4096
+    sandbox.order_fault({"endpoint": "models", "then": {"packed": "aws_frames"}})
+    assert b";chunk-signature=" in raw(sandbox, "GET", "/api/v1/models")
+
+
+@pytest.mark.parametrize(
+    ("framing", "seen"),
+    [
+        ("two_lengths", b"\r\ncontent-length: %d\r\ncontent-length: %d\r\n"),
+        ("folded_header", b"x-served-by: cache-1,\r\n  cache-2\r\n"),
+        ("early_hints", b"HTTP/1.1 103 Early Hints\r\n"),
+        ("line_feeds", b"OK\n"),
+        ("single_bytes", b"\r\n1\r\n{\r\n1\r\n"),
+    ],
+)
+def test_framing(sandbox, framing, seen):
+    sandbox.order_fault({"endpoint": "models", "then": {"framing": framing}})
+    said = raw(sandbox, "GET", "/api/v1/models")
+    if framing == "two_lengths":
+        seen = seen.replace(b"%d", str(len(said.partition(b"\r\n\r\n")[2])).encode())
+    assert (seen if framing != "line_feeds" else b"\n\n") in said
+    if framing == "line_feeds":
+        assert b"\r" not in said
+
+
+@pytest.mark.parametrize("drip", ["head", "body"])
+def test_drip(sandbox, drip):
+    sandbox.order_fault({"endpoint": "models", "then": {"drip": drip, "slow": 5000}})
+    began = time.monotonic()
+    said = raw(sandbox, "GET", "/api/v1/models")
+    assert time.monotonic() - began > 0.2
+    assert json.loads(said.partition(b"\r\n\r\n")[2])
+
+
+def test_drip_interim(sandbox):
+    sandbox.order_fault({"endpoint": "models", "then": {"drip": "interim", "slow": 100_000}})
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as wire:
+        wire.sendall(b"GET /api/v1/models HTTP/1.1\r\nHost: localhost:%d\r\nAuthorization: Bearer %b\r\n\r\n" % (sandbox.port, sandbox.key.encode()))  # fmt: skip
+        assert wire.recv(65536).startswith(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102")
+
+
+@pytest.mark.parametrize("spelling", ["plain", "json", "utf16", "percent", "base64"])
+def test_echo_key(api, sandbox, spelling):
+    sandbox.order_fault({"endpoint": "models", "times": 2, "then": {"echo_key": spelling}})
+    value = json.loads(api.get("/api/v1/models").content)
+    assert len(value["alias"]) >= len(sandbox.key)
+    if spelling in ("plain", "json", "utf16"):
+        assert value["alias"] == sandbox.key
+    said = raw(sandbox, "GET", "/api/v1/models")
+    assert (sandbox.key.encode() in said) is (spelling == "plain")
+    sandbox.order_fault(
+        {"endpoint": "models", "then": {"echo_key": spelling, "status": 500, "message": "oops"}}
+    )
+    answer = api.get("/api/v1/models")
+    assert answer.status_code == 500
+    assert json.loads(answer.content)["error"]["message"].startswith("oops ")
 
 
 def test_orders_go_by_endpoint_model_and_job(api, sandbox, imagine):
