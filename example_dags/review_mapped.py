@@ -1,7 +1,7 @@
 """One poster for each product: a grid, a person who chooses from it, and the chosen image at full size.
 
-The products are a parameter of the run, and what they will cost is looked up first. Each product is chosen for
-on its own, and none holds up another. After two days the first image is taken.
+The products are a parameter of the run, and what they will cost is looked up first. Each product is chosen for on its
+own, and none holds up another. After two days the first image is taken.
 """
 
 from __future__ import annotations
