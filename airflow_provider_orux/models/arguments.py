@@ -41,6 +41,16 @@ def check_names(operator: type, given: Mapping[str, Any]) -> None:
                 refuse(name, f"{operator.__name__.lstrip('_')} has no argument `{name}`{hint}")
 
 
+def check_request(operator: Any) -> None:
+    """Check what is known of an operator's request. One of a mapped task is made while it runs: it checks itself then.
+
+    :raises InvalidRequestError: a value is wrong.
+    """
+    if not is_mapped(operator):
+        with of_task(operator.task_id):
+            operator.request_spec().check()
+
+
 def check_partial(operator: Any, given: Mapping[str, Any]) -> None:
     """Check what ``partial()`` is given, while the rest is mapped.
 

@@ -15,15 +15,7 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGro
 from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import LINKS
-from airflow_provider_orux.models.arguments import (
-    check_names,
-    check_partial,
-    is_mapped,
-    of_task,
-    one_of,
-    refuse,
-    seconds,
-)
+from airflow_provider_orux.models import arguments
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -127,38 +119,42 @@ class OruxOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
-        check_names(type(self), kwargs)
+        arguments.check_names(type(self), kwargs)
         super().__init__(retries=retries, **kwargs)
-        if self.free_retries and not durable and not is_mapped(self):
+        if self.free_retries and not durable and not arguments.is_mapped(self):
             self.retries = 0  # each retry would pay; one of a mapped task refuses when it runs
         self.conn_id = conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
             compat.conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
         )
-        self.timeout = seconds("timeout", timeout)
-        self.poll_interval = None if poll_interval is None else seconds("poll_interval", poll_interval)
+        self.timeout = arguments.seconds("timeout", timeout)
+        self.poll_interval = (
+            None if poll_interval is None else arguments.seconds("poll_interval", poll_interval)
+        )
         self.save_to = save_to
         self.storage_conn_id = storage_conn_id
         self.extra_body = extra_body
         self.durable = durable
-        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
-        self.on_clear = one_of("on_clear", on_clear, "auto", "resubmit", "reattach")
-        self.on_request_changed = one_of(
+        self.on_ambiguous_submit = arguments.one_of(
+            "on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit"
+        )
+        self.on_clear = arguments.one_of("on_clear", on_clear, "auto", "resubmit", "reattach")
+        self.on_request_changed = arguments.one_of(
             "on_request_changed", on_request_changed, "fail", "resubmit", "reattach"
         )
         self.fingerprint_exclude = tuple(fingerprint_exclude)
-        self.reuse = one_of("reuse", reuse, "never", "always")
+        self.reuse = arguments.one_of("reuse", reuse, "never", "always")
         if reuse == "always" and not (save_to and wait_for_completion):
-            refuse(
+            arguments.refuse(
                 "reuse",
                 "reuse='always' needs save_to and wait_for_completion: URLs die and jobs are forgotten, so only saved "
                 "results can be found again",
             )
-        self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
-        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash", "none")
+        self.on_partial = arguments.one_of("on_partial", on_partial, "fail", "accept")
+        self.record_prompt = arguments.one_of("record_prompt", record_prompt, "full", "hash", "none")
         self.push_urls = push_urls
-        self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
+        self.capacity_timeout = arguments.seconds("capacity_timeout", capacity_timeout)
         compat.set_short_delays(self, OruxRetryPolicy)
         # First: all callbacks together have 20 s, and until the mark is written a clear is free.
         self.on_success_callback = [mark_delivered, *self.on_success_callback]
@@ -168,7 +164,7 @@ class OruxOperator(BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """As for any operator. Airflow reads the ``retries`` of a mapped task here, before there is an instance."""
-        check_partial(cls, kwargs)
+        arguments.check_partial(cls, kwargs)
         dag = kwargs.get("dag") or DagContext.get_current()
         group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
         defaults, _ = get_merged_defaults(
@@ -185,9 +181,7 @@ class OruxOperator(BaseOperator):
 
         :raises InvalidRequestError: a value that is known already is wrong.
         """
-        if not is_mapped(self):  # one of a mapped task is made while it runs: its errors belong to execute()
-            with of_task(self.task_id):
-                self.request_spec().check()
+        arguments.check_request(self)
 
     def build_request(self, hook: GatewayHook) -> GenerationRequest:
         """The validated request for the connection's gateway, from the rendered arguments."""
