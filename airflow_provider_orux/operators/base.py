@@ -16,6 +16,7 @@ from airflow_provider_orux import compat
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import LINKS
 from airflow_provider_orux.models import arguments
+from airflow_provider_orux.models.arguments import one_of, seconds
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import OruxError, RateLimitedError
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -128,33 +129,29 @@ class OruxOperator(BaseOperator):
         self.deferrable = (
             compat.conf.getboolean("orux", "deferrable", fallback=True) if deferrable is None else deferrable
         )
-        self.timeout = arguments.seconds("timeout", timeout)
-        self.poll_interval = (
-            None if poll_interval is None else arguments.seconds("poll_interval", poll_interval)
-        )
+        self.timeout = seconds("timeout", timeout)
+        self.poll_interval = None if poll_interval is None else seconds("poll_interval", poll_interval)
         self.save_to = save_to
         self.storage_conn_id = storage_conn_id
         self.extra_body = extra_body
         self.durable = durable
-        self.on_ambiguous_submit = arguments.one_of(
-            "on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit"
-        )
-        self.on_clear = arguments.one_of("on_clear", on_clear, "auto", "resubmit", "reattach")
-        self.on_request_changed = arguments.one_of(
+        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_clear = one_of("on_clear", on_clear, "auto", "resubmit", "reattach")
+        self.on_request_changed = one_of(
             "on_request_changed", on_request_changed, "fail", "resubmit", "reattach"
         )
         self.fingerprint_exclude = tuple(fingerprint_exclude)
-        self.reuse = arguments.one_of("reuse", reuse, "never", "always")
+        self.reuse = one_of("reuse", reuse, "never", "always")
         if reuse == "always" and not (save_to and wait_for_completion):
             arguments.refuse(
                 "reuse",
                 "reuse='always' needs save_to and wait_for_completion: URLs die and jobs are forgotten, so only saved "
                 "results can be found again",
             )
-        self.on_partial = arguments.one_of("on_partial", on_partial, "fail", "accept")
-        self.record_prompt = arguments.one_of("record_prompt", record_prompt, "full", "hash", "none")
+        self.on_partial = one_of("on_partial", on_partial, "fail", "accept")
+        self.record_prompt = one_of("record_prompt", record_prompt, "full", "hash", "none")
         self.push_urls = push_urls
-        self.capacity_timeout = arguments.seconds("capacity_timeout", capacity_timeout)
+        self.capacity_timeout = seconds("capacity_timeout", capacity_timeout)
         compat.set_short_delays(self, OruxRetryPolicy)
         # First: all callbacks together have 20 s, and until the mark is written a clear is free.
         self.on_success_callback = [mark_delivered, *self.on_success_callback]
