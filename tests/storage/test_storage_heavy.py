@@ -258,7 +258,6 @@ def test_troubles_of_the_sandbox_that_pass(
     ("then", "words"),
     [
         ({"content": "html"}, "HTML"),
-        ({"content": "svg"}, "SVG"),
         ({"content": "bomb"}, "pixels"),
         ({"big_mib": 40}, "max_artifact_mib"),
         ({"big_mib": 40, "declare_length": False}, "max_artifact_mib"),
@@ -281,6 +280,15 @@ def test_troubles_of_the_sandbox_that_do_not(
     with pytest.raises(ArtifactRejectedError, match=words):
         save_job(imagined, str(tmp_path), settings=settings, provenance={})
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_a_drawing_of_the_sandbox_is_kept(
+    sandbox: SandboxServer, imagined: Job, settings: StorageSettings, tmp_path: Path
+) -> None:
+    sandbox.order_fault({"endpoint": "files*", "times": 0, "then": {"content": "svg"}})
+    result = save_job(imagined, str(tmp_path), settings=settings, provenance={})
+    assert {(a.media_type, a.width, a.height) for a in result.artifacts} == {("image/svg+xml", None, None)}
+    assert verify_manifest(result.manifest) == []
 
 
 def test_a_link_of_the_sandbox_that_died(
