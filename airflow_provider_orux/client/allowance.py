@@ -9,7 +9,7 @@ import time
 
 from airflow_provider_orux.client.settings import SLOWEST_RATE, ClientSettings
 
-#: Bytes that an answer may have besides its body: headers, interim answers, chunk sizes.
+#: Bytes that headers and interim answers may have; the read that goes beyond them is the last.
 OVERHEAD = 256 * 1024
 #: Bytes on the wire for each byte of a body that comes in the smallest chunks.
 _CHUNKED = 8
@@ -27,7 +27,8 @@ class Allowance:
         now = time.monotonic()
         self._at = now + seconds
         self._last = now + longest
-        self._bytes = max_bytes * _CHUNKED + OVERHEAD
+        self._bytes = OVERHEAD
+        self._body_bytes = max_bytes * _CHUNKED
         self._asked = self._answered = False
 
     @classmethod
@@ -53,6 +54,11 @@ class Allowance:
         """Whether an answer that is there now was there before its request: it came behind the answer to another."""
         return self._asked and not self._answered
 
+    def head_arrived(self) -> None:
+        """Allow the bytes of the body."""
+        self._bytes += self._body_bytes
+        self._body_bytes = 0
+
     def asked(self) -> None:
         """Note that the request, or a part of it, was sent."""
         self._asked = True
@@ -61,5 +67,6 @@ class Allowance:
         """Note bytes that arrived; False when they are too many."""
         self._at = min(self._at + size / SLOWEST_RATE, self._last)
         self._answered = self._answered or size > 0
+        is_allowed = self._bytes > 0
         self._bytes -= size
-        return self._bytes >= 0
+        return is_allowed

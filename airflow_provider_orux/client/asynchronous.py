@@ -14,13 +14,13 @@ from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.client.timed import AsyncTimedTransport
 from airflow_provider_orux.client.transport import (
     UNANSWERED,
+    begin_body,
     build_request,
     client_arguments,
     failure,
     goes_on,
     in_time,
     open_transport,
-    refuse_unasked,
     tls_context,
 )
 from airflow_provider_orux.gateways.base import Gateway
@@ -141,7 +141,7 @@ class AsyncGatewayClient:
         with in_time(allowance):
             response = await client.send(request, stream=True)
             try:
-                refuse_unasked(allowance)
+                begin_body(allowance)
                 body = BoundedBody(response.headers.get("content-encoding", ""), max_bytes=send.max_bytes)
                 if response.is_stream_consumed:
                     goes_on(body, response.content, allowance)

@@ -203,7 +203,7 @@ def exchange(
     with in_time(allowance):
         response = client.send(request, stream=True)
         try:
-            refuse_unasked(allowance)
+            begin_body(allowance)
             body = BoundedBody(response.headers.get("content-encoding", ""), max_bytes=max_bytes)
             # A transport of a test may hand out an answer that is read already.
             for chunk in [response.content] if response.is_stream_consumed else response.iter_raw():
@@ -229,13 +229,14 @@ def in_time(allowance: Allowance) -> Iterator[None]:
             raise Overdue("") from e
 
 
-def refuse_unasked(allowance: Allowance) -> None:
-    """Refuse an answer that was there before its request: whatever it answers, it is not that.
+def begin_body(allowance: Allowance) -> None:
+    """The head of an answer is there: allow the bytes of its body.
 
-    :raises httpx.RemoteProtocolError: it was.
+    :raises httpx.RemoteProtocolError: it was there before its request. Whatever it answers, it is not that.
     """
     if allowance.is_unasked:
         raise httpx.RemoteProtocolError("an answer was there before its request")
+    allowance.head_arrived()
 
 
 def goes_on(body: BoundedBody, chunk: bytes, allowance: Allowance) -> bool:

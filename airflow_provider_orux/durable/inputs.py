@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow.sdk.configuration import conf
+from airflow_provider_orux.compat import conf
 
 
 def input_roots() -> list[str]:

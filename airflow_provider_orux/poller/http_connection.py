@@ -157,6 +157,8 @@ class HttpConnection(asyncio.Protocol):
         if self._status >= 200:
             # We did not ask for compression; some hosts compress anyway.
             coding = self._headers.get("content-encoding", "")
+            if self._allowance is not None:
+                self._allowance.head_arrived()
             self._body = BoundedBody(coding, max_bytes=self._max_bytes)
 
     def on_body(self, body: bytes) -> None:

@@ -18,10 +18,10 @@ from airflow_provider_orux.client.decoding import BrokenEncodingError, Decoder
 from airflow_provider_orux.client.proxies import proxy_for
 from airflow_provider_orux.client.timed import TimedTransport, keep_to
 from airflow_provider_orux.client.transport import (
+    begin_body,
     client_arguments,
     distrust,
     open_transport,
-    refuse_unasked,
     tls_context,
 )
 from airflow_provider_orux.gateways.times import retry_after
@@ -145,7 +145,7 @@ class Downloader:
             )
             try:
                 with keep_to(allowance), self._get(here, proxy) as response:
-                    refuse_unasked(allowance)
+                    begin_body(allowance)
                     self._check_peer(response, here, proxied=proxy is not None)
                     if response.status_code in _REDIRECTS:
                         here = self._redirected(response, here)

@@ -41,7 +41,7 @@ def test_it_sees_an_answer_taken_for_another(monkeypatch: pytest.MonkeyPatch):
         s for s, spec in several if spec.end == "keep" and b"task_-1" in b"".join(map(bytes, spec.steps))
     )
     assert not run(range(seed, seed + 1)).violations
-    monkeypatch.setattr(transport, "refuse_unasked", lambda allowance: None)
+    monkeypatch.setattr(transport, "begin_body", lambda allowance: None)
     assert any("the second poll was given" in v for v in run(range(seed, seed + 1)).violations)
 
 

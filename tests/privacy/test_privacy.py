@@ -174,10 +174,6 @@ def test_with_the_prompts_as_hashes_the_manifests_still_tell_them_apart(left: Le
     assert "sha256:" in left.files
 
 
-@pytest.mark.xfail(
-    reason="waits for push_urls=False to keep the URLs out of the trigger's event (Airflow logs and stores the event)",
-    strict=False,
-)
 def test_no_url_of_an_artifact_is_in_database_or_logs(left: Left) -> None:
     private = [url for url in left.urls if url.rpartition("/")[2] not in json.dumps(left.results["two"])]
     assert private
