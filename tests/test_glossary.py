@@ -28,6 +28,12 @@ READ = (
 #: Where a word is somebody else's: (word, path, a line that has it, whose it is).
 THEIRS = (
     ("link", r"airflow_provider_orux/links/.*", r".", "Airflow's operator links"),
+    (
+        "link",
+        r"docs/gallery\.md",
+        r"## Links|has links|\| link \||keeps links|The links",
+        "Airflow's operator links",
+    ),
     ("link", r"docs/decisions/link-from-operator\.md", r".", "Airflow's operator links"),
     (
         "link",
@@ -42,6 +48,12 @@ THEIRS = (
         "Airflow's operator links",
     ),
     ("link", r"airflow_provider_orux/links/.*", r".", "Airflow's operator links"),
+    (
+        "link",
+        r"docs/gallery\.md",
+        r"## Links|has links|\| link \||keeps links|The links",
+        "Airflow's operator links",
+    ),
     ("link", r"CONTRIBUTING\.md", r"triggers/  links/", "Airflow's operator links"),
     ("link", r"airflow_provider_orux/storage/.*", r"link.local", "a term of IP"),
     (

@@ -45,10 +45,10 @@ class LogStore:
         sleep: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        #: Of the entry from which this execution continues; 0: there was none; None: nothing was read yet.
         self.number: int | None = None
-        """Of the entry from which this execution continues; 0: there was none; None: nothing was read yet."""
+        #: That entry.
         self.last: Entry | None = None
-        """That entry."""
         self._entries = entries
         self._instance = instance
         self._turn = turn

@@ -28,7 +28,10 @@ def check_names(operator: type, given: Mapping[str, Any]) -> None:
 
     :raises InvalidRequestError: it has not; the message names the nearest one.
     """
-    names = {cls: set(inspect.signature(cls.__init__).parameters) - _NO_NAMES for cls in operator.__mro__}
+    names = {
+        cls: set(inspect.signature(vars(cls).get("__init__", object.__init__)).parameters) - _NO_NAMES
+        for cls in operator.__mro__
+    }
     known = set().union(*names.values())
     for name in given:
         if name not in known and not name.startswith("_") and name not in ("op_args", "op_kwargs"):
@@ -59,7 +62,7 @@ def check_partial(operator: Any, given: Mapping[str, Any]) -> None:
     check_names(operator, given)
     if not _is_ours(operator) or given.get("request") is not None:
         return
-    fields = {n: given[n] for n in inspect.signature(operator.__init__).parameters if n in given}
+    fields = {n: given[n] for n in inspect.signature(operator).parameters if n in given}
     model = fields.pop("model", None)
     options = fields.pop("options", None) or {}
     if is_pending(model) or is_pending(options) or (model is None and operator.verb == "generate"):

@@ -31,8 +31,8 @@ MONDAY = pendulum.datetime(2026, 3, 2, tz="UTC")
 TUESDAY = pendulum.datetime(2026, 3, 3, tz="UTC")
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_dags").glob("*.py"))
 
+#: The examples that make many jobs at once: they use a pool if they are told to.
 POOLED = ("content_pipeline", "midjourney_mapped")
-"""The examples that make many jobs at once: they use a pool if they are told to."""
 
 
 def hurried(dag: Any) -> Any:

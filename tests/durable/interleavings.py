@@ -23,11 +23,11 @@ from airflow_provider_orux.models.errors import OruxError
 from tests.durable.fakes import World
 
 INSTANCE = ("dag", "run", "task", -1)
+#: What becomes of the creation of an entry: it is told; it is done and not told; it is not done; it is not told, and
+#: done at any time later.
 ANSWERED, LOST, FAILED, LATE = "answered", "lost", "failed", "late"
-"""What becomes of the creation of an entry: it is told; it is done and not told; it is not done; it is not told, and
-done at any time later."""
+#: A late one is done now.
 LANDS = "lands"
-"""A late one is done now."""
 
 
 class MemoryEntries:
@@ -67,8 +67,8 @@ class Attempt:
 
     try_number: int = 1
     max_tries: int = 3
+    #: Seconds when Airflow made its id; None: a minute after that of the try before.
     id_at: float | None = None
-    """Seconds when Airflow made its id; None: a minute after that of the try before."""
 
     @property
     def turn(self) -> Turn:

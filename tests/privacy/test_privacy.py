@@ -45,8 +45,8 @@ class Left:
     """What a run left behind."""
 
     states: dict[str, str]
+    #: Of each table every row, as text.
     database: dict[str, str]
-    """Of each table every row, as text."""
     logs: str
     files: str
     urls: list[str]
