@@ -195,7 +195,7 @@ def open_root(path: str, *, conn_id: str | None = None) -> Root:
     """
     uri = f"file://{path}" if path.startswith("/") else path.strip()
     scheme, marks, rest = uri.partition("://")
-    if not scheme or not marks or not rest:
+    if not (scheme and marks and rest):
         raise unusable(f"{path!r} is neither an absolute path nor a URI such as s3://bucket/ledger")
     if scheme in ("file", "local"):
         if not rest.startswith("/"):
