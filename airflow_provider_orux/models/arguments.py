@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -21,6 +22,18 @@ _NO_NAMES = {"self", "args", "kwargs"}
 def is_mapped(operator: Any) -> bool:
     """Whether the operator is an instance of a mapped task, made at run time: its errors belong to ``execute``."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def checked(init: Callable[..., None]) -> Callable[..., None]:
+    """An operator's ``__init__`` that knows its arguments' names, and whose errors begin with the task."""
+
+    @functools.wraps(init)
+    def wrapped(self: Any, **given: Any) -> None:
+        check_names(type(self), given)
+        with of_task(given.get("task_id")):
+            init(self, **given)
+
+    return wrapped
 
 
 def check_names(operator: type, given: Mapping[str, Any]) -> None:

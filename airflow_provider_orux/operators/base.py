@@ -94,6 +94,7 @@ class OruxOperator(BaseOperator):
     ui_color = "#e8e4f8"
     verb: ClassVar[str] = "generate"
 
+    @arguments.checked
     def __init__(
         self,
         *,
@@ -120,7 +121,6 @@ class OruxOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         self.free_retries = isinstance(retries, FreeRetries) if free_retries is None else free_retries
-        arguments.check_names(type(self), kwargs)
         super().__init__(retries=retries, **kwargs)
         if self.free_retries and not durable and not arguments.is_mapped(self):
             self.retries = 0  # each retry would pay; one of a mapped task refuses when it runs
