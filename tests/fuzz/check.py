@@ -26,7 +26,7 @@ _REFUSED_WITH_200 = re.compile(
     re.IGNORECASE,
 )
 _NAMES_A_JOB = {"task_id", "taskId", "job_id", "jobId", "run_id", "poll_url"}
-_SECRET = re.compile(r"sk-app-Ab3dEf9h|relay_sk_abcdefgh|abcdefgh12345678")
+_SECRET = re.compile(r"sk-app-Ab3dEf9h|relay_sk_abcdefgh|Bearer abcdefgh12345678")
 
 
 class ViolationError(AssertionError):

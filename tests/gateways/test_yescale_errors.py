@@ -73,6 +73,9 @@ MEDIA = yescale.FluxKontextMax(prompt="a fox")
         (IMAGINE, {"code": 1200, "description": "of Kling's numbers, but not Kling"}),
         (IMAGINE, {"code": 5, "description": "do_request_failed timeout"}),
         (IMAGINE, {"code": 4, "description": "insert_midjourney_task_failed "}),
+        (IMAGINE, {"code": 4, "description": "no", "cause": {"message": "do_request_failed"}}),
+        (IMAGINE, {"code": [3], "description": "no"}),
+        (MEDIA, {"code": "size", "message": ["VALIDATION_ERROR"], "data": None}),
     ],
 )
 def test_what_is_not_a_known_refusal_may_have_been_charged(

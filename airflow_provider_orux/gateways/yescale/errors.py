@@ -148,7 +148,8 @@ def error_of(value: Any, *, gateway: str, status: int) -> OruxError | None:
     else:
         return None
     code = code_of(facts.get("code"))
-    message = words_of(text) or "The gateway gave no message"
+    # Its first word may be a code, and decide whether anything is charged: a list of words says nothing.
+    message = (words_of(text) if isinstance(text, str) else None) or "The gateway gave no message"
     cls = _class_of(code, message, midjourney="description" in facts, status=status)
     properties = facts.get("properties")
     banned = words_of(properties.get("bannedWord"), 100) if isinstance(properties, Mapping) else None
