@@ -25,8 +25,10 @@ class Allowance:
 
     def __init__(self, seconds: float, *, longest: float, max_bytes: int) -> None:
         now = time.monotonic()
-        self._at = now + seconds
+        self._at = now + min(seconds, longest)
         self._last = now + longest
+        #: Whether the head of the answer is there.
+        self.in_body = False
         self._bytes = OVERHEAD
         self._body_bytes = max_bytes * _CHUNKED
         self._asked = self._answered = False
@@ -56,6 +58,7 @@ class Allowance:
 
     def head_arrived(self) -> None:
         """Allow the bytes of the body."""
+        self.in_body = True
         self._bytes += self._body_bytes
         self._body_bytes = 0
 

@@ -30,6 +30,12 @@ def keep_to(allowance: Allowance) -> Iterator[None]:
         _current.reset(token)
 
 
+def in_body() -> bool:
+    """Whether what is read now is a body: it may be read in larger pieces than a head, which has to be parsed."""
+    allowance = _current.get()
+    return allowance is None or allowance.in_body
+
+
 class TimedTransport(httpx.HTTPTransport):
     """httpx's own transport; what it reads and writes keeps to the allowance of the exchange (:func:`keep_to`)."""
 

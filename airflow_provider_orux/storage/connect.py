@@ -9,7 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from airflow_provider_orux.client.timed import TimedBackend
+from airflow_provider_orux.client.timed import TimedBackend, in_body
 from airflow_provider_orux.models.errors import ArtifactError
 from airflow_provider_orux.storage.settings import CHUNK
 
@@ -117,6 +117,8 @@ class _WideStream(httpcore.NetworkStream):
         if self._failure is not None:
             # httpcore names what it catches itself; a failure while taking more along comes with the next read.
             raise httpcore.ReadError(str(self._failure)) from self._failure
+        if not in_body():
+            return self._inner.read(max_bytes, timeout)
         # An SSLObject (TLS within TLS, at a proxy) is not read past its stream.
         tls = self._inner.get_extra_info("ssl_object")
         if not isinstance(tls, ssl.SSLSocket):

@@ -164,7 +164,7 @@ class Downloader:
         # Not through an httpx client: that logs the whole URL, and some URLs are credentials.
         settings = self._settings
         timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
-        headers = {**client_arguments()["headers"], "Accept": "*/*"}
+        headers = {**client_arguments()["headers"], "Accept": "*/*", "Connection": "keep-alive"}
         request = httpx.Request("GET", url, headers=headers, extensions={"timeout": timeout.as_dict()})
         if proxy not in self._transports:
             self._transports[proxy] = self._transport or (self._through(proxy) if proxy else self._direct())
@@ -251,7 +251,7 @@ class Downloader:
                 for piece in decoder.feed(chunk):
                     spool.write(piece)
                 if allowance.left() <= 0:
-                    raise ArtifactError(self._overdue(url))
+                    raise ArtifactError(f"{redacted_url(url)} did not end in time")
             for piece in decoder.finish():
                 spool.write(piece)
         except BrokenEncodingError as e:
@@ -262,9 +262,6 @@ class Downloader:
             raise ArtifactError(f"{redacted_url(url)} is empty")
         return decoder.undecoded
 
-    def _overdue(self, url: httpx.URL) -> str:
-        return f"{redacted_url(url)} did not end within {self._settings.total_timeout:g} s"
-
     def _failure(self, error: Exception, url: httpx.URL, allowance: Allowance) -> ArtifactError:
         detail = redact(str(error), self._settings.proxy)
         if (untrusted := distrust(error)) is not None:
@@ -273,6 +270,6 @@ class Downloader:
                 "connection names the file of certificates to trust"
             )
         if allowance.left() <= 0:
-            return ArtifactError(self._overdue(url))
+            return ArtifactError(f"{redacted_url(url)} did not end in time")
         words = f"{type(error).__name__}: {detail}".rstrip(": ")
         return ArtifactError(f"{redacted_url(url)} could not be fetched ({words})")
