@@ -36,7 +36,8 @@ def dag_of(load_dag):
 
 
 def saved_files(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.rglob("*") if p.is_file())
+    """Without thumbnails."""
+    return sorted(p.name for p in folder.rglob("*") if p.is_file() and ".thumb." not in p.name)
 
 
 def test_synchronous_generation_is_saved_with_its_manifest(sandbox, dag_of, run, tmp_path):

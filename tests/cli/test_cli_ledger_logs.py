@@ -162,7 +162,8 @@ def test_discard(ledger, orux):
     status, out, _ = orux("ledger", "discard", *ONE)
     assert status == 0
     assert "submits a new job" in out
-    assert task(ledger, try_number=2).read() is None
+    kept = task(ledger, try_number=2).read()
+    assert (kept.state, len(kept.earlier)) == (State.DISCARDED, 1)
     assert "nothing to discard" in orux("ledger", "discard", *ONE)[1]
 
 
