@@ -182,4 +182,4 @@ def test_bytes_that_nobody_asked_for_are_no_success(sandbox, load_dag, run, prom
     assert result.states() == {"pay": "failed"}
     out = "".join(capfd.readouterr())
     assert "have nowhere to go" in out.replace("\\n", " ")
-    assert "charged]" in out
+    assert "Charged." in out
