@@ -155,7 +155,7 @@ def airflow_parser() -> Any:
 
 def check_airflow(words: list[str]) -> None:
     """The verbs and flags of an ``airflow`` command exist; all arguments fit, unless some are left out (``…``)."""
-    from airflow_provider_orux.cli.commands import parser
+    from airflow_provider_orux.cli.main import parser
 
     root: Any = parser() if words[1] == "orux" else airflow_parser()
     at, rest = root, words[1:]

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from airflow_provider_orux.client.decoding import MOST_LAYERS
+
 #: A PNG of one pixel, for downloads.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
@@ -58,9 +60,9 @@ def content_of(seed: int, target: str, *, poll: int = 0) -> bytes:
     return json.dumps(value).encode()
 
 
-def wrong(target: str) -> bytes:
-    """A right answer about something else: it must never be taken."""
-    return content_of(-1, target)
+def wrong(seed: int, target: str) -> bytes:
+    """An answer that nobody has asked for, about the very job that is asked for next: it must never be taken."""
+    return content_of(-1, target).replace(b'"task_-1_0"', f'"{job_of(seed, poll=1)}"'.encode())
 
 
 def make(seed: int, target: str) -> Spec:
@@ -72,6 +74,8 @@ def make(seed: int, target: str) -> Spec:
     for change in _pick(rng, _BODIES):
         body, more = change(rng, spec, body, target)
         headers += more
+    if sum(value.count(",") + 1 for name, value in headers if name == "content-encoding") > MOST_LAYERS:
+        spec.readable = False
     if rng.random() < 0.12:
         status = rng.choice((201, 204, 206, 301, 302, 304, 307, 400, 401, 402, 403, 404, 408, 409, 413, 422, 425, 429, 451, 500, 502, 503, 504, 520, 599))  # fmt: skip
         spec.readable = status == 201 and target in ("submit", "poll", "cli") and spec.readable
@@ -279,7 +283,7 @@ def _pipelined(rng, spec, whole, target):  # type: ignore[no-untyped-def]
     spec.notes.append("an answer behind it")
     spec.end = rng.choice(("keep", "close"))
     spec.readable = spec.readable and "close" not in spec.notes
-    body = wrong(target)
+    body = wrong(spec.seed, target)
     return whole + rng.choice(
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body),

@@ -176,7 +176,9 @@ def test_a_kill_in_the_middle_leaves_no_final_name(
     assert (folder / left[0]).stat().st_size > 0
     # The next try is not disturbed by it, and a day later it is gone.
     result = save_job(job_of(small, job_id="job"), str(tmp_path), settings=settings, provenance={})
-    assert sorted(p.name for p in folder.iterdir()) == sorted([*left, "1.png", "1.thumb.webp", "manifest.json"])
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        [*left, "1.png", "1.thumb.webp", "manifest.json"]
+    )
     os.utime(folder / left[0], (time.time() - 90_000,) * 2)
     assert save_job(job_of(small, job_id="job"), str(tmp_path), settings=settings, provenance={}) == result
     assert sorted(p.name for p in folder.iterdir()) == ["1.png", "1.thumb.webp", "manifest.json"]
