@@ -191,6 +191,12 @@ class Drive:
         self.store.on_record = lambda old, new: self.checker.record_written(old, new, self.ti)
 
     # -- the whole -----------------------------------------------------------------------------------------
+    @property
+    def told(self) -> str:
+        """What the task's log says of its last error."""
+        error = getattr(self.last_error, "error", None)
+        return error.report() if error is not None else str(self.last_error)
+
     def run(self) -> list[Violation]:
         """Carry it out; the violations."""
         self.server.reset()
@@ -281,7 +287,7 @@ class Drive:
                 self.never_finish = False
             self._settle_if_asked()
             self._clear(running=False)
-        self.checker.wrong(Kind.NO_SUCCESS, f"after {ROUNDS} rounds of a person's help: {self.last_error}")
+        self.checker.wrong(Kind.NO_SUCCESS, f"after {ROUNDS} rounds of a person's help: {self.told}")
 
     # -- what a person does ----------------------------------------------------------------------------------
     def _clear(self, *, running: bool) -> None:
@@ -307,13 +313,13 @@ class Drive:
         value = self.store.record()
         if value is None:
             return
-        if "request changed" in str(self.last_error) and (first := self.checker.last_prompt()) is not None:
+        if "request changed" in self.told and (first := self.checker.last_prompt()) is not None:
             self.say(f"what changes is taken out of the template: {first}")
             self.prompt = first
         if (
             value["state"] == "submitted"
             and self.task.on_clear == "reattach"
-            and "ledger discard" in str(self.last_error)
+            and "ledger discard" in self.told
         ):
             self.say("the job is given up: discarded")
             del self.store.rows["orux_ledger"]
