@@ -38,8 +38,14 @@ os.environ.update(
 )
 
 LONG = ("tests/docs/test_pages.py", "tests/triggers/", "tests/poller/", "tests/storage/test_storage_heavy.py")
-#: Folders whose cases stay on one of several workers: these share an API server.
-TOGETHER = ("tests/cli/",)
+#: Folders and files whose cases stay on one of several workers: each shares one Airflow, and what ran on it.
+TOGETHER = (
+    "tests/cli/",
+    "tests/airflow/test_triggering.py",
+    "tests/plugins/test_browser.py",
+    "tests/plugins/test_fab.py",
+    "tests/privacy/test_privacy.py",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
