@@ -1,7 +1,7 @@
 """POST …/chat/completions in OpenAI's shape, with images in and text out. Nothing is streamed.
 
-That the schema is OpenAI's is documented for Orux (orux_more.md, 7) and the relay (opengpu_relay_more.md, 8); for YEScale
-its pages name the calls (yescale_more.md, 7). What the model says is the sandbox's own.
+That the schema is OpenAI's is documented for Orux (orux_more.md, 7) and the relay (opengpu_relay_more.md, 8); for
+YEScale its pages name the calls (yescale_more.md, 7). What the model says is the sandbox's own.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _part(engine: Engine, context: RequestContext, part: Any) -> str:
     # It reaches out to nobody; of its own images it knows what they show.
     token = url.partition("/files/")[2].partition("/")[0]
     job = engine.job_of_file(token) if token else None
-    return job.prompt if job is not None else "a picture from elsewhere"
+    return job.prompt if job is not None else "an image from elsewhere"
 
 
 def _described(url: str) -> str:
