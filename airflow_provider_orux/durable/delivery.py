@@ -120,6 +120,11 @@ class Delivery:
             written=written_in_dag(self._context),
         )
 
+    @property
+    def tells_the_trigger(self) -> bool:
+        """Whether a trigger's event may hold URLs and the gateway's words: an error message may quote the prompt."""
+        return self.push_urls and self.record_prompt == "full"
+
     def private(self, message: str, request: GenerationRequest) -> str:
         """A message as it may be logged: with ``record_prompt`` other than ``full``, without the author's texts."""
         return message if self.record_prompt == "full" else without_texts(message, request)

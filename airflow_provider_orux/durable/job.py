@@ -345,7 +345,7 @@ class DurableJob:
             started=accepted_at,
             poll_interval=self._poll_interval,
             kind=f"{self.request.model_id}:{self.request.verb}"[:100],
-            push_urls=self.delivery.push_urls,
+            push_urls=self.delivery.tells_the_trigger,
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:

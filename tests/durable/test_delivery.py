@@ -238,6 +238,14 @@ def test_urls_can_be_kept_out_once_the_artifacts_are_saved(tmp_path):
     assert [a["url"] for a in it.deliver(inline())["artifacts"]] == [None]
 
 
+@pytest.mark.parametrize(
+    ("more", "tells"),
+    [({}, True), ({"push_urls": False}, False), ({"record_prompt": "hash"}, False), ({"record_prompt": "none"}, False)],
+)
+def test_what_is_private_is_not_told_to_the_trigger(more, tells):
+    assert delivery(**more).tells_the_trigger is tells
+
+
 # -- saving that fails -----------------------------------------------------------------------------------------
 class Storage:
     """Saving fails with each of these errors in turn."""

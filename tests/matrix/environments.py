@@ -15,6 +15,7 @@ FOLDER = ROOT / "build" / "matrix"
 #: What the tests of the matrix need beside the package itself.
 TOOLS = (
     "hatchling>=1.26",
+    "hatch-fancy-pypi-readme>=25.1",
     "editables>=0.5",
     "hypothesis>=6.120",
     "psutil",
