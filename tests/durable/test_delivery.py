@@ -240,7 +240,12 @@ def test_urls_can_be_kept_out_once_the_artifacts_are_saved(tmp_path):
 
 @pytest.mark.parametrize(
     ("more", "tells"),
-    [({}, True), ({"push_urls": False}, False), ({"record_prompt": "hash"}, False), ({"record_prompt": "none"}, False)],
+    [
+        ({}, True),
+        ({"push_urls": False}, False),
+        ({"record_prompt": "hash"}, False),
+        ({"record_prompt": "none"}, False),
+    ],
 )
 def test_what_is_private_is_not_told_to_the_trigger(more, tells):
     assert delivery(**more).tells_the_trigger is tells

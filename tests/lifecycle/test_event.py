@@ -45,7 +45,12 @@ def test_bytes_are_never_part_of_an_event():
 
 
 @pytest.mark.parametrize(
-    "told", [{"artifacts": (Artifact(url="https://a/1"),)}, {"text": "a fox"}, {"error_message": "a fox is not allowed"}]
+    "told",
+    [
+        {"artifacts": (Artifact(url="https://a/1"),)},
+        {"text": "a fox"},
+        {"error_message": "a fox is not allowed"},
+    ],
 )
 def test_what_is_private_is_fetched_by_the_worker(told):
     job = Job("task_1", JobStatus.FAILED, "orux", **told)
