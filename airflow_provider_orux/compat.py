@@ -19,10 +19,12 @@ __all__ = [
     "AirflowNotFoundException",
     "AirflowRescheduleException",
     "AirflowSkipException",
+    "OutputWithKeys",
     "RetryDecision",
     "RetryPolicy",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "XComArg",
     "conf",
     "determine_kwargs",
     "incr",
@@ -52,7 +54,7 @@ def _first(*places: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
+    from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, XComArg
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -68,6 +70,7 @@ else:
     _EXCEPTIONS = _first(
         "airflow.sdk.exceptions:AirflowFailException", "airflow.exceptions:AirflowFailException"
     ).__module__
+    XComArg = _first("airflow.sdk:XComArg")
     conf = _first("airflow.sdk.configuration:conf", "airflow.configuration:conf")
     AirflowException = _first(f"{_EXCEPTIONS}:AirflowException")
     AirflowFailException = _first(f"{_EXCEPTIONS}:AirflowFailException")
@@ -87,6 +90,18 @@ HAS_RETRY_POLICIES: bool = RetryPolicy is not object
 #: The command line of this provider: ``airflow orux``, or the console script where Airflow's own has no place for
 #: a provider's (3.1; it has no configuration of the Task SDK either, which is quicker to ask).
 COMMAND: str = "orux" if conf.__class__.__module__.startswith("airflow.configuration") else "airflow orux"
+
+
+class OutputWithKeys:
+    """An operator whose output passes a type checker as an argument: ``parent_job_id=imagine.output["job_id"]``.
+
+    Airflow annotates the output as having no keys, and as nothing that a ``str`` could be.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> Any: ...
 
 
 def short_delays(given: Mapping[str, Any]) -> dict[str, Any]:

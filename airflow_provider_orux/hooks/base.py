@@ -20,6 +20,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+    from typing_extensions import Self
 
     from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
     from airflow_provider_orux.client.sync import GatewayClient
@@ -106,7 +107,7 @@ class GatewayHook(BaseHook):
             self._client.close()
             self._client = None
 
-    def __enter__(self) -> GatewayHook:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from airflow_provider_orux.compat import XComArg
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.operators.base import OruxOperator
 
@@ -38,7 +39,7 @@ class OruxImagineOperator(OruxOperator):
     def __init__(
         self,
         *,
-        prompt: str,
+        prompt: str | XComArg,
         aspect_ratio: str | None = None,
         stylize: int | str | None = None,
         weird: int | str | None = None,

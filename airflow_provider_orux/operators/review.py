@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
-from airflow_provider_orux.compat import AirflowSkipException
+from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle import choice
 from airflow_provider_orux.models.arguments import is_mapped, refuse
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class OruxReviewOperator(HITLOperator):
+class OruxReviewOperator(OutputWithKeys, HITLOperator):
     """Show the saved images of a job to a person, who chooses: four buttons U1 to U4 under "Required Actions".
 
     It pays nothing and holds no worker. On Airflow 3.3 it needs no triggerer either. Its result is ``index`` (or
