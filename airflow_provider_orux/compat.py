@@ -107,13 +107,14 @@ class OutputWithKeys:
 def short_delays(given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that make the delays before retries short and growing, for an author who chose none.
 
-    None where Airflow has retry policies, which do it better.
+    They are needed beside a retry policy too: a worker asks the policy, and the scheduler, which may take a success for
+    a failure, does not.
 
     :param given: the author's arguments.
     """
     from airflow.sdk import BaseOperator
 
-    if HAS_RETRY_POLICIES or given.keys() & {"retry_delay", "retry_exponential_backoff", "max_retry_delay"}:
+    if given.keys() & {"retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"}:
         return {}
     return {
         "retry_delay": timedelta(seconds=30),
@@ -128,14 +129,17 @@ def set_short_delays(operator: BaseOperator, policy: Callable[[], RetryPolicy]) 
 
     :param policy: makes the policy, where Airflow has such.
     """
-    own = operator.retry_exponential_backoff or operator.max_retry_delay is not None
-    if own or operator.retry_delay != type(operator).retry_delay:
+    short = short_delays({})
+    now = {name: getattr(operator, name) for name in short}
+    # Those of a mapped task are short already: its ``partial()`` made them so.
+    if now != short and now != {name: getattr(type(operator), name) for name in short}:
         return
-    if not HAS_RETRY_POLICIES:
-        for name, value in short_delays({}).items():
-            setattr(operator, name, value)
-    elif operator.retry_policy is None:
+    if HAS_RETRY_POLICIES:
+        if operator.retry_policy is not None:
+            return
         operator.retry_policy = policy()
+    for name, value in short.items():
+        setattr(operator, name, value)
 
 
 def never_expire() -> Any:

@@ -120,4 +120,4 @@ def test_each_name_is_found_on_this_version():
     compat.incr("orux.submissions", 1, tags={"gateway": "orux"})
     assert compat.determine_kwargs(lambda ds, x: None, (), {"ds": 1, "x": 2, "y": 3}) == {"ds": 1, "x": 2}
     assert compat.HAS_RETRY_POLICIES is (compat.RetryPolicy is not object)
-    assert (compat.short_delays({}) == {}) is compat.HAS_RETRY_POLICIES
+    assert compat.short_delays({"retry_policy": None}) == {} != compat.short_delays({})
