@@ -31,6 +31,7 @@ __all__ = [
     "lineage_collector",
     "load_dags",
     "never_expire",
+    "push_xcom",
     "serialized",
     "set_short_delays",
     "short_delays",
@@ -148,6 +149,17 @@ def never_expire() -> Any:
         return _first("airflow.sdk.execution_time.context:NEVER_EXPIRE")
     except ImportError:
         return None
+
+
+async def push_xcom(ti: Any, key: str, value: Any) -> None:
+    """Push an XCom of a task instance from its trigger; nothing where this Airflow has no call for it (before 3.3).
+
+    :param ti: the trigger's ``task_instance``; None: it has none, as in ``dag.test()``.
+    """
+    # Not the configured backend: one may write to an object store, and would block the triggerer's event loop.
+    push = getattr(_first("airflow.sdk.bases.xcom:BaseXCom"), "aset", None)
+    if push is not None and ti is not None:
+        await push(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
 
 
 def incr(name: str, by: float, *, tags: Mapping[str, str]) -> None:

@@ -337,7 +337,23 @@ def get_provider_info() -> dict[str, object]:
             {
                 "name": "orux_image",
                 "class-name": "airflow_provider_orux.decorators.orux_image.orux_image_task",
-            }
+            },
+            {
+                "name": "orux_job",
+                "class-name": "airflow_provider_orux.decorators.orux_job.orux_job_task",
+            },
+            {
+                "name": "orux_imagine",
+                "class-name": "airflow_provider_orux.decorators.midjourney.orux_imagine_task",
+            },
+            {
+                "name": "orux_upscale",
+                "class-name": "airflow_provider_orux.decorators.midjourney.orux_upscale_task",
+            },
+            {
+                "name": "orux_variation",
+                "class-name": "airflow_provider_orux.decorators.midjourney.orux_variation_task",
+            },
         ],
         "cli": ["airflow_provider_orux.cli.commands.get_commands"],
         "config": {

@@ -223,6 +223,10 @@ class Delivery:
         """Push the error for the gallery, without what the author wants kept out."""
         shown.push_error(self._context, error, keep_urls=self.push_urls, record=record)
 
+    def push_progress(self, job_id: str, percent: int) -> None:
+        """Push for the gallery how much of the job is done."""
+        shown.push_progress(self._context, job_id, percent)
+
     def pushed_job(self) -> str | None:
         """The job id that this try pushed before it deferred."""
         ti = self._context["ti"]

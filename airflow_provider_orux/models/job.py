@@ -84,6 +84,7 @@ class Job:
     :param price: what was charged, in ``currency``, if the gateway reports it.
     :param currency: ``credits`` or ``USD``.
     :param retry_helps: for a failed job, whether the same request may succeed later.
+    :param progress: percent, 0 to 100, of a job that runs, if the gateway reports it. It is shown, and decides nothing.
     """
 
     job_id: str
@@ -100,6 +101,7 @@ class Job:
     price: float | None = None
     currency: str | None = None
     retry_helps: bool = True
+    progress: int | None = field(default=None, compare=False)
 
     @property
     def urls(self) -> list[str]:

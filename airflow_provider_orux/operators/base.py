@@ -224,7 +224,7 @@ class OruxOperator(compat.OutputWithKeys, BaseOperator):
                     method_name="execute_complete",
                     timeout=timedelta(seconds=max(step.deadline - time.time(), 0.0) + DEFERRAL_MARGIN),
                 )
-            step = job.ended(wait_in_worker(hook, step))
+            step = job.ended(wait_in_worker(hook, step, job.delivery.push_progress))
         self.link_facts = step.result
         return step.result
 

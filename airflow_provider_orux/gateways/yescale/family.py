@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from airflow_provider_orux.gateways.answers import first_status_of, reason_of
+from airflow_provider_orux.gateways.answers import first_status_of, progress_of, reason_of
 from airflow_provider_orux.gateways.base import Gateway, not_a_job_id, require_id
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
@@ -125,7 +125,7 @@ class JobFamily(abc.ABC):
     ) -> Job:
         """One job in one answer.
 
-        :param why: the objects in the answer that may say why it failed.
+        :param why: the objects in the answer that may say why it failed, or how much is done.
         :param final: whether a retry is known to be useless.
         :raises UnexpectedResponseError: it succeeded without a result.
         """
@@ -134,6 +134,7 @@ class JobFamily(abc.ABC):
         if succeeded and not made and text is None:
             raise self.gateway.unexpected(response, "a job that succeeded without a result")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        why = tuple(why)
         code, reason = reason_of(*why) if failed else (None, None)
         return Job(
             job_id=job_id,
@@ -147,6 +148,7 @@ class JobFamily(abc.ABC):
             finished_at=parse_time(finished),
             charged="yes" if succeeded else "unknown",
             retry_helps=not (final or fails_again(code, reason)),
+            progress=None if status.is_terminal else progress_of(*why),
         )
 
     def check_same_job(self, response: HttpResponse, job_id: str, named: Any) -> None:

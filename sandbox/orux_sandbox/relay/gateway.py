@@ -22,7 +22,7 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 from orux_sandbox.keys import RELAY_KEY
-from orux_sandbox.relay import catalogue, tasks
+from orux_sandbox.relay import catalogue, openai, tasks
 from orux_sandbox.relay.routes import ROUTES
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
@@ -106,6 +106,7 @@ class Relay:
             )
             for route in ROUTES
         ),
+        *openai.ENDPOINTS,
         *tasks.ENDPOINTS,
         *catalogue.ENDPOINTS,
     )
@@ -140,10 +141,12 @@ class Relay:
     def target_of(self, context: RequestContext) -> tuple[str | None, str | None]:
         """The path names a task, or the route a model."""
         route = next((one for one in ROUTES if context.endpoint.name == f"relay.submit.{one.name}"), None)
-        if route is None:
+        if route is None and not context.endpoint.submits:
             return context.path_values.get("job_id"), None
         model = context.body.get("model") if isinstance(context.body, dict) else None
-        return None, model if isinstance(model, str) else route.models[2][0]
+        if route is None or isinstance(model, str):
+            return None, model if isinstance(model, str) else None
+        return None, route.models[2][0]
 
     def refuse(self, refusal: Refusal, engine: Engine, context: RequestContext | None) -> Answer:
         """``{"detail", "error"}`` [2]; of [1] no error is documented: ``detail`` alone."""
@@ -202,6 +205,7 @@ class Relay:
         """The routes."""
         router = APIRouter()
         router.include_router(tasks.router(engine, _limit))
+        router.include_router(openai.router(engine, _limit))
         router.include_router(catalogue.router(engine))
         return router
 
