@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from airflow_provider_orux.client.settings import SUBMIT_LIMIT, ClientSettings
@@ -228,10 +228,12 @@ class Calls:
                 if response is None:
                     raise RuntimeError("the driver answered a Send with nothing")
                 try:
-                    return read(response)
+                    return _known_as(read(response), response)
                 except (RateLimitedError, GatewayUnavailableError) as e:
                     error = e
-                except OruxError:
+                    e.request_id = e.request_id or response.request_id
+                except OruxError as e:
+                    e.request_id = e.request_id or response.request_id
                     raise
                 except Exception as e:
                     raise UnexpectedResponseError(
@@ -284,9 +286,10 @@ class Calls:
                 if response is None:
                     raise RuntimeError("the driver answered a Send with nothing")
                 try:
-                    return self._usable(read(response))
-                except (AmbiguousSubmitError, ArtifactRejectedError):
+                    return self._usable(_known_as(read(response), response))
+                except (AmbiguousSubmitError, ArtifactRejectedError) as e:
                     # The gateway's own word, or a result that cannot be taken: sending again would not tell more.
+                    e.request_id = e.request_id or response.request_id
                     raise
                 except Exception as e:
                     if not isinstance(e, OruxError):
@@ -304,6 +307,7 @@ class Calls:
                         # A conflict under an idempotency key: what we sent before is still being worked on. Only
                         # the same key may be sent again, and a little patience gets the first sending's answer.
                         in_progress = repeatable and e.http_status == 409
+                error.request_id = error.request_id or response.request_id
             again = repeatable if isinstance(error, AmbiguousSubmitError) else not error.final
             attempts = max(settings.attempts, IN_PROGRESS_ATTEMPTS) if in_progress else settings.attempts
             if isinstance(error, AmbiguousSubmitError):
@@ -314,7 +318,7 @@ class Calls:
                 error = self._ambiguous(
                     f"{unanswered.message}; sent again, {cause.message}", cause, repeatable=repeatable
                 )
-                error.retry_after = retry_after
+                error.retry_after, error.request_id = retry_after, cause.request_id
             if not again or attempt >= attempts or (error.retry_after or 0) > LONGEST_PAUSE:
                 raise error
             yield Pause(
@@ -342,6 +346,13 @@ class Calls:
         error.__cause__ = cause
         error.final = not repeatable
         return error
+
+
+def _known_as(value: T, response: HttpResponse) -> T:
+    """A job with the gateway's own id of the answer that told of it."""
+    if isinstance(value, Job) and response.request_id is not None:
+        return replace(value, details={**value.details, "request_id": response.request_id})
+    return value
 
 
 def _log_without_retention(refusal: OruxError) -> None:

@@ -1,8 +1,8 @@
 """YEScale: which family handles which request and job.
 
-Sources: YEScale's page "Flux (OpenAI dall-e-3 format)" and the names of its other pages (documented); clients
-written against it (observed); new-api, midjourney-proxy and sibling gateways (inferred). The account and its balance
-are on another host with another key, and are left out.
+Sources: those of YEScale's pages that can be read, and the names of the others (documented); clients written against it
+(observed); new-api, midjourney-proxy and sibling gateways (inferred). The account and its balance are on another host
+with another key.
 """
 
 from __future__ import annotations
@@ -10,16 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from airflow_provider_orux.gateways.answers import at, number_of
 from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.gateways.yescale import errors
 from airflow_provider_orux.gateways.yescale.chat import generate_chat, read_chat
 from airflow_provider_orux.gateways.yescale.family import JobFamily, split_handle
-from airflow_provider_orux.gateways.yescale.images import generate_ideogram, generate_image, read_images
+from airflow_provider_orux.gateways.yescale.images import (
+    edit_image,
+    generate_ideogram,
+    generate_image,
+    read_images,
+)
 from airflow_provider_orux.gateways.yescale.kling import KlingImages, KolorsTryOn
 from airflow_provider_orux.gateways.yescale.media import Media
 from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
 from airflow_provider_orux.gateways.yescale.suno import Suno
+from airflow_provider_orux.gateways.yescale.video import (
+    KlingImageToVideo,
+    KlingTextToVideo,
+    Luma,
+    Pika,
+    Runway,
+)
 from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     JobNotFoundError,
@@ -31,7 +44,9 @@ from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import YEScaleRequest
 
-SYNCHRONOUS = ("images", "ideogram", "chat")
+SYNCHRONOUS = ("images", "edits", "ideogram", "chat")
+#: What one USD is in the account's numbers (documented).
+UNITS_OF_A_DOLLAR = 500_000
 #: Jobs of one batch fetch: a bound of ours, none is documented.
 BATCH = 50
 
@@ -40,7 +55,7 @@ class YEScaleGateway(Gateway):
     """The wire of YEScale. ``https://api.yescale.vip`` is the same without the proxy, for long requests.
 
     A ``CustomRequest`` goes to POST /v1/images/generations on the synchronous route and to POST /task/submit on the
-    other: with ``body={"prompt": …, "config": {…}}`` that is the way to the video models.
+    other: with ``body={"prompt": …, "config": {…}}`` that is the way to any model of YEScale Media.
     """
 
     name: ClassVar[str] = "yescale"
@@ -54,6 +69,8 @@ class YEScaleGateway(Gateway):
         "midjourney_path": ("/mj",),
         # Upstream ignores it, the layer before it asks for it.
         "reroll_index": ("send", "omit"),
+        # Documented of imagine and describe alone; other upstreams have it for blend, too.
+        "blend_bot": ("send", "omit"),
         # list-by-condition is upstream's, and not among YEScale's pages.
         "batch_fetch": ("off", "on"),
         # "URL or base64" (documented): whether with a data: prefix is not said.
@@ -62,8 +79,21 @@ class YEScaleGateway(Gateway):
         "ideogram_path": ("/ideogram/v1/ideogram-v3",),
         "kling_path": ("/kling/v1/images",),
         "suno_path": ("/suno",),
+        # The same for Kling's clips, Pika's submission and both of Runway's addresses; some have others for Runway.
+        "kling_video_path": ("/kling/v1/videos",),
+        "pika_path": ("/pika/generate",),
+        "runway_path": ("/runwayml/v1/image_to_video",),
+        "runway_task_path": ("/runwayml/v1/tasks",),
+        # Luma and Pika take base64 at sibling gateways, whether with a data: prefix is not said.
+        "video_image": ("base64", "data_url"),
         # OpenAI's, which new-api follows: YEScale lists its Gemini image page among the chat models.
         "chat_path": ("/v1/chat/completions",),
+        # OpenAI's: YEScale lists the pages of both edits. Whether Qwen's takes a form or JSON is not known.
+        "edits_path": ("/v1/images/edits",),
+        "qwen_edit_body": ("multipart", "json"),
+        # Documented; the access key is another one than the API key, and optional. Which header holds it is not said.
+        "account_host": ("https://yescale.bogia.app",),
+        "access_key": (None,),
         # Costs nothing and needs the key in OpenAI's API, which new-api follows.
         "probe_path": ("/v1/models",),
     }
@@ -73,7 +103,14 @@ class YEScaleGateway(Gateway):
         self._midjourney = Midjourney(self)
         self._families: dict[str, JobFamily] = {
             family.name: family
-            for family in (self._midjourney, Media(self), KlingImages(self), KolorsTryOn(self), Suno(self))
+            for family in (
+                self._midjourney,
+                *(
+                    kind(self)
+                    for kind in (Media, KlingImages, KolorsTryOn, KlingTextToVideo, KlingImageToVideo)
+                ),
+                *(kind(self) for kind in (Runway, Luma, Pika, Suno)),
+            )
         }
         self.batch_size = BATCH if self.options["batch_fetch"] == "on" else 0
 
@@ -108,6 +145,10 @@ class YEScaleGateway(Gateway):
             return generate_ideogram(request, path="/" + str(self.options["ideogram_path"]).strip("/"))
         if family == "chat":
             return generate_chat(request, path="/" + str(self.options["chat_path"]).strip("/"))
+        if family == "edits":
+            as_json = request.model_id == "qwen-image-edit" and self.options["qwen_edit_body"] == "json"
+            path = "/" + str(self.options["edits_path"]).strip("/")
+            return edit_image(request, path=path, encoding="json" if as_json else "multipart")
         return generate_image(request)
 
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
@@ -166,6 +207,27 @@ class YEScaleGateway(Gateway):
         """GET /v1/models (an assumption, see the option)."""
         return HttpRequest("GET", "/" + str(self.options["probe_path"]).strip("/"), Purpose.READ)
 
+    def usage(self) -> HttpRequest:
+        """GET /yescale/user: the account. It is at ``account_host``, for the holder of ``access_key`` (documented)."""
+        return HttpRequest("GET", "/yescale/user", Purpose.READ)
+
+    def read_usage(self, response: HttpResponse) -> dict[str, Any]:
+        """``balance`` and ``used`` in USD, and the number of ``requests``; None what is not told.
+
+        :raises OruxError: the key was refused, or something else answered.
+        """
+        self.check(response, purpose=Purpose.READ)
+        data = self.json_object(response).get("data")
+        quota, used, requests = (at(data, name) for name in ("quota", "used_quota", "request_count"))
+        if usd_of(quota) is None:
+            raise self.unexpected(response, "no `data.quota`")
+        return {
+            "balance": usd_of(quota),
+            "used": usd_of(used),
+            "currency": "USD",
+            "requests": number_of(requests),
+        }
+
     def read_error(self, response: HttpResponse) -> OruxError | None:
         """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
         return errors.read_error(response, gateway=self.name)
@@ -191,6 +253,12 @@ class YEScaleGateway(Gateway):
     def _family_of(self, request: GenerationRequest) -> JobFamily:
         self.route(request, wanted="async")
         return self._families["media" if isinstance(request, CustomRequest) else self._family(request)]
+
+
+def usd_of(quota: Any) -> float | None:
+    """USD of an amount as the account has it."""
+    told = isinstance(quota, (int, float)) and not isinstance(quota, bool) and abs(quota) < 1e18
+    return quota / UNITS_OF_A_DOLLAR if told else None
 
 
 def _not_found(request: GenerationRequest, error: JobNotFoundError) -> OruxError:
