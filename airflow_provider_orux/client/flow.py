@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from airflow_provider_orux.client.settings import SUBMIT_LIMIT, ClientSettings
@@ -228,12 +228,10 @@ class Calls:
                 if response is None:
                     raise RuntimeError("the driver answered a Send with nothing")
                 try:
-                    return _known_as(read(response), response)
+                    return read(response)
                 except (RateLimitedError, GatewayUnavailableError) as e:
                     error = e
-                    e.request_id = e.request_id or response.request_id
-                except OruxError as e:
-                    e.request_id = e.request_id or response.request_id
+                except OruxError:
                     raise
                 except Exception as e:
                     raise UnexpectedResponseError(
@@ -286,10 +284,9 @@ class Calls:
                 if response is None:
                     raise RuntimeError("the driver answered a Send with nothing")
                 try:
-                    return self._usable(_known_as(read(response), response))
-                except (AmbiguousSubmitError, ArtifactRejectedError) as e:
+                    return self._usable(read(response))
+                except (AmbiguousSubmitError, ArtifactRejectedError):
                     # The gateway's own word, or a result that cannot be taken: sending again would not tell more.
-                    e.request_id = e.request_id or response.request_id
                     raise
                 except Exception as e:
                     if not isinstance(e, OruxError):
@@ -307,7 +304,6 @@ class Calls:
                         # A conflict under an idempotency key: what we sent before is still being worked on. Only
                         # the same key may be sent again, and a little patience gets the first sending's answer.
                         in_progress = repeatable and e.http_status == 409
-                error.request_id = error.request_id or response.request_id
             again = repeatable if isinstance(error, AmbiguousSubmitError) else not error.final
             attempts = max(settings.attempts, IN_PROGRESS_ATTEMPTS) if in_progress else settings.attempts
             if isinstance(error, AmbiguousSubmitError):
@@ -318,7 +314,7 @@ class Calls:
                 error = self._ambiguous(
                     f"{unanswered.message}; sent again, {cause.message}", cause, repeatable=repeatable
                 )
-                error.retry_after, error.request_id = retry_after, cause.request_id
+                error.retry_after = retry_after
             if not again or attempt >= attempts or (error.retry_after or 0) > LONGEST_PAUSE:
                 raise error
             yield Pause(
@@ -342,17 +338,11 @@ class Calls:
             code=cause.code if cause else None,
             http_status=cause.http_status if cause else None,
             retry_after=cause.retry_after if cause else None,
+            request_id=cause.request_id if cause else None,
         )
         error.__cause__ = cause
         error.final = not repeatable
         return error
-
-
-def _known_as(value: T, response: HttpResponse) -> T:
-    """A job with the gateway's own id of the answer that told of it."""
-    if isinstance(value, Job) and response.request_id is not None:
-        return replace(value, details={**value.details, "request_id": response.request_id})
-    return value
 
 
 def _log_without_retention(refusal: OruxError) -> None:

@@ -7,7 +7,9 @@ with another key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.answers import at, number_of
@@ -153,11 +155,12 @@ class YEScaleGateway(Gateway):
 
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
         """The images."""
-        self.check(response, purpose=Purpose.PAY)
-        self.check_length(response)
-        if not isinstance(request, CustomRequest) and self._family(request) == "chat":
-            return read_chat(self, request, response, submission_id=submission_id)
-        return read_images(self, request, response, submission_id=submission_id)
+        chat = not isinstance(request, CustomRequest) and self._family(request) == "chat"
+        read = read_chat if chat else read_images
+        with _told(response):
+            self.check(response, purpose=Purpose.PAY)
+            self.check_length(response)
+            return _known_as(read(self, request, response, submission_id=submission_id), response)
 
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
         """The asynchronous call. YEScale has no idempotency key, so none is sent."""
@@ -167,8 +170,9 @@ class YEScaleGateway(Gateway):
         """The job that was accepted."""
         family = self._family_of(request)
         try:
-            self.check(response, purpose=Purpose.PAY)
-            return family.read_submit(request, response)
+            with _told(response):
+                self.check(response, purpose=Purpose.PAY)
+                return _known_as(family.read_submit(request, response), response)
         except JobNotFoundError as e:
             if e.charged == "no":
                 raise _not_found(request, e) from e
@@ -187,7 +191,8 @@ class YEScaleGateway(Gateway):
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The current state of a job."""
         family, _ = split_handle(job_id, self._families, gateway=self.name)
-        return family.read_poll(job_id, response)
+        with _told(response):
+            return _known_as(family.read_poll(job_id, response), response)
 
     def can_batch(self, job_id: str) -> bool:
         """Midjourney's jobs, if the connection allows it."""
@@ -253,6 +258,23 @@ class YEScaleGateway(Gateway):
     def _family_of(self, request: GenerationRequest) -> JobFamily:
         self.route(request, wanted="async")
         return self._families["media" if isinstance(request, CustomRequest) else self._family(request)]
+
+
+def _known_as(job: Job, response: HttpResponse) -> Job:
+    """The job with the gateway's id of the answer that told of it: "log it" (documented)."""
+    if response.request_id is None:
+        return job
+    return replace(job, details={**job.details, "request_id": response.request_id})
+
+
+@contextmanager
+def _told(response: HttpResponse) -> Iterator[None]:
+    """Let an error name the answer that it was read from."""
+    try:
+        yield
+    except OruxError as e:
+        e.request_id = response.request_id
+        raise
 
 
 def usd_of(quota: Any) -> float | None:

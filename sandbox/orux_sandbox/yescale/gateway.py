@@ -18,9 +18,10 @@ from orux_sandbox.engine.records import Job
 from orux_sandbox.keys import YESCALE_KEY
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
-from orux_sandbox.yescale import chat, ideogram, images, kling, media, suno, video
+from orux_sandbox.yescale import chat, ideogram, images, kling, media, suno
 from orux_sandbox.yescale.midjourney import routes as midjourney
 from orux_sandbox.yescale.midjourney.refusals import refused
+from orux_sandbox.yescale.video import routes as video
 
 #: The letters of a key.
 _LETTERS = string.ascii_letters + string.digits
