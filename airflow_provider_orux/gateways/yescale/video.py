@@ -73,7 +73,8 @@ class VideoFamily(JobFamily):
         if _refuses(value):
             raise self.refused(value, response)
         layers = list(_layers(value))
-        ids = [i for layer in layers for i in _ids(layer)]
+        # The outermost: new-api's task holds its upstream's, which has an id of its own.
+        ids = next(filter(None, map(_ids, layers)), [])
         self.check_same_job(response, job_id, *ids)
         made = next(filter(None, map(self.made, layers)), [])
         word = self._word(layers)
@@ -316,7 +317,7 @@ def _layers(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _ids(task: Mapping[str, Any]) -> list[Any]:
-    return [task[name] for name in ("task_id", "id") if task.get(name)]
+    return [task[name] for name in ("task_id", "id") if task.get(name) not in (None, "")]
 
 
 def _first(layers: list[Mapping[str, Any]], names: tuple[str, ...]) -> Any:
