@@ -338,6 +338,7 @@ class Calls:
             code=cause.code if cause else None,
             http_status=cause.http_status if cause else None,
             retry_after=cause.retry_after if cause else None,
+            request_id=cause.request_id if cause else None,
         )
         error.__cause__ = cause
         error.final = not repeatable

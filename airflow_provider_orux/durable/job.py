@@ -205,12 +205,9 @@ class DurableJob:
         except LedgerError as e:
             raise unrecorded(job, e, request=self.request, ledger=self.ledger, delivery=self.delivery) from e
         count("orux.submissions", gateway=self.gateway.name)
+        how = "" if synchronous else " by the gateway's own rules"
         self._log.info(
-            "%s accepted %s as job %s; it is charged%s",
-            self.gateway.title,
-            self.request.label(),
-            job.job_id,
-            "" if synchronous else " by the gateway's own rules",
+            "%s accepted %s as %s; it is charged%s", self.gateway.title, self.request.label(), job.called, how
         )
         self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)

@@ -134,10 +134,18 @@ class HttpResponse:
         return _whole(value) if "\\ud" in text or "\\uD" in text else value
 
     @property
+    def request_id(self) -> str | None:
+        """The gateway's own id of this exchange (``x-request-id``), for its support; None without a usable one."""
+        given = redact(self.headers.get("x-request-id", "").strip(), self.secret)
+        return given if _REQUEST_ID.fullmatch(given) else None
+
+    @property
     def retry_after(self) -> float | None:
         """The seconds of a ``Retry-After`` header; None without one or for nonsense. A date counts from ``Date``."""
         return retry_after(self.headers.get("retry-after"), now=http_date(self.headers.get("date")))
 
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+-]{1,200}")
 
 #: Keys under which an answer names a job, on any of the gateways.
 JOB_KEYS = ("task_id", "taskId", "job_id", "jobId", "run_id", "poll_url")

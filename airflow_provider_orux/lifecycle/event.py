@@ -14,7 +14,7 @@ from airflow_provider_orux.models.job import Job
 #: Largest job in an event, in bytes of JSON; the worker fetches a larger one itself.
 LARGEST_EVENT = 32 * 1024
 #: What of an error travels to the worker, beside its class and its message.
-ERROR_FACTS = ("gateway", "code", "job_id", "charged", "http_status", "next_step")
+ERROR_FACTS = ("gateway", "code", "job_id", "charged", "http_status", "next_step", "request_id")
 
 
 class JobEvent(BaseModel):

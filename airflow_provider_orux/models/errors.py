@@ -48,6 +48,7 @@ class OruxError(Exception):
     :param next_step: what to do about this error; None: the class's ``default_next_step``.
     :param outlook: what a retry and a clear of the task will do; ``lifecycle/advice.py`` asks the decision table.
     :param remedy: what may be done about the recorded submission.
+    :param request_id: the gateway's own id of the exchange, for its support.
     """
 
     #: True when trying the same thing again cannot help: the task fails without using its retries.
@@ -68,6 +69,7 @@ class OruxError(Exception):
         next_step: str | None = None,
         outlook: str = "",
         remedy: Remedy | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.message = redact(message).rstrip()
         self.gateway = gateway
@@ -80,6 +82,7 @@ class OruxError(Exception):
         self.next_step = next_step
         self.outlook = outlook
         self.remedy = remedy
+        self.request_id = request_id
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -106,7 +109,9 @@ class OruxError(Exception):
     def _origin(self) -> list[str]:
         facts = [f"gateway {title_of(self.gateway)}"] if self.gateway else []
         facts += [f"HTTP {self.http_status}"] if self.http_status else []
-        return facts + ([f"code {self.code}"] if self.code else [])
+        facts += [f"code {self.code}"] if self.code else []
+        told = not self.request_id or self.request_id in self.message
+        return facts + ([] if told else [f"request {self.request_id}"])
 
     @property
     def advice(self) -> str:

@@ -70,7 +70,8 @@ NonBlank = Annotated[str, AfterValidator(_not_blank)]
 PLAIN = frozenset(
     {
         "parent_job_id", "task_id", "continue_clip_id", "model_name", "mv", "size", "quality", "resolution",
-        "aspect_ratio", "output_format", "style", "style_codes",
+        "aspect_ratio", "output_format", "style", "style_codes", "version", "effect", "ratio", "custom_id",
+        "camera_control", "background", "google_search", "thinking",
     }
 )  # fmt: skip
 

@@ -162,8 +162,15 @@ class _Saving:
                 # The folder may have been moved or be spelled otherwise today; the URL may be a fresh one.
                 match = _ARTIFACT_NAME.fullmatch(entry["name"])
                 number = int(match[1]) if match else 0
-                url = self.job.artifacts[number - 1].url if 1 <= number <= expected else artifact.url
-                artifacts.append(replace(artifact, uri=self.folder.uri_of(entry["name"]), url=url))
+                fresh = self.job.artifacts[number - 1] if 1 <= number <= expected else artifact
+                artifacts.append(
+                    replace(
+                        artifact,
+                        uri=self.folder.uri_of(entry["name"]),
+                        url=fresh.url,
+                        details=fresh.details or artifact.details,
+                    )
+                )
         except ValueError:
             return None
         return SavedJob(tuple(artifacts), self.folder.uri_of(MANIFEST), missing)
@@ -182,7 +189,8 @@ class _Saving:
                 try:
                     self._check_bounds(number, room, deadline)
                     kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
-                    saved[number] = kept or self._fetch(downloader, number, artifact, room, deadline)
+                    there = kept or self._fetch(downloader, number, artifact, room, deadline)
+                    saved[number] = replace(there, details=artifact.details)
                 except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:

@@ -11,7 +11,7 @@ import wave
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orux_sandbox.art.drawing import draw_scene
+from orux_sandbox.art.drawing import Inputs, draw_scene
 from orux_sandbox.art.palettes import Dice
 
 #: Samples a second.
@@ -60,15 +60,23 @@ def tune(seed: str, seconds: int) -> bytes:
     return out.getvalue()
 
 
-def clip(scene: Mapping[str, Any], width: int, height: int, *, frames: int = 16, rate: int = 8) -> bytes:
-    """The scene with its sun wandering, as AVI (Motion JPEG)."""
+def clip(
+    scene: Mapping[str, Any],
+    width: int,
+    height: int,
+    *,
+    frames: int = 16,
+    rate: int = 8,
+    inputs: Inputs | None = None,
+) -> bytes:
+    """The scene with its sun wandering, as AVI (Motion JPEG); ``inputs`` gives the images it is laid over."""
     images = []
     for frame in range(frames):
         look = dict(scene["look"])
         share = frame / (frames - 1)
         look["sun"] = [round(0.15 + 0.7 * share, 4), round(0.38 - 0.2 * math.sin(math.pi * share), 4)]
         out = io.BytesIO()
-        draw_scene({**scene, "look": look}, width, height).save(out, "JPEG", quality=80)
+        draw_scene({**scene, "look": look}, width, height, inputs=inputs).save(out, "JPEG", quality=80)
         images.append(out.getvalue())
     return _avi(images, width, height, rate)
 

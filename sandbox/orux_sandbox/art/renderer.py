@@ -26,7 +26,7 @@ def rendered(artifact: Mapping[str, Any], scale: float, inputs: Inputs | None = 
         return inputs(artifact["source"])
     width, height = (max(16, round(artifact[side] * scale)) for side in ("width", "height"))
     if artifact["draw"] == "film":
-        return recordings.clip(artifact["scene"], width, height)
+        return recordings.clip(artifact["scene"], width, height, inputs=inputs)
     if artifact["draw"] == "grid":
         image = drawing.draw_grid(artifact["scenes"], width, height, inputs=inputs)
     else:
