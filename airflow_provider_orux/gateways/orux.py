@@ -152,6 +152,12 @@ class OruxGateway(Gateway):
             return "async" if deferrable and not request.makes_inline else "sync"
         return "async" if self.options["route"] == "async" else "sync"
 
+    def falls_back(self, request: GenerationRequest, error: OruxError) -> bool:
+        """With ``route="auto"``, where the gateway refuses an image as a job: that it may be one is inferred."""
+        refused = isinstance(error, (InvalidRequestError, UnexpectedResponseError))
+        ours = _is_plain_image(request) and not isinstance(request, CustomRequest)
+        return self.options["route"] == "auto" and ours and refused and 400 <= (error.http_status or 0) < 500
+
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """POST /api/v1/images/generations (page Images)."""
         return HttpRequest(
