@@ -412,11 +412,19 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "input_roots": {
                         "description": "Folders (paths or ObjectStoragePath URIs, comma-separated) below which input "
-                        "images may be read whose names come from templates, other tasks or functions.",
+                        "files may be used whose names come from templates, other tasks or functions.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://bucket/photos, /data/images",
                         "default": "",
+                    },
+                    "signed_url_seconds": {
+                        "description": "Seconds that a presigned URL lives: of a stored file that a gateway fetches "
+                        "itself. From 60 to 604800.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "3600",
+                        "default": "86400",
                     },
                     "prices": {
                         "description": "Prices for the estimate, as JSON: "
