@@ -53,7 +53,9 @@ def bucket(endpoint: str) -> Any:
 
 def signed(request: Any, conn_id: str, seconds: int = 600) -> Any:
     settings = StorageSettings(allow_private_hosts=True)
-    return sign_files(request, settings=settings, seconds=seconds, conn_id=conn_id, roots=["s3://content/out"])
+    return sign_files(
+        request, settings=settings, seconds=seconds, conn_id=conn_id, roots=["s3://content/out"]
+    )
 
 
 def test_a_url_of_s3_is_good_for_anyone_and_for_a_while(bucket: Any) -> None:
@@ -65,7 +67,9 @@ def test_a_url_of_s3_is_good_for_anyone_and_for_a_while(bucket: Any) -> None:
     assert "the secret of the bucket" not in url
 
 
-def test_without_credentials_it_says_what_to_do(endpoint: str, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_it_says_what_to_do(
+    endpoint: str, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fs = s3(endpoint)
     conn_id = attached(fs)
     # Read while there are credentials; then there are none to sign with.
@@ -79,7 +83,13 @@ def test_without_credentials_it_says_what_to_do(endpoint: str, bucket: Any, monk
 
 
 def test_the_sandbox_draws_from_it(bucket: Any) -> None:
-    fast = {"queue_seconds": 0, "run_seconds": 0, "image_scale": 0.25, "fetch_inputs": True, "url_schemes": "any"}
+    fast = {
+        "queue_seconds": 0,
+        "run_seconds": 0,
+        "image_scale": 0.25,
+        "fetch_inputs": True,
+        "url_schemes": "any",
+    }
     with SandboxServer(fast) as server:
         settings = ClientSettings(base_url=server.url_of("orux"), key=server.key_of("orux"))
         with GatewayClient(gateway_for("orux", {}), settings) as client:
