@@ -207,6 +207,41 @@ def get_provider_info() -> dict[str, object]:
                         enum=["send", "omit"],
                         default="send",
                     ),
+                    "midjourney_references": assumed(
+                        "reference images of Midjourney",
+                        "The field of Midjourney's reference images; refuse: send none. The vendor's text has them, "
+                        "the model's table has not.",
+                        type=["string", "null"],
+                        enum=["reference_images", "reference_image_url", "refuse"],
+                        default="reference_images",
+                    ),
+                    "veo_image_field": assumed(
+                        "field of Veo's image",
+                        "The name of the field of the image that a Veo clip begins with.",
+                        type=["string", "null"],
+                        enum=["image_url", "image"],
+                        default="image_url",
+                    ),
+                    "suno_step": assumed(
+                        "steps of Suno",
+                        "Whether a step on a Suno song is a model of its own (suno-extend) or an action on the parent.",
+                        type=["string", "null"],
+                        enum=["model", "action"],
+                        default="model",
+                    ),
+                    "suno_parent_field": assumed(
+                        "parent of a Suno step",
+                        "The field with which a step names the job that made the song.",
+                        type=["string", "null"],
+                        default="parent_task_id",
+                    ),
+                    "webhook_field": assumed(
+                        "field of the webhook",
+                        "The name of webhook_url on the wire; a tip of the vendor calls it callback_url.",
+                        type=["string", "null"],
+                        enum=["webhook_url", "callback_url"],
+                        default="webhook_url",
+                    ),
                 },
             },
             {
@@ -456,11 +491,19 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "input_roots": {
                         "description": "Folders (paths or ObjectStoragePath URIs, comma-separated) below which input "
-                        "images may be read whose names come from templates, other tasks or functions.",
+                        "files may be used whose names come from templates, other tasks or functions.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://bucket/photos, /data/images",
                         "default": "",
+                    },
+                    "signed_url_seconds": {
+                        "description": "Seconds that a presigned URL lives: of a stored file that a gateway fetches "
+                        "itself. From 60 to 604800.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "3600",
+                        "default": "86400",
                     },
                     "prices": {
                         "description": "Prices for the estimate, as JSON: "

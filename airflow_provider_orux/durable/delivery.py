@@ -11,7 +11,7 @@ from urllib.parse import quote
 from airflow_provider_orux.compat import conf
 from airflow_provider_orux.durable import shown
 from airflow_provider_orux.durable.identity import TaskIdentity
-from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
+from airflow_provider_orux.durable.inputs import with_input_files
 from airflow_provider_orux.durable.pricing import priced
 from airflow_provider_orux.durable.provenance import (
     RecordPrompt,
@@ -114,17 +114,11 @@ class Delivery:
             )
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
-        """The request as it is sent: input images read. (In the fingerprint they stand as their paths.)"""
-        if not request.image_fields():
+        """The request as it is sent, with its input files. (In the fingerprint they stand as their paths and URIs.)"""
+        if not (request.image_fields() or request.fetched_fields()):
             return request
-        from airflow_provider_orux.storage.inputs import read_images
-
-        return read_images(
-            request,
-            settings=self._storage_settings(),
-            conn_id=self.storage_conn_id,
-            roots=input_roots(),
-            written=written_in_dag(self._context),
+        return with_input_files(
+            request, self._context, settings=self._storage_settings(), conn_id=self.storage_conn_id
         )
 
     @property
@@ -263,6 +257,7 @@ class Delivery:
         ti.xcom_push("conn_id", result["conn_id"])
         ti.xcom_push("urls", [i["url"] for i in items if i.get("url")])
         ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
+        ti.xcom_push("artifacts", items)
         for name in ("text", *DETAILS_OF_A_JOB):
             if result.get(name) is not None:
                 ti.xcom_push(name, result[name])

@@ -149,6 +149,11 @@ class Ledger:
                 return
         self.record = self._before
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the latest intent was taken back: what stood before it holds again."""
+        return self.record is self._before
+
     def reattach(self) -> Record:
         """Note that this attempt continues with the recorded job.
 

@@ -124,6 +124,7 @@ def open_job(
         poll_interval=settings.poll_interval,
         wait_for_completion=settings.wait_for_completion,
         results=ResultStore.configured(log=log) if settings.reuse else None,
+        may_fall_back=route is None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_orux.models.errors import redact
 from airflow_provider_orux.models.job import DETAILS, Artifact, JobStatus, is_job_id
+from airflow_provider_orux.models.secrets import without_signatures
 
 #: Every word with which a gateway, or the software before it, says how a job is. Read in any case; any other word
 #: means that the job has not ended, since giving up a job that is paid for costs more than waiting for it.
@@ -132,7 +133,7 @@ def words_of(value: Any, limit: int = 500) -> str | None:
         return None
     text = str(value)[: 4 * limit + 200]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return redact(text)[:limit] or None
+    return without_signatures(redact(text))[:limit] or None
 
 
 def _said(value: Any, *, depth: int = 3) -> Any:

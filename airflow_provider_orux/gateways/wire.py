@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_orux.gateways.answers import job_id_of
 from airflow_provider_orux.gateways.times import http_date, retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
-from airflow_provider_orux.models.secrets import SHORTEST, blank
+from airflow_provider_orux.models.secrets import SHORTEST, blank, without_signatures
 
 #: Commas and brackets of an answer: a few bytes each on the wire, and about 150 in memory. A long image is one value.
 MOST_VALUES = 300_000
@@ -86,6 +86,7 @@ class HttpResponse:
         # Blanked before it is cut: half a key is still half a key.
         start = redact(self.body[: limit * 4 + _LONGEST_SPELLING].decode("utf-8", "replace"), self.secret)
         text = redact(" ".join(start.replace("\0", "").split()), self.secret)
+        text = without_signatures(text)
         return repr(text[:limit] + ("…" if len(text) > limit else ""))
 
     def json(self, *, gateway: str) -> Any:

@@ -7,7 +7,7 @@ import re
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_orux.models.registry import title_of
-from airflow_provider_orux.models.secrets import blank
+from airflow_provider_orux.models.secrets import blank, without_signatures
 
 Charged = Literal["yes", "no", "unknown"]
 
@@ -71,7 +71,7 @@ class OruxError(Exception):
         remedy: Remedy | None = None,
         request_id: str | None = None,
     ) -> None:
-        self.message = redact(message).rstrip()
+        self.message = without_signatures(redact(message)).rstrip()
         self.gateway = gateway
         self.code = code
         self.job_id = job_id

@@ -338,6 +338,7 @@ class World:
     key: str | None = KEY
     conn_id: str = "orux_default"
     results: Any = None
+    may_fall_back: bool = False
 
     def __post_init__(self) -> None:
         self.events: list[str] = []
@@ -390,6 +391,7 @@ class World:
             timeout=self.timeout,
             wait_for_completion=self.wait,
             results=self.results,
+            may_fall_back=self.may_fall_back,
         )
         return self.job
 

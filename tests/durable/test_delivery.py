@@ -178,6 +178,7 @@ def test_every_field_that_takes_free_text_is_the_authors_unless_it_is_known_not_
         "prompt",
         "negative_prompt",
         "lyrics",
+        "text",
         "gpt_description_prompt",
         "title",
         "tags",

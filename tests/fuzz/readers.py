@@ -81,6 +81,8 @@ def refuses(name: str, gateway: Gateway, request: GenerationRequest, *bodies: tu
 # -- Orux AI: pages Images, Tasks, Errors ------------------------------------------------------------------------
 IMAGE = orux.GptImage2(prompt="a heron")
 IMAGINE = orux.MidjourneyV7(prompt="a heron")
+CLIP = orux.RunwayGen4(prompt="a heron", image_url="https://cdn.example.org/a.png", duration=5)
+STEP = orux.SunoCover(parent_job_id="task_01HZX", prompt="bossa nova")
 ORUX_TASK: dict[str, Any] = {
     "task_id": "task_01HZX", "status": "SUCCESS", "alias": "midjourney-v7", "upstream_model": "mj", "channel": "c1",
     "submit_time": "2026-07-01T10:00:00Z", "finish_time": "2026-07-01T10:01:00Z", "duration_sec": 60,
@@ -100,6 +102,23 @@ ORUX_READERS = (
         "orux.tasks.poll", ORUX, "task_01HZX", [("task_id",)], ORUX_TASK,
         {"task_id": "task_01HZX", "status": "RUNNING", "alias": "midjourney-v7"},
         {**ORUX_TASK, "status": "FAILED", "result_urls": None, "error_code": "upstream_error", "error_message": "no"},
+    ),
+    submits("orux.tasks.submit.video", ORUX, CLIP, (200, {"task_id": "task_01HZX", "status": "queued"})),
+    submits("orux.tasks.submit.step", ORUX, STEP, (201, {"task_id": "task_01HZX", "status": "QUEUED"})),
+    polls(
+        "orux.tasks.poll.video", ORUX, "task_01HZX", [("task_id",)],
+        {**ORUX_TASK, "alias": "sora2", "result_urls": ["https://cdn.example.org/a.mp4"]},
+    ),
+    polls(
+        "orux.tasks.poll.song", ORUX, "task_01HZX", [("task_id",)],
+        {**ORUX_TASK, "alias": "suno-v5", "result_urls": ["https://cdn.example.org/a.mp3", URL,
+                                                          "https://cdn.example.org/a.txt"]},
+        {**ORUX_TASK, "alias": "suno-v5", "result_urls": ["https://cdn.example.org/a.mp3"],
+         "result": {"lyrics": "la la", "cover_url": URL, "seed": 7,
+                    "clips": [{"clip_id": "c1", "audio_url": "https://cdn.example.org/a.mp3", "duration": 61.5}]}},
+        {**ORUX_TASK, "alias": "suno-lyrics", "result_urls": None, "result": {"lyrics": "la la"}},
+        {**ORUX_TASK, "alias": "suno-v5", "result_urls": [],
+         "result": {"songs": [{"file": "https://cdn.example.org/a.mp3"}]}},
     ),
     refuses(
         "orux.error", ORUX, IMAGINE,

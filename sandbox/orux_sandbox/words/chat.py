@@ -1,7 +1,7 @@
 """POST …/chat/completions in OpenAI's shape, with images in and text out. Nothing is streamed.
 
-That the schema is OpenAI's is documented for Orux (orux_more.md, 7) and the relay (opengpu_relay_more.md, 8); for YEScale
-its pages name the calls (yescale_more.md, 7). What the model says is the sandbox's own.
+That the schema is OpenAI's is documented for Orux (orux_more.md, 7) and the relay (opengpu_relay_more.md, 8); for
+YEScale its pages name the calls (yescale_more.md, 7). What the model says is the sandbox's own.
 """
 
 from __future__ import annotations
