@@ -6,6 +6,7 @@ Each name is looked for where the newest version has it, then where older ones d
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "lineage_collector",
     "load_dags",
     "never_expire",
+    "question",
     "push_xcom",
     "serialized",
     "set_short_delays",
@@ -141,6 +143,21 @@ def set_short_delays(operator: BaseOperator, policy: Callable[[], RetryPolicy]) 
         operator.retry_policy = policy()
     for name, value in short.items():
         setattr(operator, name, value)
+
+
+def question(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a ``HITLOperator``, by the names of this standard provider: before 1.12.3 ``response_timeout`` was
+    ``execution_timeout``.
+
+    :param given: the author's arguments.
+    """
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    known = inspect.signature(HITLOperator.__init__).parameters
+    return {
+        "execution_timeout" if name == "response_timeout" and name not in known else name: value
+        for name, value in given.items()
+    }
 
 
 def never_expire() -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
 
 from airflow_provider_orux import compat
 
@@ -111,6 +114,15 @@ def test_what_every_version_has_is_free(source):
 def test_what_no_version_has_is_an_error_that_says_so():
     with pytest.raises(ImportError, match=r"needs 3\.1 or newer"):
         compat._first("airflow.sdk:NoSuchName", "airflow.nowhere:Name")
+
+
+def test_how_long_a_person_may_take_has_the_name_of_this_standard_provider():
+    (name,) = compat.question({"response_timeout": timedelta(days=2)})
+    assert name in inspect.signature(HITLOperator.__init__).parameters or name == "execution_timeout"
+    assert compat.question({"subject": "a", "execution_timeout": None}) == {
+        "subject": "a",
+        "execution_timeout": None,
+    }
 
 
 def test_each_name_is_found_on_this_version():

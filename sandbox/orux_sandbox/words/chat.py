@@ -137,7 +137,7 @@ def _part(engine: Engine, context: RequestContext, part: Any) -> str:
     # It reaches out to nobody; of its own images it knows what they show.
     token = url.partition("/files/")[2].partition("/")[0]
     job = engine.job_of_file(token) if token else None
-    return job.prompt if job is not None else "a picture from elsewhere"
+    return job.prompt if job is not None else "an image from elsewhere"
 
 
 def _described(url: str) -> str:
