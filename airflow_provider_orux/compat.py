@@ -32,8 +32,8 @@ __all__ = [
     "lineage_collector",
     "load_dags",
     "never_expire",
-    "question",
     "push_xcom",
+    "question",
     "serialized",
     "set_short_delays",
     "short_delays",
@@ -146,8 +146,9 @@ def set_short_delays(operator: BaseOperator, policy: Callable[[], RetryPolicy]) 
 
 
 def question(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a ``HITLOperator``, by the names of this standard provider: before 1.12.3 ``response_timeout`` was
-    ``execution_timeout``.
+    """The arguments of a ``HITLOperator``, as this standard provider names them.
+
+    Before its version 1.12.3, ``response_timeout`` was ``execution_timeout``.
 
     :param given: the author's arguments.
     """
