@@ -277,7 +277,9 @@ class Calls:
                     error = e.error(self.gateway.name)
                 else:
                     error = GatewayUnavailableError(
-                        f"The gateway cannot be reached: {e}", gateway=self.gateway.name, charged="no"
+                        f"The gateway at {self.settings.host} cannot be reached: {e}",
+                        gateway=self.gateway.name,
+                        charged="no",
                     )
                 error.__cause__ = e
             else:

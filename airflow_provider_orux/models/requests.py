@@ -232,6 +232,7 @@ class GenerationRequest(BaseModel):
         """What is wrong with the fields that were given, in words."""
         names = cls.field_names()
         parts: list[str] = []
+        fields: list[str] = []
         first: str | None = None
         for problem in e.errors(include_url=False, include_context=True):
             name = str(problem["loc"][0]) if problem["loc"] else ""
@@ -242,9 +243,8 @@ class GenerationRequest(BaseModel):
             if kind == "extra_forbidden":
                 near = nearest(name, names)
                 hint = f"; did you mean `{near}`?" if near else "."
-                parts.append(
-                    f"`{name}` is not a field of {cls.label()}{hint} Its fields: {', '.join(names)}."
-                )
+                parts.append(f"`{name}` is not a field of {cls.label()}{hint}")
+                fields = [f"Its fields: {', '.join(names)}."]
             elif kind == "missing":
                 parts.append(f"`{name}` is missing: {cls.label()} needs it.")
             elif not problem["loc"]:
@@ -274,7 +274,7 @@ class GenerationRequest(BaseModel):
                     why = problem["msg"].removeprefix("Value error, ").rstrip(".")
                     parts.append(f"`{name}` of {cls.label()} is {shown}: {why[:1].lower()}{why[1:]}.")
         return InvalidRequestError(
-            " ".join(parts),
+            " ".join([*parts, *fields]),
             gateway=cls.gateway or None,
             param=first,
             charged="no",
