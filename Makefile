@@ -60,6 +60,7 @@ lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+	$(BIN)/mypy --strict example_dags/*.py
 
 format: venv  ## put the code into shape
 	$(BIN)/ruff check --fix-only .

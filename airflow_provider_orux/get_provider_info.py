@@ -207,6 +207,41 @@ def get_provider_info() -> dict[str, object]:
                         enum=["send", "omit"],
                         default="send",
                     ),
+                    "midjourney_references": assumed(
+                        "reference images of Midjourney",
+                        "The field of Midjourney's reference images; refuse: send none. The vendor's text has them, "
+                        "the model's table has not.",
+                        type=["string", "null"],
+                        enum=["reference_images", "reference_image_url", "refuse"],
+                        default="reference_images",
+                    ),
+                    "veo_image_field": assumed(
+                        "field of Veo's image",
+                        "The name of the field of the image that a Veo clip begins with.",
+                        type=["string", "null"],
+                        enum=["image_url", "image"],
+                        default="image_url",
+                    ),
+                    "suno_step": assumed(
+                        "steps of Suno",
+                        "Whether a step on a Suno song is a model of its own (suno-extend) or an action on the parent.",
+                        type=["string", "null"],
+                        enum=["model", "action"],
+                        default="model",
+                    ),
+                    "suno_parent_field": assumed(
+                        "parent of a Suno step",
+                        "The field with which a step names the job that made the song.",
+                        type=["string", "null"],
+                        default="parent_task_id",
+                    ),
+                    "webhook_field": assumed(
+                        "field of the webhook",
+                        "The name of webhook_url on the wire; a tip of the vendor calls it callback_url.",
+                        type=["string", "null"],
+                        enum=["webhook_url", "callback_url"],
+                        default="webhook_url",
+                    ),
                 },
             },
             {
@@ -232,6 +267,13 @@ def get_provider_info() -> dict[str, object]:
                     "reroll_index": assumed(
                         "index of a reroll",
                         "Whether a reroll sends an index. The gateway layer requires one, the upstream ignores it.",
+                        type=["string", "null"],
+                        enum=["send", "omit"],
+                        default="send",
+                    ),
+                    "blend_bot": assumed(
+                        "bot of a blend",
+                        "Whether a blend names its bot, as imagine and describe do.",
                         type=["string", "null"],
                         enum=["send", "omit"],
                         default="send",
@@ -262,6 +304,37 @@ def get_provider_info() -> dict[str, object]:
                         type=["string", "null"],
                         default="/kling/v1/images",
                     ),
+                    "kling_video_path": assumed(
+                        "path of Kling's clips",
+                        "Prefix of the routes of Kling's videos.",
+                        type=["string", "null"],
+                        default="/kling/v1/videos",
+                    ),
+                    "pika_path": assumed(
+                        "path of Pika",
+                        "Where Pika's videos are submitted. Where they are polled is documented.",
+                        type=["string", "null"],
+                        default="/pika/generate",
+                    ),
+                    "runway_path": assumed(
+                        "path of Runway",
+                        "Where Runway's videos are submitted. Some gateways have /runway/pro/generate.",
+                        type=["string", "null"],
+                        default="/runwayml/v1/image_to_video",
+                    ),
+                    "runway_task_path": assumed(
+                        "path of Runway's tasks",
+                        "Where Runway's videos are polled. Some gateways have /runway/feed.",
+                        type=["string", "null"],
+                        default="/runwayml/v1/tasks",
+                    ),
+                    "video_image": assumed(
+                        "images of Luma and Pika",
+                        "How Luma and Pika get images that are no URLs: as bare base64 or as data: URLs.",
+                        type=["string", "null"],
+                        enum=["base64", "data_url"],
+                        default="base64",
+                    ),
                     "suno_path": assumed(
                         "path of Suno",
                         "Prefix of the routes of Suno.",
@@ -273,6 +346,31 @@ def get_provider_info() -> dict[str, object]:
                         "Where Gemini images are made: OpenAI's chat interface.",
                         type=["string", "null"],
                         default="/v1/chat/completions",
+                    ),
+                    "edits_path": assumed(
+                        "path of edits",
+                        "Where images are edited: OpenAI's path.",
+                        type=["string", "null"],
+                        default="/v1/images/edits",
+                    ),
+                    "qwen_edit_body": assumed(
+                        "body of Qwen's edit",
+                        "Whether qwen-image-edit takes a form, as OpenAI's models do, or JSON.",
+                        type=["string", "null"],
+                        enum=["multipart", "json"],
+                        default="multipart",
+                    ),
+                    "access_key": field(
+                        "Access key of the account",
+                        "For the account's balance, which is not told to an API key.",
+                        type=["string", "null"],
+                        format="password",
+                    ),
+                    "account_host": field(
+                        "Host of the account",
+                        "Where the balance is asked for.",
+                        type=["string", "null"],
+                        default="https://yescale.bogia.app",
                     ),
                     "probe_path": assumed(
                         "path of the test",
@@ -393,11 +491,19 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "input_roots": {
                         "description": "Folders (paths or ObjectStoragePath URIs, comma-separated) below which input "
-                        "images may be read whose names come from templates, other tasks or functions.",
+                        "files may be used whose names come from templates, other tasks or functions.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://bucket/photos, /data/images",
                         "default": "",
+                    },
+                    "signed_url_seconds": {
+                        "description": "Seconds that a presigned URL lives: of a stored file that a gateway fetches "
+                        "itself. From 60 to 604800.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "3600",
+                        "default": "86400",
                     },
                     "prices": {
                         "description": "Prices for the estimate, as JSON: "

@@ -1,4 +1,4 @@
-"""Images from one call and from jobs, an image from an image, a task that is only a prompt, a song and a clip.
+"""Images from one call and from jobs, an image from an image, a task that is only a prompt, a song and clips.
 
 The tasks are independent of each other; each shows one operator or one way to say what to make.
 """
@@ -17,7 +17,7 @@ SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ 
 
 with DAG(
     "images_song_and_clip",
-    description="gpt-image-2, flux-kontext-pro, recraft-v3, @task.orux_image, suno-v5 and a video model",
+    description="gpt-image-2, flux-kontext-pro, recraft-v3, @task.orux_image, suno-v5, veo-3.1-fast and sora2",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     schedule=None,
     params={
@@ -80,11 +80,18 @@ with DAG(
     )
     # [END howto_operator_submit_job]
 
-    # [START howto_operator_submit_job_custom]
+    # [START howto_operator_submit_job_video]
     clip = OruxSubmitJobOperator(
         task_id="clip",
-        request=CustomRequest(
-            name="veo-3.1-fast", body={"prompt": "waves below a lighthouse", "aspect_ratio": "16:9"}
-        ),
+        model="veo-3.1-fast",
+        prompt="waves below a lighthouse",
+        options={"aspect_ratio": "16:9", "audio": True},
+    )
+    # [END howto_operator_submit_job_video]
+
+    # [START howto_operator_submit_job_custom]
+    tram = OruxSubmitJobOperator(
+        task_id="tram",
+        request=CustomRequest(name="sora2", body={"prompt": "a tram in the fog", "duration": 5}),
     )
     # [END howto_operator_submit_job_custom]

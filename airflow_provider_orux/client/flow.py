@@ -277,7 +277,9 @@ class Calls:
                     error = e.error(self.gateway.name)
                 else:
                     error = GatewayUnavailableError(
-                        f"The gateway cannot be reached: {e}", gateway=self.gateway.name, charged="no"
+                        f"The gateway at {self.settings.host} cannot be reached: {e}",
+                        gateway=self.gateway.name,
+                        charged="no",
                     )
                 error.__cause__ = e
             else:
@@ -338,6 +340,7 @@ class Calls:
             code=cause.code if cause else None,
             http_status=cause.http_status if cause else None,
             retry_after=cause.retry_after if cause else None,
+            request_id=cause.request_id if cause else None,
         )
         error.__cause__ = cause
         error.final = not repeatable

@@ -1,17 +1,68 @@
-"""Which files a task may read as input images: below ``[orux] input_roots``, or named in the DAG file itself."""
+"""Which files a task may use as inputs: below ``[orux] input_roots``, or named in the DAG file itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.compat import conf
+from airflow_provider_orux.models.errors import ConfigurationError
+from airflow_provider_orux.models.input_images import file_text
+from airflow_provider_orux.models.requests import GenerationRequest
+
+if TYPE_CHECKING:
+    from airflow_provider_orux.storage import StorageSettings
+
+#: Seconds that a presigned URL of an input lives: as long as Orux AI keeps a job that waits (page Tasks: 24 h).
+SIGNED_URL_SECONDS = 86_400
+#: Seconds; S3 and GCS sign for no longer than a week.
+LONGEST_SIGNED = 7 * 86_400
+
+
+def with_input_files(
+    request: GenerationRequest, context: Any, *, settings: StorageSettings, conn_id: str | None
+) -> GenerationRequest:
+    """The request with its images read, and presigned URLs for the other files that the gateway fetches.
+
+    :param context: of the task.
+    :param conn_id: the Airflow connection of the storage.
+    :raises InvalidRequestError: a file may not be used, or cannot be; nothing was sent.
+    """
+    from airflow_provider_orux.storage.inputs import read_images
+    from airflow_provider_orux.storage.signing import sign_files
+
+    roots, written = input_roots(), written_in_dag(context)
+    request = read_images(request, settings=settings, conn_id=conn_id, roots=roots, written=written)
+    return sign_files(
+        request,
+        settings=settings,
+        seconds=signed_url_seconds(),
+        conn_id=conn_id,
+        roots=roots,
+        written=written,
+    )
 
 
 def input_roots() -> list[str]:
     """The folders of ``[orux] input_roots``."""
     text = conf.get("orux", "input_roots", fallback="") or ""
     return [root.strip() for root in text.split(",") if root.strip()]
+
+
+def signed_url_seconds() -> int:
+    """``[orux] signed_url_seconds``.
+
+    :raises ConfigurationError: it is no number from 60 to a week.
+    """
+    text = conf.get("orux", "signed_url_seconds", fallback=str(SIGNED_URL_SECONDS))
+    seconds = int(text) if str(text).strip().isdecimal() else 0
+    if not 60 <= seconds <= LONGEST_SIGNED:
+        raise ConfigurationError(
+            f"[orux] signed_url_seconds is {text!r}; write a number of seconds from 60 to {LONGEST_SIGNED}",
+            param="signed_url_seconds",
+            charged="no",
+        )
+    return seconds
 
 
 def written_in_dag(context: Any) -> frozenset[str]:
@@ -31,6 +82,8 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if not any(mark in value for mark in ("{{", "{%", "{#")):
             yield value
+    elif callable(getattr(value, "as_uri", None)):
+        yield str(file_text(value))
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from _texts(item)

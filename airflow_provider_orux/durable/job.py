@@ -6,11 +6,12 @@ settings come in as values, steps go out as values (:class:`Wait`, :class:`Finis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.durable.delivery import Delivery, is_result
 from airflow_provider_orux.durable.ledger import Ledger
+from airflow_provider_orux.durable.refused import after_failed_submission, falls_back
 from airflow_provider_orux.durable.reuse import ResultStore, reuse_key_of
 from airflow_provider_orux.durable.unrecorded import gone, unfinished, unrecorded
 from airflow_provider_orux.durable.waiting import raise_unless_succeeded, read_event
@@ -22,7 +23,6 @@ from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     AuthenticationError,
-    IdempotencyKeyReusedError,
     InvalidRequestError,
     JobExpiredError,
     JobNotFoundError,
@@ -57,6 +57,7 @@ class DurableJob:
     :param poll_interval: seconds between polls; None: the schedule decides.
     :param wait_for_completion: False: the result is the job id, as soon as it is known.
     :param results: where earlier results of the same request are found (``reuse="always"``).
+    :param may_fall_back: whether the other route may be tried where the gateway refuses this one: nobody chose it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class DurableJob:
         poll_interval: float | None = None,
         wait_for_completion: bool = True,
         results: ResultStore | None = None,
+        may_fall_back: bool = False,
     ) -> None:
         self.request = request
         self.client = client
@@ -85,6 +87,7 @@ class DurableJob:
         self._poll_interval = poll_interval
         self._wait_for_completion = wait_for_completion
         self._results = results
+        self._may_fall_back = may_fall_back
         self._log = log
 
     # -- the steps ------------------------------------------------------------------------------------------
@@ -195,9 +198,17 @@ class DurableJob:
                     request, idempotency_key=submission_id, will_save=will_save, resend=resend
                 )
         except OruxError as e:
-            if (error := self._after_failed_submission(e, resend=resend)) is e:
+            if (error := after_failed_submission(e, self.ledger, resend=resend)) is not e:
+                raise error from e
+            if not (self._may_fall_back and falls_back(e, self.ledger, self.gateway, self.request)):
                 raise
-            raise error from e
+            job, why = None, self.delivery.private(e.message, self.request)
+            self._log.warning(
+                "Nothing was accepted (%s). Asking the synchronous endpoint once: it holds a worker", why
+            )
+        if job is None:
+            self.ledger.attempt = replace(self.ledger.attempt, synchronous=True)
+            return self._submit(decision, superseded=superseded)
         # The ledger first: no log line, metric or callback may come between the answer and this write.
         self.job_id = job.job_id
         try:
@@ -205,35 +216,12 @@ class DurableJob:
         except LedgerError as e:
             raise unrecorded(job, e, request=self.request, ledger=self.ledger, delivery=self.delivery) from e
         count("orux.submissions", gateway=self.gateway.name)
+        how = "" if synchronous else " by the gateway's own rules"
         self._log.info(
-            "%s accepted %s as job %s; it is charged%s",
-            self.gateway.title,
-            self.request.label(),
-            job.job_id,
-            "" if synchronous else " by the gateway's own rules",
+            "%s accepted %s as %s; it is charged%s", self.gateway.title, self.request.label(), job.called, how
         )
         self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)
-
-    def _after_failed_submission(self, error: OruxError, *, resend: bool) -> OruxError:
-        """The paid request brought no job: withdraw the intent where nothing was accepted for sure, else leave it."""
-        if error.charged == "no" and resend:
-            # This attempt was refused, but the earlier one may have been accepted. The intent stays.
-            message = f"{error.message.rstrip('.')}; it is unknown whether an earlier attempt was accepted"
-            if not error.final:
-                error.charged, error.message = "unknown", message
-                return error
-            return AmbiguousSubmitError(
-                message, gateway=error.gateway, code=error.code, http_status=error.http_status
-            )
-        if error.charged == "no":
-            self.ledger.withdraw(error)
-        elif isinstance(error, AmbiguousSubmitError):
-            count("orux.ambiguous", gateway=self.gateway.name)
-            if not isinstance(error, IdempotencyKeyReusedError):
-                # A retry is of use only where the record lets it send again. Without a ledger it would pay again.
-                error.final = not self.ledger.durable or self.ledger.decide().action is Action.FAIL
-        return error
 
     # -- an earlier result ----------------------------------------------------------------------------------
     def _reuse(self, earlier: dict[str, Any], reuse_key: str) -> Finished:
@@ -345,7 +333,7 @@ class DurableJob:
             started=accepted_at,
             poll_interval=self._poll_interval,
             kind=f"{self.request.model_id}:{self.request.verb}"[:100],
-            push_urls=self.delivery.push_urls,
+            push_urls=self.delivery.tells_the_trigger,
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:

@@ -149,6 +149,11 @@ class Ledger:
                 return
         self.record = self._before
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the latest intent was taken back: what stood before it holds again."""
+        return self.record is self._before
+
     def reattach(self) -> Record:
         """Note that this attempt continues with the recorded job.
 
@@ -267,6 +272,7 @@ def _noted(job: Job) -> dict[str, Any] | None:
     value = job.to_dict()
     for artifact in value.get("artifacts", ()):
         artifact.pop("revised_prompt", None)
+        artifact.get("details", {}).pop("title", None)  # the author's, maybe
     return value if len(json.dumps(value)) <= LARGEST_RESULT else None
 
 

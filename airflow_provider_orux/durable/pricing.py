@@ -140,9 +140,10 @@ def _in_list(
 def _balance(connection: GatewayConnection) -> float | None:
     """The account's balance, where the gateway has an endpoint that tells it and the answer names one."""
     gateway: Any = connection.gateway
-    if not hasattr(gateway, "usage"):
+    if not hasattr(gateway, "usage") or (account := connection.account) is None:
         return None
-    answer = _ask(connection, gateway.usage(), gateway.read_json)
+    read = getattr(gateway, "read_usage", gateway.read_json)
+    answer = _ask(replace(connection, client=account), gateway.usage(), read)
     places = [answer, *(answer.values() if isinstance(answer, Mapping) else ())]
     for place in places:
         for name in _BALANCE if isinstance(place, Mapping) else ():

@@ -141,7 +141,8 @@ def _name(content: str) -> str:
 
 
 def _without_urls(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {**result, "artifacts": [{**a, "url": None} for a in result["artifacts"]]}
+    artifacts = [{k: v for k, v in a.items() if k != "cover"} | {"url": None} for a in result["artifacts"]]
+    return {**result, "artifacts": artifacts}
 
 
 def _noted_result(note: Mapping[str, Any], content: str) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def _check_tie(result: Mapping[str, Any], manifest: Mapping[str, Any], content: 
 
 
 def reuse_key_of(request: GenerationRequest, gateway: str, host: str) -> str:
-    """What a result is found by: the whole request, with its images' bytes, and the host that it is sent to.
+    """What a result is found by: the whole request, with what is in its input files, and the host that it is sent to.
 
     A sandbox is a host, too: its drawings are no results of the gateway.
     """
@@ -183,7 +184,7 @@ def reuse_key_of(request: GenerationRequest, gateway: str, host: str) -> str:
         host=host,
         model=request.model_id,
         verb=request.verb,
-        fields={**request.fields(), **request.extra_body},
+        fields=request.content(),
     )
 
 

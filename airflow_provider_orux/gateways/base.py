@@ -126,6 +126,13 @@ class Gateway(abc.ABC):
         :raises UnsupportedByGatewayError: the request does not have the wanted route.
         """
 
+    def falls_back(self, request: GenerationRequest, error: OruxError) -> bool:
+        """Whether a job that was refused is asked for once from the synchronous endpoint.
+
+        :param error: the refusal; it proves that nothing was accepted.
+        """
+        return False
+
     def job_id_placeholder(self, request: GenerationRequest) -> str:
         """A placeholder for this request's job id, in a command for a person to complete."""
         return "JOB_ID"

@@ -17,9 +17,19 @@ from airflow_provider_orux.models.requests import GenerationRequest
 def wire_fields(request: GenerationRequest, *, form: Literal["data_url", "base64"]) -> dict[str, Any]:
     """The given fields, with images as URLs (if the gateway fetches them) or in this form.
 
-    :raises InvalidRequestError: an image is still a path, or a URL the gateway does not fetch.
+    :raises InvalidRequestError: a file is still a path, or an image a URL the gateway does not fetch.
     """
     fields = request.fields()
+    for name in request.fetched_fields():
+        value = fields.get(name)
+        if any(form_of(item) == "file" for item in (value if isinstance(value, list) else [value or ""])):
+            raise InvalidRequestError(
+                f"`{name}` of {request.label()} is a file that has no URL yet; the gateway takes only URLs",
+                gateway=request.gateway or None,
+                param=name,
+                charged="no",
+                next_step="Nothing was sent. Pass an https URL, or use an operator: it makes one.",
+            )
     for name, takes_urls in request.image_fields().items():
         value = fields.get(name)
         if isinstance(value, list):

@@ -1,7 +1,7 @@
 """Orux AI: the Images and Tasks endpoints.
 
-Sources: the vendor's pages Images, Tasks, Errors, Authentication and Rate limits. Where they are
-silent (on the path and body of a Midjourney submission, for one) there is a setting; its default is our best reading.
+Sources: the vendor's pages Images, Tasks, Videos, Audio, Errors, Authentication and Rate limits. Where they are silent
+(on the path and body of a Midjourney submission, for one) there is a setting; its default is our best reading.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_orux.gateways.answers import (
+    LONGEST_TEXT,
+    artifacts_anywhere,
     artifacts_in,
     code_of,
     first_status_of,
@@ -21,6 +23,7 @@ from airflow_provider_orux.gateways.answers import (
     words_of,
 )
 from airflow_provider_orux.gateways.base import Gateway, Route, require_id
+from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models.errors import (
@@ -36,7 +39,8 @@ from airflow_provider_orux.models.errors import (
     UnsupportedByGatewayError,
     redact,
 )
-from airflow_provider_orux.models.job import Job, JobStatus
+from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.orux import MidjourneyV7, SunoStep, Veo
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
 #: Page Errors. ``quota_exceeded`` is a 429 that waiting does not cure.
@@ -68,6 +72,11 @@ TYPES: Mapping[str, type[OruxError]] = {
 }
 
 
+#: Where a `result` may hold the cover of a song, and its words.
+_COVERS = ("cover_url", "cover", "cover_image_url")
+_WORDS = ("lyrics", "text")
+
+
 class OruxGateway(Gateway):
     """The wire of Orux AI (``https://orux.top``)."""
 
@@ -87,6 +96,17 @@ class OruxGateway(Gateway):
         "reroll_index": ("omit", "send"),
         # Whether follow-ups repeat the model.
         "follow_up_model": ("send", "omit"),
+        # Midjourney with reference images: the prose has "a reference_image_url (or reference_images array)", the
+        # model's table has neither.
+        "midjourney_references": ("reference_images", "reference_image_url", "refuse"),
+        # Veo takes "an input image as URL or base64 data URI" (page Videos), in a field that it does not name.
+        "veo_image_field": ("image_url", "image"),
+        # A step on a Suno song: a model of its own ("suno-extend" is spelled out), or an action on the parent.
+        "suno_step": ("model", "action"),
+        # How such a step names the song's job; the name is Midjourney's ("the same pattern recurs in Suno").
+        "suno_parent_field": ("parent_task_id",),
+        # The pages Images and Audio call it webhook_url, a tip on the page Videos callback_url.
+        "webhook_field": ("webhook_url", "callback_url"),
     }
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
@@ -100,6 +120,15 @@ class OruxGateway(Gateway):
                 param="midjourney_path",
                 charged="no",
             )
+        name = self.options["suno_parent_field"]
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w{0,63}", name):
+            raise ConfigurationError(
+                f"Setting 'suno_parent_field' of the connection is {redact(repr(name))[:60]}; write the name of a "
+                "field, like parent_task_id",
+                gateway=self.name,
+                param="suno_parent_field",
+                charged="no",
+            )
 
     def route(
         self, request: GenerationRequest, *, wanted: Route | None = None, deferrable: bool = False
@@ -108,7 +137,7 @@ class OruxGateway(Gateway):
 
         ``auto``: as a job if the caller can wait deferred, unless the bytes are requested inside the answer.
         """
-        if request.kind != "image" or request.verb != "generate":
+        if not _is_plain_image(request):
             if wanted == "sync":
                 raise UnsupportedByGatewayError(
                     f"{self.title} has no synchronous route for {request.label()}",
@@ -122,6 +151,12 @@ class OruxGateway(Gateway):
         if self.options["route"] == "auto":
             return "async" if deferrable and not request.makes_inline else "sync"
         return "async" if self.options["route"] == "async" else "sync"
+
+    def falls_back(self, request: GenerationRequest, error: OruxError) -> bool:
+        """With ``route="auto"``, where the gateway refuses an image as a job: that it may be one is inferred."""
+        refused = isinstance(error, (InvalidRequestError, UnexpectedResponseError))
+        ours = _is_plain_image(request) and not isinstance(request, CustomRequest)
+        return self.options["route"] == "auto" and ours and refused and 400 <= (error.http_status or 0) < 500
 
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """POST /api/v1/images/generations (page Images)."""
@@ -154,32 +189,35 @@ class OruxGateway(Gateway):
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
         """POST /api/v1/tasks (page Tasks). Orux documents no idempotency key, so none is sent."""
         body = self._body(request)
-        path = "/api/v1/tasks"
-        if request.verb in ("imagine", "upscale", "variation", "reroll") and not isinstance(
-            request, CustomRequest
-        ):
-            path = str(self.options["midjourney_path"])
-            if request.verb == "imagine":
-                if self.options["imagine_action"] == "send":
-                    body = {"action": "imagine", **body}
-                body = {"model": request.model_id, **body}
-            else:
-                body["parent_task_id"] = require_id(str(body.pop("parent_job_id")), gateway=self.name)
-                body = {"action": request.verb, **body}
-                if request.verb == "reroll" and self.options["reroll_index"] == "send":
-                    body.setdefault("index", 1)
-                if self.options["follow_up_model"] == "send":
-                    body = {"model": request.model_id, **body}
-        else:
+        if isinstance(request, CustomRequest):
+            return _task({"model": request.model_id, **body})
+        if isinstance(request, SunoStep):
+            if "parent_job_id" in body:
+                parent = require_id(str(body.pop("parent_job_id")), gateway=self.name)
+                body = {self.options["suno_parent_field"]: parent, **body}
+            if self.options["suno_step"] == "action":
+                return _task({"model": request.made_with, "action": request.step, **body})
+        if request.verb not in ("imagine", "upscale", "variation", "reroll"):
+            return _task({"model": request.model_id, **body})
+        if request.verb == "imagine":
+            if self.options["imagine_action"] == "send":
+                body = {"action": "imagine", **body}
             body = {"model": request.model_id, **body}
-        return HttpRequest("POST", path, Purpose.PAY, body=body)
+        else:
+            body["parent_task_id"] = require_id(str(body.pop("parent_job_id")), gateway=self.name)
+            body = {"action": request.verb, **body}
+            if request.verb == "reroll" and self.options["reroll_index"] == "send":
+                body.setdefault("index", 1)
+            if self.options["follow_up_model"] == "send":
+                body = {"model": request.model_id, **body}
+        return _task(body, path=str(self.options["midjourney_path"]))
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """``{"task_id": …, "status": "queued"}`` (page Tasks)."""
         try:
             self.check(response, purpose=Purpose.PAY)
         except (InvalidRequestError, UnexpectedResponseError) as e:
-            if e.charged == "no" and request.kind == "image" and request.verb == "generate":
+            if e.charged == "no" and _is_plain_image(request):
                 e.next_step = (
                     "Nothing was accepted. That an image can be a job with this body is inferred: if the request is "
                     "right, set the connection's route to 'sync', the documented endpoint (it holds a worker)."
@@ -208,9 +246,13 @@ class OruxGateway(Gateway):
         self.check_same_job(response, job_id, [value.get("task_id")])
         status = status_of(value["status"])
         succeeded = status is JobStatus.SUCCEEDED
-        # "`result` is populated" (page Tasks, once): its shape is not documented.
-        artifacts = artifacts_in(value.get("result_urls")) or artifacts_in(value.get("result"))
-        if succeeded and not artifacts:
+        # "`result` is populated" (page Tasks, once): its shape is not documented. A song has "lyrics + cover art", and
+        # the page Audio does not say where.
+        artifacts, text = artifacts_in(value.get("result_urls")), None
+        if succeeded:
+            more, text = _made_besides(value.get("result"), alone=not artifacts)
+            artifacts = list(dict.fromkeys([*artifacts, *more]))
+        if succeeded and not (artifacts or text):
             raise self.unexpected(response, "status SUCCESS without `result_urls`")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
         code, message = reason_of(value) if failed else (None, None)
@@ -220,6 +262,7 @@ class OruxGateway(Gateway):
             gateway=self.name,
             model=words_of(value.get("alias"), 200),
             artifacts=tuple(artifacts) if succeeded else (),
+            text=text,
             error_code=code,
             error_message=message,
             submitted_at=parse_time(value.get("submit_time")),
@@ -274,7 +317,8 @@ class OruxGateway(Gateway):
         )
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
-        body = {**request.fields(), **request.extra_body}
+        """The fields by their names on the wire."""
+        body = {**wire_fields(request, form="data_url"), **request.extra_body}
         try:
             holds_password = bool(urlsplit(str(body.get("webhook_url", ""))).password)
         except ValueError:
@@ -283,7 +327,49 @@ class OruxGateway(Gateway):
             raise InvalidRequestError(
                 "`webhook_url` contains a password", gateway=self.name, param="webhook_url", charged="no"
             )
-        return body
+        if isinstance(request, CustomRequest):
+            return body
+        names = {"voice_model_id": "model_id", "webhook_url": str(self.options["webhook_field"])}
+        if isinstance(request, Veo):
+            names["image_url"] = str(self.options["veo_image_field"])
+        if isinstance(request, MidjourneyV7) and "reference_images" in body:
+            names["reference_images"] = name = str(self.options["midjourney_references"])
+            if name != "reference_images":
+                body["reference_images"] = self._one_reference(body["reference_images"], name)
+        return {names.get(name, name): value for name, value in body.items()}
+
+    def _one_reference(self, given: list[str], name: str) -> str:
+        """The only reference image of Midjourney, where the connection says that it takes one, or none."""
+        if name != "refuse" and len(given) == 1:
+            return given[0]
+        raise UnsupportedByGatewayError(
+            f"midjourney-v7 gets {len(given)} reference images, and midjourney_references of the connection is {name}",
+            gateway=self.name,
+            param="reference_images",
+            charged="no",
+            next_step="Nothing was sent. Set midjourney_references to reference_images, or leave them out.",
+        )
+
+
+def _made_besides(result: Any, *, alone: bool) -> tuple[list[Artifact], str | None]:
+    """What a `result` of an undocumented shape holds: artifacts, and the words of a song.
+
+    :param alone: there is nothing else: take any URL in it. Else only a cover, for it may repeat what was asked for.
+    """
+    found = artifacts_in(result) or artifacts_anywhere(result) if alone else artifacts_in(result, _COVERS)
+    if not isinstance(result, dict):
+        return found, None
+    words = (result.get(name) for name in _WORDS)
+    return found, next((w[:LONGEST_TEXT] for w in words if isinstance(w, str) and w.strip()), None)
+
+
+def _task(body: dict[str, Any], *, path: str = "/api/v1/tasks") -> HttpRequest:
+    return HttpRequest("POST", path, Purpose.PAY, body=body)
+
+
+def _is_plain_image(request: GenerationRequest) -> bool:
+    """Whether the synchronous endpoint takes it: an image that is no step on another job."""
+    return request.kind == "image" and request.verb == "generate" and not isinstance(request, SunoStep)
 
 
 _FINAL_FOR_A_JOB = (ContentRejectedError, InvalidRequestError, AuthenticationError, InsufficientCreditsError)

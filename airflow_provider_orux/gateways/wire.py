@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_orux.gateways.answers import job_id_of
 from airflow_provider_orux.gateways.times import http_date, retry_after
 from airflow_provider_orux.models.errors import UnexpectedResponseError, redact
-from airflow_provider_orux.models.secrets import SHORTEST, blank
+from airflow_provider_orux.models.secrets import SHORTEST, blank, without_signatures
 
 #: Commas and brackets of an answer: a few bytes each on the wire, and about 150 in memory. A long image is one value.
 MOST_VALUES = 300_000
@@ -86,6 +86,7 @@ class HttpResponse:
         # Blanked before it is cut: half a key is still half a key.
         start = redact(self.body[: limit * 4 + _LONGEST_SPELLING].decode("utf-8", "replace"), self.secret)
         text = redact(" ".join(start.replace("\0", "").split()), self.secret)
+        text = without_signatures(text)
         return repr(text[:limit] + ("…" if len(text) > limit else ""))
 
     def json(self, *, gateway: str) -> Any:
@@ -134,10 +135,18 @@ class HttpResponse:
         return _whole(value) if "\\ud" in text or "\\uD" in text else value
 
     @property
+    def request_id(self) -> str | None:
+        """The gateway's own id of this exchange (``x-request-id``), for its support; None without a usable one."""
+        given = redact(self.headers.get("x-request-id", "").strip(), self.secret)
+        return given if _REQUEST_ID.fullmatch(given) else None
+
+    @property
     def retry_after(self) -> float | None:
         """The seconds of a ``Retry-After`` header; None without one or for nonsense. A date counts from ``Date``."""
         return retry_after(self.headers.get("retry-after"), now=http_date(self.headers.get("date")))
 
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+-]{1,200}")
 
 #: Keys under which an answer names a job, on any of the gateways.
 JOB_KEYS = ("task_id", "taskId", "job_id", "jobId", "run_id", "poll_url")

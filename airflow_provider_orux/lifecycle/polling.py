@@ -35,8 +35,8 @@ class Wait:
     :param poll_interval: seconds between polls; None (default): the schedule decides.
     :param kind: what kind of job it is (``midjourney-v7:upscale``). Jobs of one kind take about the same time, so the
         first poll comes when the quickest of them can be done. None (default): unknown.
-    :param push_urls: False: the event names the job only, and the worker asks for its URLs: Airflow logs the event, and
-        keeps it in the metadata database until the task resumes.
+    :param push_urls: False: the event names the job only, and the worker asks for its URLs and texts: Airflow logs the
+        event, and keeps it in the metadata database until the task resumes.
     """
 
     job_id: str

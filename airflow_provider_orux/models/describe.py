@@ -32,7 +32,8 @@ def describe_fields(model: type[BaseModel]) -> Mapping[str, Mapping[str, Any]]:
     :returns: for each field ``name``, ``type`` (``text``, ``integer``, ``list of images``, …), ``required``,
         ``default``, ``description``; where there are any, ``allowed`` (the only values), ``minimum``, ``more_than``,
         ``maximum``, ``less_than``, ``multiple_of``, ``min_length``, ``max_length``, ``min_items``, ``max_items``,
-        ``pattern``; for images ``takes_urls`` (whether the gateway fetches https URLs itself).
+        ``pattern``; for images ``takes_urls`` (whether the gateway fetches https URLs itself); for files that it takes
+        as URLs only, ``fetched`` (``image``, ``video``, ``audio``).
     """
     schema = model.model_json_schema()
     required = schema.get("required", ())
@@ -61,6 +62,8 @@ def _describe(name: str, schema: Mapping[str, Any], *, required: bool) -> dict[s
     for part in (*options, *(option.get("items", {}) for option in options)):
         if "takesUrls" in part:
             value["takes_urls"] = part["takesUrls"]
+        if "fetched" in part:
+            value["fetched"] = part["fetched"]
     return value | {word: merged[theirs] for theirs, word in _LIMITS.items() if theirs in merged}
 
 
@@ -107,6 +110,8 @@ def limits_text(field: Mapping[str, Any]) -> str:
             parts.append(f"at least {field[least]} {unit if field[least] != 1 else unit[:-1]}")
     if field.get("type") == "ratio":
         parts.append("any width:height in whole numbers")
+    if "fetched" in field:
+        parts.append(f"https URL, or {field['fetched']} in storage")
     if "takes_urls" in field:
         parts.append("URL, file or base64" if field["takes_urls"] else "file or base64")
     return ", ".join(parts)

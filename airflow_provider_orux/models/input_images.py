@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 Form = Literal["url", "data_url", "base64", "file"]
 
@@ -35,6 +36,37 @@ def form_of(value: str) -> Form | None:
     return "file" if _FILE.fullmatch(value) else None
 
 
+def file_text(value: Any) -> Any:
+    """The text of a file: a path or URL as it is, an ``ObjectStoragePath``, or an artifact of a task's result, which is
+    the file where it was saved, else at the gateway's URL.
+
+    :raises ValueError: it is an artifact that is in neither place.
+    """
+    if isinstance(value, Mapping):
+        found = value.get("uri") or value.get("url")
+        if not isinstance(found, str):
+            raise ValueError("an artifact with neither `uri` nor `url`: it was not saved (save_to)")
+        return found
+    if not isinstance(value, str) and callable(getattr(value, "as_uri", None)):
+        # Airflow's path: its text does not say which connection it uses.
+        scheme, marks, rest = str(value).partition("://")
+        used = getattr(value, "conn_id", None)
+        return f"{scheme}://{used}@{rest.rpartition('@')[2]}" if marks and used else str(value)
+    return value
+
+
+def only_one(value: Any) -> Any:
+    """The one in a list of one, for a field that takes one file: a result's ``artifacts`` is a list.
+
+    :raises ValueError: it is a list of several, or of none.
+    """
+    if not isinstance(value, (list, tuple)):
+        return value
+    if len(value) != 1:
+        raise ValueError(f"a list of {len(value)}: choose one of them, like […][0]")
+    return value[0]
+
+
 def _image(value: str) -> str:
     value = value.strip()  # a cell of a table
     if form_of(value) is None:
@@ -45,6 +77,7 @@ def _image(value: str) -> str:
 #: An image that may be sent as an https URL, which the gateway fetches itself, or as its bytes.
 UrlImage = Annotated[
     str,
+    BeforeValidator(file_text),
     AfterValidator(_image),
     Field(json_schema_extra={"format": "image", "takesUrls": True}),
 ]
@@ -52,6 +85,7 @@ UrlImage = Annotated[
 #: An image that is sent as its bytes: what is given as a URL or a file is read before the request is sent.
 InlineImage = Annotated[
     str,
+    BeforeValidator(file_text),
     AfterValidator(_image),
     Field(json_schema_extra={"format": "image", "takesUrls": False}),
 ]

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -31,7 +32,11 @@ _HTTPS = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
 _RATIO = re.compile(r"\d{1,4}:\d{1,4}")
 
 
-def _https_url(value: str) -> str:
+def https_url(value: str) -> str:
+    """A URL that starts with ``https://``.
+
+    :raises ValueError: it is something else.
+    """
     value = value.strip()  # a cell of a table
     if not _HTTPS.fullmatch(value):
         raise ValueError("must be an https:// URL")
@@ -57,7 +62,7 @@ def _not_blank(value: str) -> str:
 
 
 #: A URL that starts with ``https://``.
-HttpsUrl = Annotated[str, AfterValidator(_https_url), Field(json_schema_extra={"format": "https URL"})]
+HttpsUrl = Annotated[str, AfterValidator(https_url), Field(json_schema_extra={"format": "https URL"})]
 
 #: A free ``width:height`` ratio in whole numbers.
 Ratio = Annotated[str, AfterValidator(_ratio), Field(json_schema_extra={"format": "ratio"})]
@@ -69,8 +74,9 @@ NonBlank = Annotated[str, AfterValidator(_not_blank)]
 #: Fields of free text that hold no text of the author: ids, the names of models, formats, sizes and styles.
 PLAIN = frozenset(
     {
-        "parent_job_id", "task_id", "continue_clip_id", "model_name", "mv", "size", "quality", "resolution",
-        "aspect_ratio", "output_format", "style", "style_codes",
+        "parent_job_id", "task_id", "voice_id", "voice_model_id", "continue_clip_id", "model_name", "mv", "size",
+        "quality", "resolution", "aspect_ratio", "output_format", "style", "style_codes", "version", "effect", "ratio",
+        "custom_id", "camera_control", "background", "google_search", "thinking",
     }
 )  # fmt: skip
 
@@ -106,6 +112,7 @@ class GenerationRequest(BaseModel):
     availability: ClassVar[str] = ""
 
     extra_body: dict[str, JsonValue] = Field(default_factory=dict, exclude=True, repr=False)
+    _contents: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def __init__(self, /, **fields: Any) -> None:
         given = {k: v for k, v in fields.items() if v is not None}
@@ -144,9 +151,33 @@ class GenerationRequest(BaseModel):
         """
         return {n: field["takes_urls"] for n, field in describe_fields(cls).items() if "takes_urls" in field}
 
+    @classmethod
+    def fetched_fields(cls) -> dict[str, str]:
+        """The fields of files that the gateway fetches from URLs, and what they have to be: ``image``, ``video``, …
+
+        Files in storage are passed as presigned URLs, made right before the request is sent.
+        """
+        return {n: field["fetched"] for n, field in describe_fields(cls).items() if "fetched" in field}
+
+    def with_inputs(self, sent: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:
+        """The request as it is sent, with what its input files became.
+
+        :param sent: by field: image bytes, or URLs that are good for a while.
+        :param contents: by field: what the same files are called where they are compared, like a digest.
+        """
+        if not sent:
+            return self
+        ready = self.model_copy(update=dict(sent))
+        ready._contents = {**self._contents, **contents}
+        return ready
+
+    def content(self) -> dict[str, Any]:
+        """Every field with ``extra_body``, as the request is compared with others: files by what is in them."""
+        return {**self.fields(), **self.extra_body, **self._contents}
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Without images: one can be megabytes of base64."""
-        hidden = self.image_fields()
+        hidden = {**self.image_fields(), **self.fetched_fields()}
         for name, value in super().__repr_args__():
             yield name, "…" if name in hidden and value is not None else value
 
@@ -165,6 +196,7 @@ class GenerationRequest(BaseModel):
             if name in PLAIN
             or "allowed" in field
             or "takes_urls" in field
+            or "fetched" in field
             or _NO_TEXT.fullmatch(field["type"])
         }
         return frozenset({*self.fields(), *self.extra_body} - plain)
@@ -200,6 +232,7 @@ class GenerationRequest(BaseModel):
         """What is wrong with the fields that were given, in words."""
         names = cls.field_names()
         parts: list[str] = []
+        fields: list[str] = []
         first: str | None = None
         for problem in e.errors(include_url=False, include_context=True):
             name = str(problem["loc"][0]) if problem["loc"] else ""
@@ -210,9 +243,8 @@ class GenerationRequest(BaseModel):
             if kind == "extra_forbidden":
                 near = nearest(name, names)
                 hint = f"; did you mean `{near}`?" if near else "."
-                parts.append(
-                    f"`{name}` is not a field of {cls.label()}{hint} Its fields: {', '.join(names)}."
-                )
+                parts.append(f"`{name}` is not a field of {cls.label()}{hint}")
+                fields = [f"Its fields: {', '.join(names)}."]
             elif kind == "missing":
                 parts.append(f"`{name}` is missing: {cls.label()} needs it.")
             elif not problem["loc"]:
@@ -242,7 +274,7 @@ class GenerationRequest(BaseModel):
                     why = problem["msg"].removeprefix("Value error, ").rstrip(".")
                     parts.append(f"`{name}` of {cls.label()} is {shown}: {why[:1].lower()}{why[1:]}.")
         return InvalidRequestError(
-            " ".join(parts),
+            " ".join([*parts, *fields]),
             gateway=cls.gateway or None,
             param=first,
             charged="no",

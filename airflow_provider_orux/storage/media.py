@@ -42,6 +42,7 @@ MEDIA_TYPES = {
     "mkv": "video/x-matroska",
     "avi": "video/x-msvideo",
     "ogv": "video/ogg",
+    "txt": "text/plain",
 }
 
 #: Images whose size is known and that are checked for completeness. A drawing (svg) is a text that anybody may have

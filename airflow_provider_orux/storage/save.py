@@ -28,6 +28,7 @@ from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, Save
 from airflow_provider_orux.storage.media import IMAGES, MEDIA_TYPES, Media, inspect
 from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of, too_large
+from airflow_provider_orux.storage.texts import announces_text, text_in
 from airflow_provider_orux.storage.thumbnail import draw_thumbnail, thumbnail_name
 
 log = logging.getLogger(__name__)
@@ -162,8 +163,15 @@ class _Saving:
                 # The folder may have been moved or be spelled otherwise today; the URL may be a fresh one.
                 match = _ARTIFACT_NAME.fullmatch(entry["name"])
                 number = int(match[1]) if match else 0
-                url = self.job.artifacts[number - 1].url if 1 <= number <= expected else artifact.url
-                artifacts.append(replace(artifact, uri=self.folder.uri_of(entry["name"]), url=url))
+                fresh = self.job.artifacts[number - 1] if 1 <= number <= expected else artifact
+                artifacts.append(
+                    replace(
+                        artifact,
+                        uri=self.folder.uri_of(entry["name"]),
+                        url=fresh.url,
+                        details=fresh.details or artifact.details,
+                    )
+                )
         except ValueError:
             return None
         return SavedJob(tuple(artifacts), self.folder.uri_of(MANIFEST), missing)
@@ -182,7 +190,8 @@ class _Saving:
                 try:
                     self._check_bounds(number, room, deadline)
                     kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
-                    saved[number] = kept or self._fetch(downloader, number, artifact, room, deadline)
+                    there = kept or self._fetch(downloader, number, artifact, room, deadline)
+                    saved[number] = replace(there, details=artifact.details)
                 except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:
@@ -251,11 +260,11 @@ class _Saving:
                 sha256, size = sha256_of(file, self.settings.max_bytes)
                 if size > self.settings.max_bytes:
                     raise too_large(self.settings.max_bytes)
-                return inspect(file, size, max_pixels=self.settings.max_pixels), sha256, size
+                return self._media(file, size, text=announces_text(name)), sha256, size
         # To go to and fro in a file of a store is slow: it is looked at here.
         with self.folder.spool("check", max_bytes=self.settings.max_bytes) as spool:
             self.folder.copy_into(name, spool)
-            return self._inspect(spool), spool.sha256, spool.size
+            return self._inspect(spool, text=announces_text(name)), spool.sha256, spool.size
 
     def _fetch(
         self, downloader: Downloader, number: int, artifact: Artifact, room: int, deadline: float
@@ -269,7 +278,8 @@ class _Saving:
                 inline.decode(artifact.inline, spool)
                 media = self._inspect(spool)
             elif artifact.url:
-                media = downloader.fetch(artifact.url, spool, self._inspect, deadline=deadline)
+                look = partial(self._inspect, text=announces_text(artifact.url))
+                media = downloader.fetch(artifact.url, spool, look, deadline=deadline)
             else:
                 raise ArtifactRejectedError("The artifact has neither a URL nor content")
             name = f"{number}.{media.extension}"
@@ -281,9 +291,13 @@ class _Saving:
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
 
-    def _inspect(self, spool: Spool) -> Media:
+    def _inspect(self, spool: Spool, *, text: bool = False) -> Media:
         spool.finish()
-        return inspect(spool.file, spool.size, max_pixels=self.settings.max_pixels)
+        return self._media(spool.file, spool.size, text=text)
+
+    def _media(self, file: IO[bytes], size: int, *, text: bool) -> Media:
+        found = text_in(file, size) if text else None
+        return found or inspect(file, size, max_pixels=self.settings.max_pixels)
 
     def _saved(self, name: str, url: str | None, media: Media, *, sha256: str, size: int) -> SavedArtifact:
         return SavedArtifact(

@@ -36,7 +36,7 @@ class OruxJobTrigger(BaseTrigger):
     :param kind: what kind of job it is (``midjourney-v7:upscale``). Jobs of one kind take about the same time, so the
         first poll comes when the quickest of them can be done. None (default): unknown; the durations of the
         connection's other jobs are used.
-    :param push_urls: False: the event holds no URLs. Default True.
+    :param push_urls: False: the event holds neither URLs nor the gateway's words. Default True.
     """
 
     def __init__(

@@ -133,7 +133,8 @@ def models(gateway: str) -> str:
 
 def image_models() -> list[Any]:
     """The nine image models of Orux AI, without the follow-ups."""
-    return [c for c in requests_of("orux") if c.kind == "image" and c.verb in ("generate", "imagine")]
+    pages = [c for c in requests_of("orux") if c.source.endswith("page Images")]
+    return [c for c in pages if c.verb in ("generate", "imagine")]
 
 
 FIELD_TESTS = "tests/docs/test_every_field.py"

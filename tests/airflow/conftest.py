@@ -63,6 +63,24 @@ def sandbox(_sandbox: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> A
 
 
 @pytest.fixture
+def signing_store(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """``s3://content``, a store that signs URLs. Its files may be used as inputs, and the sandbox fetches them."""
+    from tests.storage.stores import SigningStore, attached_as_default
+    from tests.storage.web import Web
+
+    sandbox.configure(
+        fetch_inputs=True, url_schemes="any", midjourney_references="accepted", image_scale=0.25
+    )
+    monkeypatch.setenv("AIRFLOW__ORUX__INPUT_ROOTS", "s3://content")
+    web = Web()
+    store = SigningStore(web)
+    store.files["content/.keep"] = b""  # else there is no bucket
+    with attached_as_default(store):
+        yield store
+    web.stop()
+
+
+@pytest.fixture
 def load_dag(database: None) -> Iterator[Callable[[str], Any]]:
     """Writes a DAG file into the tests' bundle and loads its ``dag``."""
     written: list[Path] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -24,7 +25,7 @@ import pendulum
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from tests.conftest import ROOT
+from tests.conftest import HOME, ROOT
 
 pytestmark = pytest.mark.airflow
 
@@ -160,7 +161,11 @@ def chat_connection(sandbox: Any) -> str:
 REVIEWED = ("review_chain", "review_mapped", "review_reroll")
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("product_gallery", *REVIEWED)])
+#: Those with their own conditions: asset events need a scheduler; object storage that signs URLs.
+APART = ("product_gallery", "edit_and_animate")
+
+
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in (*APART, *REVIEWED)])
 def test_an_example_runs_with_a_logical_date(gateways, example_dag, run, name):
     """As a schedule or a backfill makes it; the other tests run the examples without one."""
     result = run(hurried(example_dag(name)), logical_date=MONDAY)
@@ -496,7 +501,7 @@ def test_the_flat_mapped_chain(sandbox, example_dag, run):
 
 def test_images_song_and_clip(sandbox, example_dag, run):
     result = run(hurried(example_dag("images_song_and_clip")), logical_date=None)
-    tasks = ("poster", "bicycle", "icon", "cover", "song", "clip")
+    tasks = ("poster", "bicycle", "icon", "cover", "song", "clip", "tram")
     assert result.states() == dict.fromkeys(tasks, "success")
     models = (
         "gpt-image-2",
@@ -505,6 +510,7 @@ def test_images_song_and_clip(sandbox, example_dag, run):
         "gemini-3-pro-image",
         "suno-v5",
         "veo-3.1-fast",
+        "sora2",
     )
     assert {model for model, _ in charged(sandbox)} == set(models)
     assert charged(sandbox).total() == len(models)
@@ -534,10 +540,62 @@ def test_images_song_and_clip(sandbox, example_dag, run):
         "prompt_upsampling": True,
         "seed": 42,
     }
-    assert [a["media_type"] for a in values["song"]["artifacts"]] == ["audio/wav"]
+    assert [a["media_type"] for a in values["song"]["artifacts"]] == [
+        "audio/wav",
+        "image/png",
+    ]  # and its cover
     with wave.open(str(path_of(values["song"]["artifacts"][0]["uri"]))) as song:
         assert song.getnframes() / song.getframerate() == pytest.approx(30, abs=0.5)
-    assert [a["media_type"] for a in values["clip"]["artifacts"]] == ["video/x-msvideo"]
+    for task_id in ("clip", "tram"):
+        assert [a["media_type"] for a in values[task_id]["artifacts"]] == ["video/x-msvideo"]
+
+
+def test_edit_and_animate(signing_store, sandbox, example_dag, run, capfd):
+    result = run(hurried(example_dag("edit_and_animate")), logical_date=None)
+    assert result.states() == dict.fromkeys(("hero", "winter", "clip"), "success")
+    assert charged(sandbox) == {
+        (model, "generate"): 1 for model in ("gpt-image-2", "qwen-image-edit", "runway-gen4")
+    }
+    values = {task_id: result.xcom(task_id) for task_id in result.states()}
+    saved = {
+        task_id: signing_store.files[value["artifacts"][0]["uri"].removeprefix("s3://")]
+        for task_id, value in values.items()
+    }
+    # Each step was given a URL of the file before it, once, and the gateway drew from it.
+    uris = [values[task_id]["artifacts"][0]["uri"] for task_id in ("hero", "winter")]
+    assert signing_store.fetched == [uri.removeprefix("s3://") for uri in uris]
+    assert [seconds for _, seconds in signing_store.signed] == [86_400] * 2
+    hero, winter = (Image.open(io.BytesIO(saved[task_id])).convert("RGB") for task_id in ("hero", "winter"))
+    frame = saved["clip"][saved["clip"].index(b"\xff\xd8\xff") :]
+    clip = Image.open(io.BytesIO(frame)).convert("RGB")
+    for after, before in ((winter, hero), (clip, winter)):
+        small = before.resize(after.size, Image.Resampling.BOX)
+        bands = ImageStat.Stat(ImageChops.difference(after, small)).mean
+        assert sum(bands) / 3 < 60
+
+    # What the request says of its input: the URI; for the gallery, for a retry, and for whoever reads the manifest.
+    manifest = json.loads(signing_store.files[values["winter"]["manifest"].removeprefix("s3://")])
+    assert manifest["parameters"]["image_url"] == uris[0]
+    assert result.xcom("hero", "artifacts") == values["hero"]["artifacts"]
+
+    # The presigned URL is on the wire, and nowhere else: not in the database (XCom, ledger, trigger), a log, a file.
+    sent = [r["body"].get("image_url") for r in sandbox.requests() if r["body"] and "image_url" in r["body"]]
+    assert sent == [url for url, _ in signing_store.signed]
+    signatures = [url.rpartition("=")[2].encode() for url in sent]
+    written = {str(p): p.read_bytes() for p in HOME.rglob("*") if p.is_file()} | signing_store.files
+    written["output"] = "".join(capfd.readouterr()).encode()
+    assert any(uris[0].encode() in content for content in written.values())
+    assert [name for name, content in written.items() if any(s in content for s in signatures)] == []
+
+
+def test_edit_and_animate_where_nobody_allowed_the_files(
+    signing_store, sandbox, example_dag, run, monkeypatch, capfd
+):
+    monkeypatch.setenv("AIRFLOW__ORUX__INPUT_ROOTS", "")
+    result = run(hurried(example_dag("edit_and_animate")), logical_date=None)
+    assert result.states() == {"hero": "success", "winter": "failed", "clip": "upstream_failed"}
+    assert charged(sandbox) == {("gpt-image-2", "generate"): 1}
+    assert "[orux] input_roots" in "".join(capfd.readouterr())
 
 
 @pytest.fixture

@@ -29,7 +29,15 @@ def tables() -> ModuleType:
 def _field_sandbox() -> Iterator[Any]:
     from orux_sandbox import SandboxServer
 
-    with SandboxServer({"sync_seconds": 0, "queue_seconds": 0, "run_seconds": 0, "credits": 1e9}) as server:
+    with SandboxServer(
+        {
+            "sync_seconds": 0,
+            "queue_seconds": 0,
+            "run_seconds": 0,
+            "credits": 1e9,
+            "midjourney_references": "accepted",
+        }
+    ) as server:
         yield server
 
 

@@ -235,7 +235,7 @@ class FakeDelivery:
         #: Raised by the check before the payment.
         self.refuses: Exception | None = None
         self.push_fails = False
-        self.push_urls = True
+        self.tells_the_trigger = True
         #: What the gallery was told of errors: each with the record as it was.
         self.errors: list[Any] = []
         #: The arguments of each save.
@@ -338,6 +338,7 @@ class World:
     key: str | None = KEY
     conn_id: str = "orux_default"
     results: Any = None
+    may_fall_back: bool = False
 
     def __post_init__(self) -> None:
         self.events: list[str] = []
@@ -390,6 +391,7 @@ class World:
             timeout=self.timeout,
             wait_for_completion=self.wait,
             results=self.results,
+            may_fall_back=self.may_fall_back,
         )
         return self.job
 

@@ -118,7 +118,7 @@ def test_option_midjourney_path_is_a_path(path):
         OruxGateway({"midjourney_path": path})
 
 
-@pytest.mark.parametrize("name", ["route", "imagine_action", "reroll_index", "follow_up_model"])
+@pytest.mark.parametrize("name", [n for n, allowed in OruxGateway.OPTIONS.items() if len(allowed) > 1])
 def test_options_take_their_words_only(name):
     allowed = OruxGateway.OPTIONS[name]
     for empty in (None, ""):
@@ -128,6 +128,101 @@ def test_options_take_their_words_only(name):
             OruxGateway({name: wrong})
         assert caught.value.param == name
         assert ", ".join(allowed) in caught.value.message
+
+
+VEO = orux.Veo31Fast(prompt="waves", image_url=LINK, audio=True)
+COVER = orux.SunoCover(parent_job_id="task_A", prompt="bossa nova")
+REFERENCES = orux.MidjourneyV7(prompt="a", reference_images=[LINK])
+
+
+def test_video_and_speech_are_flat_bodies_of_what_was_given():
+    assert sent(orux.Sora2(prompt="waves", duration=10)).body == {
+        "model": "sora2", "prompt": "waves", "duration": 10,
+    }  # fmt: skip
+    speech = orux.ElevenLabsV3(text="Good morning.", voice_id="v", voice_model_id="eleven_v3")
+    assert sent(speech).body == {
+        "model": "elevenlabs-v3", "text": "Good morning.", "voice_id": "v", "model_id": "eleven_v3",
+    }  # fmt: skip
+    act_two = orux.RunwayActTwo(character_video_url=LINK, driver_video_url=LINK)
+    assert sent(act_two).body == {
+        "model": "runway-act-two", "character_video_url": LINK, "driver_video_url": LINK,
+    }  # fmt: skip
+    assert {sent(r).path for r in (speech, act_two)} == {"/api/v1/tasks"}
+
+
+@pytest.mark.parametrize("field", ["image_url", "image"])
+def test_option_veo_image_field(field):
+    body = sent(VEO, veo_image_field=field).body
+    assert body == {"model": "veo-3.1-fast", "prompt": "waves", "audio": True, field: LINK}
+    # No other model's field is called otherwise.
+    kling = orux.KlingV25I2VPro(prompt="waves", image_url=LINK)
+    assert sent(kling, veo_image_field=field).body["image_url"] == LINK
+
+
+def test_option_suno_step():
+    assert sent(COVER).body == {"model": "suno-cover", "parent_task_id": "task_A", "prompt": "bossa nova"}
+    assert sent(COVER, suno_step="action").body == {
+        "model": "suno-v5", "action": "cover", "parent_task_id": "task_A", "prompt": "bossa nova",
+    }  # fmt: skip
+    lyrics = orux.SunoLyrics(prompt="rain")
+    assert sent(lyrics, suno_step="action").body == {"model": "suno-v5", "action": "lyrics", "prompt": "rain"}
+    assert "action" not in sent(orux.SunoV5(prompt="rain"), suno_step="action").body
+
+
+def test_option_suno_parent_field():
+    body = sent(COVER, suno_parent_field="audio_task").body
+    assert body["audio_task"] == "task_A"
+    assert "parent_task_id" not in body
+    assert sent(UPSCALE, suno_parent_field="audio_task").body["parent_task_id"] == "task_A"
+
+
+@pytest.mark.parametrize("name", ["a b", "1st", "a.b", "", 5, "x" * 65, "a-b", "a\n"])
+def test_option_suno_parent_field_is_the_name_of_a_field(name):
+    if name == "":
+        assert OruxGateway({"suno_parent_field": name}).options["suno_parent_field"] == "parent_task_id"
+        return
+    with pytest.raises(ConfigurationError, match="suno_parent_field"):
+        OruxGateway({"suno_parent_field": name})
+
+
+@pytest.mark.parametrize("name", ["webhook_url", "callback_url"])
+def test_option_webhook_field(name):
+    hook = "https://example.com/hook"
+    for request in (orux.Sora2(prompt="a", webhook_url=hook), orux.RecraftV3(prompt="a", webhook_url=hook)):
+        assert [k for k, v in sent(request, webhook_field=name).body.items() if v == hook] == [name]
+    free = CustomRequest(name="sora2", body={"webhook_url": hook})
+    assert sent(free, webhook_field=name).body["webhook_url"] == hook
+
+
+def test_option_midjourney_references():
+    assert sent(REFERENCES).body["reference_images"] == [LINK]
+    assert sent(REFERENCES, midjourney_references="reference_image_url").body == {
+        "model": "midjourney-v7", "prompt": "a", "reference_image_url": LINK,
+    }  # fmt: skip
+    two = orux.MidjourneyV7(prompt="a", reference_images=[LINK, LINK])
+    for request, value in ((REFERENCES, "refuse"), (two, "refuse"), (two, "reference_image_url")):
+        with pytest.raises(UnsupportedByGatewayError, match="midjourney_references") as caught:
+            sent(request, midjourney_references=value)
+        assert (caught.value.charged, caught.value.param) == ("no", "reference_images")
+    assert sent(IMAGINE, midjourney_references="refuse").body["prompt"] == "a lighthouse"
+
+
+def test_a_step_that_makes_an_image_is_a_job_all_the_same():
+    cover = orux.SunoCoverImg(parent_job_id="task_A")
+    assert OruxGateway({"route": "sync"}).route(cover) == "async"
+    with pytest.raises(UnsupportedByGatewayError):
+        OruxGateway().route(cover, wanted="sync")
+
+
+def test_a_file_that_was_given_no_url_is_not_sent():
+    for request in (
+        orux.QwenImageEdit(prompt="a", image_url="s3://bucket/a.png"),
+        orux.RunwayGen4Image(prompt="a", reference_images=[LINK, "s3://bucket/a.png"]),
+    ):
+        for call in (OruxGateway().submit, OruxGateway().generate):
+            with pytest.raises(InvalidRequestError, match="no URL yet") as caught:
+                call(request)
+            assert caught.value.charged == "no"
 
 
 @pytest.mark.parametrize("route", ["sync", "async"])

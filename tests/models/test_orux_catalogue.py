@@ -27,10 +27,29 @@ EXAMPLES: dict[type[GenerationRequest], dict] = {
     orux.MidjourneyVariation: {"parent_job_id": "task_1", "index": 1},
     orux.MidjourneyReroll: {"parent_job_id": "task_1"},
     orux.SunoV5: {"prompt": "a", "lyrics": "la", "duration": 30},
-    orux.SunoExtend: {"prompt": "a"},
-    orux.ElevenLabsV3: {"prompt": "a"},
-    orux.ElevenLabsMusic: {"prompt": "a", "instrumental": True},
-}
+    orux.SunoExtend: {"parent_job_id": "task_1", "prompt": "a"},
+    **{
+        step: {"parent_job_id": "task_1", "prompt": "a"}
+        for step in (
+            orux.SunoCover, orux.SunoAddVocals, orux.SunoInstrumental, orux.SunoMashup, orux.SunoReplace,
+            orux.SunoPersona, orux.SunoCoverImg, orux.SunoLyrics,
+        )
+    },
+    **{step: {"parent_job_id": "task_1"} for step in (orux.SunoStem, orux.SunoWav, orux.SunoMv)},
+    orux.SunoUploadExtend: {"audio_url": "s3://bucket/song.mp3", "lyrics": "la"},
+    orux.ElevenLabsV3: {"text": "a", "voice_id": "v", "voice_model_id": "eleven_v3"},
+    orux.ElevenLabsMusic: {"prompt": "a", "duration": 45},
+    orux.Veo31Quality: {"prompt": "a", "aspect_ratio": "16:9", "audio": True, "image_url": LINK},
+    orux.Veo31Fast: {"prompt": "a", "audio": False},
+    orux.Sora2: {"prompt": "a", "duration": 10, "aspect_ratio": "9:16"},
+    orux.RunwayGen3AlphaTurbo: {"prompt": "a", "image_url": "gs://bucket/a.png", "duration": 5},
+    orux.RunwayGen4: {"prompt": "a", "duration": 7},
+    orux.RunwayAleph: {"prompt": "a", "video_url": "s3://bucket/a.mp4"},
+    orux.KlingV21MasterI2V: {"prompt": "a", "image_url": LINK},
+    orux.KlingV21MasterT2V: {"prompt": "a", "duration": 10},
+    orux.KlingV25I2VPro: {"prompt": "a", "image_url": LINK, "duration": 5},
+    orux.RunwayActTwo: {"character_video_url": LINK, "driver_video_url": LINK},
+}  # fmt: skip
 
 
 def test_the_examples_cover_every_request():

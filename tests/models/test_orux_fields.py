@@ -5,7 +5,6 @@ The ids name model and field, so that the reference pages can point to them.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +86,8 @@ TABLES: dict[str, dict[str, Row]] = {
         "weird": Row("int", 0, low=0, high=3000),
         "chaos": Row("int", 0, low=0, high=100),
         "tile": BOOL,
+        # Not in the table, but in the page's prose ("Reference images").
+        "reference_images": Row("array"),
         "webhook_url": WEBHOOK,
     },
     "seedream-4-0": {
@@ -155,8 +156,8 @@ def bad_values_of(row: Row) -> list[Any]:
     return {
         "boolean": ["perhaps", 2, "2", []],
         "url": ["http://example.com/a.png", "example.com/a.png", "ftp://x/a", "", "https://", "https:///a",
-                "https://a b/c", "https://[::1/a", 5, [LINK], "javascript:alert(1)"],
-        "array": [[LINK] * ((row.most or 1) + 1), ["http://example.com/a.png"], LINK, [5]],
+                "https://a b/c", "https://[::1/a", 5, [LINK, LINK], "file:///a.png", "/a.png", "javascript:alert(1)"],
+        "array": [*([[LINK] * (row.most + 1)] if row.most else ()), ["http://example.com/a.png"], LINK, [5]],
         "ratio": ["16x9", "16:9:1", "0:1", "1:0", "a:b", "16:", ":9", "1.5:1", "-1:2", "16/9", "", "16 : 9",
                   "16:9\n"],
         "string": [5, ["a"], {"a": 1}, True],
@@ -164,7 +165,7 @@ def bad_values_of(row: Row) -> list[Any]:
 
 
 def test_the_nine_models_are_all_there_and_no_other():
-    known = {c.model for c in orux.REQUESTS if c.kind == "image"}
+    known = {c.model for c in orux.REQUESTS if c.source.endswith("page Images")}
     assert known == set(TABLES)
 
 
@@ -387,24 +388,119 @@ def test_an_index_is_missing():
         orux.MidjourneyUpscale(parent_job_id="task_1")
 
 
-# -- audio ----------------------------------------------------------------------------------------------------
-AUDIO = ["suno-v5", "suno-extend", "elevenlabs-v3", "elevenlabs-music"]
+# -- audio: the shared body of the page Audio, and what its matrix shows of each model -----------------------------
+AUDIO = {
+    "suno-v5": (["prompt", "lyrics", "duration", "instrumental", "webhook_url"], {"prompt": "x"}),
+    "suno-extend": (
+        ["parent_job_id", "prompt", "lyrics", "duration", "instrumental", "webhook_url"],
+        {"prompt": "x", "parent_job_id": "task_1"},
+    ),
+    "elevenlabs-v3": (["text", "voice_id", "voice_model_id", "webhook_url"], {"text": "x"}),
+    "elevenlabs-music": (["prompt", "duration", "webhook_url"], {"prompt": "x"}),
+}
+
+
+def of_model(model):
+    (cls,) = [c for c in orux.REQUESTS if c.model == model]
+    return cls
 
 
 @pytest.mark.parametrize("model", AUDIO)
 def test_audio_table(model):
-    """Page Audio: prompt*, lyrics, duration 30-240 (60), instrumental (false), webhook_url."""
-    (cls,) = [c for c in orux.REQUESTS if c.model == model]
+    cls, (names, required) = of_model(model), AUDIO[model]
     assert cls.kind == "audio"
-    assert cls.field_names() == ["prompt", "lyrics", "duration", "instrumental", "webhook_url"]
-    defaults = {n: i.default for n, i in cls.model_fields.items() if n not in ("prompt", "extra_body")}
-    assert defaults == {"lyrics": None, "duration": 60, "instrumental": False, "webhook_url": None}
-    assert cls(prompt="x", duration="240", instrumental="true").fields() == {
-        "prompt": "x", "duration": 240, "instrumental": True,
-    }  # fmt: skip
+    assert cls.field_names() == names
+    assert {n for n, i in cls.model_fields.items() if i.is_required()} == set(required)
+    for name in required:
+        with pytest.raises(InvalidRequestError, match="is missing"):
+            cls(**{k: v for k, v in required.items() if k != name})
+    if "duration" not in names:
+        return
+    assert cls.model_fields["duration"].default == 60
+    assert cls(**required, duration="240").fields()["duration"] == 240
     for wrong in (29, 241):
         with pytest.raises(InvalidRequestError, match="allowed: 30 to 240"):
-            cls(prompt="x", duration=wrong)
+            cls(**required, duration=wrong)
+
+
+def test_speech_has_no_prompt():
+    with pytest.raises(InvalidRequestError, match="`prompt` is not a field of elevenlabs-v3") as caught:
+        orux.ElevenLabsV3(text="Good morning.", prompt="calm")
+    assert "text, voice_id, voice_model_id" in caught.value.message
+    assert orux.ElevenLabsV3(text="x", voice_model_id="eleven_v3").model_id == "elevenlabs-v3"
+
+
+# -- the steps on a Suno song, as the page names them -------------------------------------------------------------
+STEPS = ["extend", "cover", "lyrics", "add-vocals", "instrumental", "mashup", "stem", "mv", "wav", "cover-img",
+         "replace", "persona", "upload-extend"]  # fmt: skip
+
+
+def test_every_step_has_a_request():
+    assert sorted(c.step for c in orux.REQUESTS if issubclass(c, orux.SunoStep)) == sorted(STEPS)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_names_its_song(step):
+    cls = of_model(f"suno-{step}")
+    assert cls.step == step
+    assert cls.model_fields.get("parent_job_id") or step == "upload-extend"
+    kind = {"mv": "video", "cover-img": "image", "lyrics": "text"}.get(step, "audio")
+    assert cls.kind == kind
+    if step not in ("lyrics", "upload-extend"):
+        with pytest.raises(InvalidRequestError, match="`parent_job_id` is missing"):
+            cls(prompt="x") if "prompt" in cls.model_fields else cls()
+
+
+# -- video: what the matrix of the page Videos shows --------------------------------------------------------------
+# model: fields in the matrix's order (webhook_url apart), those that are needed besides the prompt, good lengths, bad
+VIDEO = {
+    "veo-3.1-quality": (["prompt", "aspect_ratio", "audio", "image_url"], [], [], []),
+    "veo-3.1-fast": (["prompt", "aspect_ratio", "audio", "image_url"], [], [], []),
+    "sora2": (["prompt", "duration", "aspect_ratio"], [], [5, "10"], [4, 8, 12]),
+    "runway-gen3-alpha-turbo": (["prompt", "image_url", "duration"], ["image_url"], [5, 10], [7]),
+    "runway-gen4": (["prompt", "image_url", "duration"], [], [5, 7, "10"], [0, 11]),
+    "runway-aleph": (["prompt", "video_url"], ["video_url"], [], []),
+    "kling-v21-master-i2v": (["prompt", "image_url", "duration"], ["image_url"], [5, 10], [6]),
+    "kling-v21-master-t2v": (["prompt", "duration"], [], [5, 10], [6]),
+    "kling-v25-i2v-pro": (["prompt", "image_url", "duration"], ["image_url"], [5, 10], [6]),
+    "runway-act-two": (
+        ["character_video_url", "driver_video_url"], ["character_video_url", "driver_video_url"], [], [],
+    ),
+}  # fmt: skip
+CLIP = "https://example.com/a"
+
+
+@pytest.mark.parametrize("model", VIDEO)
+def test_video_table(model):
+    cls, (names, needed, good, bad) = of_model(model), VIDEO[model]
+    assert cls.kind == "video"
+    assert cls.field_names() == [*names, "webhook_url"]
+    least = dict.fromkeys(needed, CLIP) | ({"prompt": "x"} if "prompt" in names else {})
+    for name in least:
+        with pytest.raises(InvalidRequestError, match=f"`{name}` is missing"):
+            cls(**{k: v for k, v in least.items() if k != name})
+    assert cls(**least).fields() == least  # what is not given is not sent
+    for value in good:
+        assert cls(**least, duration=value).fields()["duration"] == int(value)
+    for value in bad:
+        with pytest.raises(InvalidRequestError, match="`duration`") as caught:
+            cls(**least, duration=value)
+        assert "allowed: " in caught.value.message
+    if "duration" not in names:
+        with pytest.raises(InvalidRequestError, match="`duration` is not a field"):
+            cls(**least, duration=8)
+    # What the page may not show passes as it is.
+    assert cls(**least, extra_body={"seed": 7}).extra_body == {"seed": 7}
+
+
+@pytest.mark.parametrize("model", ["veo-3.1-quality", "veo-3.1-fast", "sora2"])
+def test_what_only_the_maker_documents_is_a_warning(model):
+    cls = of_model(model)
+    assert cls(prompt="x", aspect_ratio="9:16").warnings() == []
+    (said,) = cls(prompt="x", aspect_ratio="4:3").warnings()
+    assert "4:3" in said
+    assert cls(prompt="x").warnings() == []
+    assert len(orux.RunwayGen4(prompt="x", duration=7).warnings()) == 1
 
 
 # -- what every class says of itself ----------------------------------------------------------------------------
@@ -428,9 +524,3 @@ def test_the_catalogue_holds_all_of_them():
     assert set(orux.REQUESTS) <= set(catalogue.requests_of())
     pairs = [(c.model, c.verb) for c in orux.REQUESTS]
     assert len(pairs) == len(set(pairs))
-
-
-def test_video_models_are_named_for_custom_requests_only():
-    assert len(set(orux.VIDEO_MODELS)) == 9
-    assert not set(orux.VIDEO_MODELS) & {c.model for c in orux.REQUESTS}
-    assert all(re.fullmatch(r"[a-z0-9.-]+", m) for m in orux.VIDEO_MODELS)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 Play = Callable[["Exchange"], None]
 
@@ -22,7 +23,10 @@ class Exchange(BaseHTTPRequestHandler):
         self.server.web.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
         plays = self.server.web.plays.get(path)
         if not plays:
-            self.send(404, b"not found")
+            if self.server.web.otherwise is not None:
+                self.server.web.otherwise(self, unquote(path).lstrip("/"))
+            else:
+                self.send(404, b"not found")
             return
         play = plays.pop(0) if len(plays) > 1 else plays[0]
         play(self)
@@ -54,6 +58,8 @@ class Web:
     def __init__(self) -> None:
         self.plays: dict[str, list[Play]] = {}
         self.seen: list[tuple[str, dict[str, str]]] = []
+        #: What answers a path without plays.
+        self.otherwise: Callable[[Exchange, str], None] | None = None
         self._server = _Server(("127.0.0.1", 0), Exchange)
         self._server.web = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

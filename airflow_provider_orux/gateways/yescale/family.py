@@ -122,11 +122,13 @@ class JobFamily(abc.ABC):
         final: bool = False,
         submitted: Any = None,
         finished: Any = None,
+        details: Mapping[str, Any] | None = None,
     ) -> Job:
         """One job in one answer.
 
         :param why: the objects in the answer that may say why it failed, or how much is done.
         :param final: whether a retry is known to be useless.
+        :param details: more for the task's result.
         :raises UnexpectedResponseError: it succeeded without a result.
         """
         succeeded = status is JobStatus.SUCCEEDED
@@ -149,11 +151,12 @@ class JobFamily(abc.ABC):
             charged="yes" if succeeded else "unknown",
             retry_helps=not (final or fails_again(code, reason)),
             progress=None if status.is_terminal else progress_of(*why),
+            details={name: value for name, value in (details or {}).items() if value} if succeeded else {},
         )
 
-    def check_same_job(self, response: HttpResponse, job_id: str, named: Any) -> None:
-        """Check that the id in an answer, if it has one, is that of the job that was asked for."""
-        self.gateway.check_same_job(response, job_id.partition(":")[2], [named])
+    def check_same_job(self, response: HttpResponse, job_id: str, *named: Any) -> None:
+        """Check that one of the ids in an answer, if it has any, is that of the job that was asked for."""
+        self.gateway.check_same_job(response, job_id.partition(":")[2], named)
 
 
 def split_handle(job_id: str, families: Mapping[str, JobFamily], *, gateway: str) -> tuple[JobFamily, str]:

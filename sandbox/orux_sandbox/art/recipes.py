@@ -141,9 +141,15 @@ def song(seed: str, seconds: int, *, name: str) -> dict[str, Any]:
     return {"name": name, "media_type": "audio/wav", "draw": "song", "seed": seed, "seconds": seconds}
 
 
-def clip(scene: Mapping[str, Any], width: int, height: int, *, name: str) -> dict[str, Any]:
+def words(text: str, *, name: str) -> dict[str, Any]:
+    """A text, like the words of a song."""
+    return {"name": name, "media_type": "text/plain", "draw": "words", "text": text}
+
+
+def clip(scene: Mapping[str, Any], width: int, height: int, *, name: str, seconds: int = 2) -> dict[str, Any]:
     """A clip as Motion-JPEG AVI."""
     return {
+        "seconds": seconds,
         "name": name,
         "media_type": "video/x-msvideo",
         "draw": "film",

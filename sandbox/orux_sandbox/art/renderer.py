@@ -22,11 +22,14 @@ def rendered(artifact: Mapping[str, Any], scale: float, inputs: Inputs | None = 
     """The bytes of an artifact. ``scale`` below 1 makes a smaller image of the same scene."""
     if artifact["draw"] == "song":
         return recordings.tune(artifact["seed"], artifact["seconds"])
+    if artifact["draw"] == "words":
+        return str(artifact["text"]).encode()
     if artifact["draw"] == "source" and inputs is not None:
         return inputs(artifact["source"])
     width, height = (max(16, round(artifact[side] * scale)) for side in ("width", "height"))
     if artifact["draw"] == "film":
-        return recordings.clip(artifact["scene"], width, height)
+        seconds = int(artifact.get("seconds", 2))
+        return recordings.clip(artifact["scene"], width, height, seconds=seconds, inputs=inputs)
     if artifact["draw"] == "grid":
         image = drawing.draw_grid(artifact["scenes"], width, height, inputs=inputs)
     else:

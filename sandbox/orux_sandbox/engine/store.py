@@ -228,6 +228,15 @@ class Store:
         found = self._rows("SELECT * FROM jobs WHERE id=?", job_id)
         return _job(found[0]) if found else None
 
+    def change(self, job: Job) -> None:
+        """Write what has become of a job that was accepted before: not what it costs."""
+        values: dict[str, Any] = asdict(job)
+        for name in _JSON_COLUMNS:
+            values[name] = json.dumps(values[name])
+        sets = ", ".join(f"{name} = :{name}" for name in _JOB_COLUMNS if name != "id")
+        with self._transaction() as db:
+            db.execute(f"UPDATE jobs SET {sets} WHERE id = :id", values)  # noqa: S608 names of a dataclass
+
     def job_of_token(self, token: str) -> Job | None:
         """The job whose files live under this token."""
         found = self._rows("SELECT * FROM jobs WHERE token=?", token)

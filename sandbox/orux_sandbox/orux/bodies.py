@@ -1,16 +1,27 @@
-"""Request bodies Orux accepts: a table per model, and the sizes their options mean.
+"""Request bodies Orux accepts, checked against the tables; and the sizes their options mean.
 
-Source: orux.md, "POST /api/v1/images/generations" (the nine tables) and "Tasks" (Midjourney, audio, video).
+Source: orux.md, "POST /api/v1/images/generations" and "Tasks"; orux_more.md, 9 (which reading applies).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
+from orux_sandbox.engine import inputs
+from orux_sandbox.orux.tables import (
+    FOLLOWUP_FIELDS,
+    MODELS,
+    REFERENCES,
+    STEPS,
+    WITHOUT_PARENT,
+    Field,
+    Model,
+    step_model,
+)
+from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Refusal
 
 #: Characters of a prompt.
@@ -19,144 +30,8 @@ MAX_PROMPT = 4000
 _RATIO = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One row of a model's table."""
-
-    kind: Literal["text", "prompt", "choice", "integer", "boolean", "url", "urls", "ratio"]
-    required: bool = False
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    low: int | None = None
-    high: int | None = None
-    most: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """One model: what it makes and which fields it has (besides ``model``)."""
-
-    kind: Literal["image", "audio", "video"]
-    title: str
-    fields: Mapping[str, Field]
-    free_form: bool = False
-
-
-_PROMPT = Field(kind="prompt", required=True)
-_SEED = Field(kind="integer")
-_URL = Field(kind="url")
-#: Every model takes a webhook.
-_WEBHOOK = {"webhook_url": _URL}
-_N = Field(kind="integer", low=1, high=4, default=1)
-_FIVE_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4")
-
-
-def _ratio(*choices: str, default: str) -> Field:
-    return Field(kind="choice", choices=choices, default=default)
-
-
-def _image(title: str, **fields: Field) -> Model:
-    return Model(kind="image", title=title, fields={"prompt": _PROMPT, **fields, **_WEBHOOK})
-
-
-_FLUX_RATIO = _ratio("21:9", "16:9", "4:3", "1:1", "3:4", "9:16", default="1:1")
-_IMAGES: dict[str, Model] = {
-    "gpt-image-2": _image(
-        "GPT-Image-2",
-        size=Field(
-            kind="choice", choices=("1024x1024", "1536x1024", "1024x1536", "auto"), default="1024x1024"
-        ),
-        quality=Field(kind="choice", choices=("low", "medium", "high", "auto"), default="auto"),
-        n=_N,
-        response_format=Field(kind="choice", choices=("url", "b64_json"), default="url"),
-    ),
-    "gemini-3-pro-image": _image(
-        "Gemini 3 Pro Image",
-        aspect_ratio=_ratio("1:1", "16:9", "9:16", "4:3", "3:4", "21:9", default="1:1"),
-        n=_N,
-        seed=_SEED,
-    ),
-    "flux-kontext-pro": _image(
-        "Flux Kontext Pro",
-        aspect_ratio=_FLUX_RATIO,
-        prompt_upsampling=Field(kind="boolean", default=False),
-        seed=_SEED,
-        reference_image_url=_URL,
-    ),
-    "flux-kontext-max": _image(
-        "Flux Kontext Max", aspect_ratio=_FLUX_RATIO, reference_image_url=_URL, seed=_SEED
-    ),
-    "runway-gen4-image": _image(
-        "Runway Gen-4 Image",
-        aspect_ratio=_ratio("16:9", "9:16", "1:1", "4:3", "3:4", default="16:9"),
-        reference_images=Field(kind="urls", most=3),
-        seed=_SEED,
-    ),
-    "midjourney-v7": _image(
-        "Midjourney v7",
-        aspect_ratio=Field(kind="ratio"),
-        stylize=Field(kind="integer", low=0, high=1000, default=100),
-        weird=Field(kind="integer", low=0, high=3000, default=0),
-        chaos=Field(kind="integer", low=0, high=100, default=0),
-        tile=Field(kind="boolean", default=False),
-    ),
-    "seedream-4-0": _image(
-        "Seedream 4.0",
-        size=Field(kind="choice", choices=("1K", "2K", "4K"), default="2K"),
-        aspect_ratio=_ratio(*_FIVE_RATIOS, default="1:1"),
-        watermark=Field(kind="boolean", default=False),
-    ),
-    "qwen-image-edit": _image("Qwen Image Edit", image_url=Field(kind="url", required=True)),
-    "recraft-v3": _image("Recraft v3", style=Field(kind="text")),
-}
-
-_AUDIO_FIELDS: dict[str, Field] = {
-    "prompt": _PROMPT,
-    "lyrics": Field(kind="text"),
-    "duration": Field(kind="integer", low=30, high=240, default=60),
-    "instrumental": Field(kind="boolean", default=False),
-    **_WEBHOOK,
-}
-_AUDIO: dict[str, Model] = {
-    name: Model(kind="audio", title=title, fields=_AUDIO_FIELDS)
-    for name, title in {
-        "suno-v5": "Suno v5",
-        "elevenlabs-v3": "ElevenLabs v3",
-        "elevenlabs-music": "ElevenLabs Music",
-    }.items()
-}
-# "The same parent pattern is said to recur for Suno": here for the model that extends something. Inferred.
-_AUDIO["suno-extend"] = Model(
-    kind="audio", title="Suno Extend", fields={**_AUDIO_FIELDS, "parent_task_id": Field(kind="text")}
-)
-
-# Their tables are unknown: anything goes besides model, prompt and webhook_url.
-_VIDEO: dict[str, Model] = {
-    name: Model(kind="video", title=name, fields={"prompt": _PROMPT, **_WEBHOOK}, free_form=True)
-    for name in (
-        "veo-3.1-quality",
-        "veo-3.1-fast",
-        "sora2",
-        "runway-gen3-alpha-turbo",
-        "runway-gen4",
-        "runway-aleph",
-        "kling-v21-master-i2v",
-        "kling-v21-master-t2v",
-        "kling-v25-i2v-pro",
-    )
-}
-
-#: All models.
-MODELS: Mapping[str, Model] = {**_IMAGES, **_AUDIO, **_VIDEO}
-
 #: Actions on a Midjourney grid.
 FOLLOWUPS = ("upscale", "variation", "reroll")
-#: Fields of an action on a grid.
-_FOLLOWUP_FIELDS: Mapping[str, Field] = {
-    "parent_task_id": Field(kind="text", required=True),
-    "index": Field(kind="integer", low=1, high=4),
-    **_WEBHOOK,
-}
 
 
 def invalid(param: str | None, message: str) -> Refusal:
@@ -172,28 +47,58 @@ def read_object(body: Any) -> dict[str, Any]:
 
 
 def read_generation(
-    body: Mapping[str, Any], *, any_scheme: bool, kinds: tuple[str, ...]
+    body: Mapping[str, Any], settings: Settings, *, kinds: tuple[str, ...]
 ) -> tuple[Model, dict[str, Any]]:
     """Check a generation against its model's table; its fields with the defaults filled in."""
     name = body.get("model")
     if not isinstance(name, str) or not name:
         raise invalid("model", "model is required and must be a string.")
     model = MODELS.get(name)
-    if model is None or model.kind not in kinds:
-        known = ", ".join(known for known, one in MODELS.items() if one.kind in kinds)
+    if model is None or model.kind not in kinds or _is_step(name):
+        known = ", ".join(known for known, one in MODELS.items() if one.kind in kinds and not _is_step(known))
         raise invalid("model", f"There is no model {name!r} here. There are: {known}.")
     given = {field: value for field, value in body.items() if field != "model"}
-    return model, _checked(name, given, model.fields, any_scheme=any_scheme, free_form=model.free_form)
+    fields, wire = dict(model.fields), {}
+    if name.startswith("veo-"):
+        wire["image_url"] = settings.veo_image_field
+        if settings.veo_duration == "ignored":
+            given.pop("duration", None)
+    elif name == "elevenlabs-v3" and settings.speech_prompt == "optional":
+        fields["prompt"] = Field(kind="text")
+    elif name == "midjourney-v7" and settings.midjourney_references == "accepted":
+        fields |= REFERENCES
+    return model, _checked(name, given, fields, settings, wire=wire)
 
 
-def read_followup(
-    body: Mapping[str, Any],
-    *,
-    any_scheme: bool,
-    model: Literal["optional", "required", "refused"],
-    reroll_index: Literal["optional", "required", "refused"],
-) -> dict[str, Any]:
+def step_of(body: Mapping[str, Any], settings: Settings) -> str | None:
+    """The step on a song that a body asks for, in the reading that applies; None: it asks for something else."""
+    name = str(body.get("model"))
+    if settings.suno_step == "model":
+        return name.removeprefix("suno-") if _is_step(name) else None
+    if name != "suno-v5" or "action" not in body:
+        return None
+    if body["action"] not in STEPS:
+        raise invalid("action", f"action must be one of {', '.join(STEPS)}.")
+    return str(body["action"])
+
+
+def read_step(body: Mapping[str, Any], step: str, settings: Settings) -> tuple[Model, dict[str, Any]]:
+    """Check a step on a song; ``parent_task_id`` is its parent, whatever it is called on the wire."""
+    model = step_model(step)
+    parent = Field(kind="text", required=step not in WITHOUT_PARENT)
+    given = {field: value for field, value in body.items() if field not in ("model", "action")}
+    fields = {"parent_task_id": parent, **model.fields}
+    wire = {"parent_task_id": settings.suno_parent_field}
+    return model, _checked(f"suno {step}", given, fields, settings, free_form=True, wire=wire)
+
+
+def _is_step(name: str) -> bool:
+    return name.startswith("suno-") and name.removeprefix("suno-") in STEPS
+
+
+def read_followup(body: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Check a Midjourney follow-up: ``action``, ``parent_task_id``, ``index``."""
+    model = settings.followup_model
     if "model" in body:
         if model == "refused":
             raise invalid("model", "A follow-up has no model.")
@@ -203,10 +108,10 @@ def read_followup(
         raise invalid("model", "model is required.")
     action = body["action"]
     given = {field: value for field, value in body.items() if field not in ("model", "action")}
-    wants_index = reroll_index if action == "reroll" else "required"
+    wants_index = settings.reroll_index if action == "reroll" else "required"
     if wants_index == "refused" and "index" in given:
         raise invalid("index", f"{action} has no index.")
-    clean = _checked(f"midjourney-v7 {action}", given, _FOLLOWUP_FIELDS, any_scheme=any_scheme)
+    clean = _checked(f"midjourney-v7 {action}", given, FOLLOWUP_FIELDS, settings)
     if wants_index == "required" and "index" not in clean:
         raise invalid("index", f"{action} needs an index from 1 to 4.")
     return {"action": action, **clean}
@@ -216,22 +121,40 @@ def _checked(
     name: str,
     given: Mapping[str, Any],
     fields: Mapping[str, Field],
+    settings: Settings,
     *,
-    any_scheme: bool,
     free_form: bool = False,
+    wire: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
+    """The fields of a body, by their names in the tables.
+
+    :param wire: names on the wire that differ from those in the tables.
+    """
+    names = {field: (wire or {}).get(field, field) for field in fields}
+    if "webhook_url" in fields:
+        either = settings.webhook_field == "either"
+        names["webhook_url"] = (
+            "callback_url" if settings.webhook_field == "callback_url" or (either and "callback_url" in given)
+            else "webhook_url"
+        )  # fmt: skip
+    known = set(names.values())
+    if unknown := [field for field in given if field not in known]:
+        if settings.unknown_fields == "refused" and not free_form:
+            raise invalid(
+                unknown[0], f"{name} has no field {unknown[0]!r}. It has: {', '.join(names.values())}."
+            )
+        if not free_form:
+            given = {field: value for field, value in given.items() if field in known}
     clean: dict[str, Any] = {}
-    for field in given:
-        if field not in fields and not free_form:
-            raise invalid(field, f"{name} has no field {field!r}. It has: {', '.join(fields)}.")
     for field, rule in fields.items():
-        if field in given:
-            clean[field] = _value(field, given[field], rule, any_scheme)
+        there = names[field]
+        if there in given:
+            clean[field] = _value(there, given[there], rule, settings.url_schemes == "any")
         elif rule.required:
-            raise invalid(field, f"{field} is required.")
+            raise invalid(there, f"{there} is required.")
         elif rule.default is not None:
             clean[field] = rule.default
-    return {**given, **clean}
+    return {**{field: value for field, value in given.items() if field not in known}, **clean}
 
 
 def _value(field: str, value: Any, rule: Field, any_scheme: bool) -> Any:
@@ -241,6 +164,8 @@ def _value(field: str, value: Any, rule: Field, any_scheme: bool) -> Any:
             raise invalid(field, f"{field} must be an integer.")
         if (rule.low is not None and value < rule.low) or (rule.high is not None and value > rule.high):
             raise invalid(field, f"{field} must be from {rule.low} to {rule.high}, not {value}.")
+        if rule.numbers and value not in rule.numbers:
+            raise invalid(field, f"{field} must be one of {', '.join(map(str, rule.numbers))}, not {value}.")
     elif rule.kind == "boolean":
         if not isinstance(value, bool):
             raise invalid(field, f"{field} must be true or false.")
@@ -254,7 +179,12 @@ def _value(field: str, value: Any, rule: Field, any_scheme: bool) -> Any:
     elif rule.kind == "choice":
         if value not in rule.choices:
             raise invalid(field, f"{field} must be one of {', '.join(rule.choices)}, not {value!r}.")
-    elif rule.kind == "url":
+    elif rule.kind == "image" and value.startswith("data:"):
+        try:
+            inputs.decoded(value, prefix="required")
+        except inputs.NotAnImageError as e:
+            raise invalid(field, f"{field}: {e}") from None
+    elif rule.kind in ("url", "image"):
         _url(field, value, any_scheme)
     elif rule.kind == "ratio":
         if not _RATIO.fullmatch(value):

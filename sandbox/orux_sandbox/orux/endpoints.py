@@ -23,7 +23,6 @@ from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.orux.bodies import (
     FOLLOWUPS,
     GRID_SIDE,
-    MODELS,
     UPSCALE_SIDE,
     fit_side,
     invalid,
@@ -32,7 +31,11 @@ from orux_sandbox.orux.bodies import (
     read_followup,
     read_generation,
     read_object,
+    read_step,
+    step_of,
 )
+from orux_sandbox.orux.files import files_of_song, files_of_step, kept_inputs
+from orux_sandbox.orux.tables import MODELS, Model
 from orux_sandbox.wire import Refusal
 
 #: The digits of a ULID.
@@ -55,6 +58,11 @@ def new_task_id(now: float) -> str:
     return "task_" + "".join(_CROCKFORD[number >> 5 * place & 31] for place in reversed(range(26)))
 
 
+def _without_bytes(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields without images in base64: they are not kept twice."""
+    return {k: v[:64] if isinstance(v, str) and v.startswith("data:") else v for k, v in fields.items()}
+
+
 class OruxEndpoints:
     """What the routes do, without HTTP."""
 
@@ -63,48 +71,55 @@ class OruxEndpoints:
 
     # Submitting
 
-    @property
-    def _any_scheme(self) -> bool:
-        return self._engine.settings.url_schemes == "any"
-
     def new_image(self, context: RequestContext) -> NewJob:
         """POST /api/v1/images/generations: one of the nine image models."""
         body = read_object(context.body)
-        _, fields = read_generation(body, any_scheme=self._any_scheme, kinds=("image",))
-        return self._new_generation(body["model"], fields, synchronous=True)
+        model, fields = read_generation(body, self._engine.settings, kinds=("image",))
+        return self._new_generation(body["model"], model, fields, synchronous=True)
 
     def new_task(self, context: RequestContext) -> NewJob:
-        """POST /api/v1/tasks: an image, a song, a clip, or a follow-up on a Midjourney grid."""
-        body = read_object(context.body)
+        """POST /api/v1/tasks: an image, a song, a clip, a step on a song, or a follow-up on a Midjourney grid."""
+        settings, body = self._engine.settings, read_object(context.body)
         if "action" in body and body.get("model", "midjourney-v7") == "midjourney-v7":
             if body["action"] != "imagine":
                 return self._new_followup(context, body)
-            if not self._engine.settings.accept_imagine_action:
+            if not settings.accept_imagine_action:
                 raise invalid("action", "imagine is not an action: send model and prompt.")
             body = {field: value for field, value in body.items() if field != "action"}
-        _, fields = read_generation(body, any_scheme=self._any_scheme, kinds=("image", "audio", "video"))
-        if "parent_task_id" in fields and body["model"] == "suno-extend":
-            self._parent(context, fields["parent_task_id"], kind="audio")
-        return self._new_generation(body["model"], fields, synchronous=False)
+        if (step := step_of(body, settings)) is not None:
+            return self._new_step(context, body, step)
+        model, fields = read_generation(body, settings, kinds=("image", "audio", "video"))
+        if settings.task_images == "refused" and model.kind == "image" and body["model"] != "midjourney-v7":
+            raise invalid("model", f"{body['model']} is no model of queued tasks.")
+        return self._new_generation(body["model"], model, fields, synchronous=False)
 
-    def _new_generation(self, model: str, fields: dict[str, Any], *, synchronous: bool) -> NewJob:
-        now = self._engine.clock.now()
-        prompt, kind = str(fields["prompt"]), MODELS[model].kind
+    def _new_generation(
+        self, model: str, table: Model, fields: dict[str, Any], *, synchronous: bool
+    ) -> NewJob:
+        now, engine = self._engine.clock.now(), self._engine
+        prompt, kind = str(fields.get("prompt") or fields.get("text") or ""), table.kind
         action = "imagine" if model == "midjourney-v7" else "generate"
         options = {k: v for k, v in fields.items() if k not in ("webhook_url", "response_format", "n")}
+        sources = kept_inputs(engine, table.fields, fields)
         seed = recipes.seed_of(model, options)
-        count = int(fields.get("n", 1)) if kind == "image" else 1
+        count = int(fields.get("n", 1)) if model in MODELS and kind == "image" else 1
         scenes: list[dict[str, Any]] = []
-        if kind == "audio":
-            artifacts = [recipes.song(seed, int(fields["duration"]), name="song.wav")]
+        if model == "elevenlabs-v3":
+            artifacts = [recipes.song(seed, max(1, len(prompt) // 15), name="speech.wav")]
+        elif kind == "audio":
+            whole = model == "suno-v5"
+            artifacts = files_of_song(seed, fields, cover=whole, words=whole)
         elif kind == "video":
-            scene = recipes.scene(seed=seed, prompt=prompt, model=model)
-            artifacts = [recipes.clip(scene, 320, 180, name="clip.avi")]
+            scene = recipes.scene(seed=seed, prompt=prompt, model=model, sources=sources)
+            width, height = fit_side(ratio_of(fields.get("aspect_ratio") or "16:9"), 320)
+            seconds = int(fields.get("duration", 8))
+            artifacts = [recipes.clip(scene, width, height, name="clip.avi", seconds=seconds)]
         elif model == "midjourney-v7":
             scenes = recipes.four_scenes(
                 seed=seed,
                 prompt=prompt,
                 model=model,
+                sources=sources,
                 **{option: fields[option] for option in ("stylize", "weird", "chaos", "tile")},
             )
             # Synchronously a grid is one image: `data` has one element per image asked for.
@@ -117,6 +132,7 @@ class OruxEndpoints:
                         prompt=prompt,
                         model=model,
                         panel=number,
+                        sources=sources,
                         flat=_FLAT_STYLE in str(fields.get("style", "")),
                         stamp="made in the sandbox" if fields.get("watermark") else None,
                     ),
@@ -130,14 +146,36 @@ class OruxEndpoints:
             kind=kind,
             model=model,
             action=action,
-            price=self._engine.settings.price(model, action),
+            price=engine.settings.price(model, action),
             prompt=prompt,
-            request=fields,
+            request=_without_bytes(fields),
             artifacts=artifacts,
             scenes=scenes,
             images=count,
             synchronous=synchronous,
-            parent_id=fields.get("parent_task_id") if model == "suno-extend" else None,
+            webhook_url=fields.get("webhook_url"),
+        )
+
+    def _new_step(self, context: RequestContext, body: dict[str, Any], step: str) -> NewJob:
+        """A step on a song. That a wrong parent is ``invalid_param`` is inferred, as for Midjourney."""
+        engine = self._engine
+        table, fields = read_step(body, step, engine.settings)
+        parent = None
+        if fields.get("parent_task_id") is not None:
+            field = engine.settings.suno_parent_field
+            parent = self._parent(context, fields["parent_task_id"], kind="audio", field=field)
+        kept_inputs(engine, table.fields, fields)
+        seed = recipes.seed_of(parent.id if parent else "", step, _without_bytes(fields))
+        return NewJob(
+            job_id=new_task_id(engine.clock.now()),
+            kind=table.kind,
+            model=str(body["model"]),
+            action=step,
+            price=engine.settings.price(f"suno-{step}", step),
+            prompt=str(fields.get("prompt") or (parent.prompt if parent else "")),
+            request=fields,
+            artifacts=files_of_step(step, seed, fields, parent),
+            parent_id=parent.id if parent else None,
             webhook_url=fields.get("webhook_url"),
         )
 
@@ -152,27 +190,24 @@ class OruxEndpoints:
             for number, scene in enumerate(scenes, 1)
         ]
 
-    def _parent(self, context: RequestContext, parent_id: str, *, kind: str) -> Job:
+    def _parent(
+        self, context: RequestContext, parent_id: str, *, kind: str, field: str = "parent_task_id"
+    ) -> Job:
         """The job a follow-up builds on. That a wrong one is ``invalid_param`` is inferred."""
         parent = self._engine.own_job(context, parent_id)
         if parent is None or parent.endpoint != "tasks.submit":
-            raise invalid("parent_task_id", f"There is no task {parent_id!r}.")
+            raise invalid(field, f"There is no task {parent_id!r}.")
         if parent.kind != kind:
-            raise invalid("parent_task_id", f"{parent_id} is not of the right kind: {kind} is wanted.")
+            raise invalid(field, f"{parent_id} is not of the right kind: {kind} is wanted.")
         if self._engine.status(parent) != "succeeded":
-            raise invalid("parent_task_id", f"{parent_id} has not succeeded.")
+            raise invalid(field, f"{parent_id} has not succeeded.")
         return parent
 
     def _new_followup(self, context: RequestContext, body: dict[str, Any]) -> NewJob:
         settings = self._engine.settings
         if body["action"] not in FOLLOWUPS:
             raise invalid("action", f"action must be one of {', '.join(FOLLOWUPS)}.")
-        fields = read_followup(
-            body,
-            any_scheme=self._any_scheme,
-            model=settings.followup_model,
-            reroll_index=settings.reroll_index,
-        )
+        fields = read_followup(body, settings)
         action, index = fields["action"], fields.get("index")
         parent = self._parent(context, fields["parent_task_id"], kind="image")
         if not parent.scenes or (settings.followup_parents == "imagine" and parent.action != "imagine"):
@@ -263,12 +298,38 @@ class OruxEndpoints:
         filled: dict[str, Any] = {"result_urls": None, "error_code": None, "error_message": None}
         if status == "succeeded":
             filled["result_urls"] = self._engine.artifact_urls(base_url, job)
+            if settings.lyrics_and_cover == "result" and job.kind in ("audio", "text"):
+                filled |= self._as_result(base_url, job)
         elif status in ("failed", "expired"):
             filled["error_code"] = job.error_code or "task_expired"
             filled["error_message"] = job.error_message or "The job exceeded its time to live."
         if settings.unfilled_fields == "absent":
             filled = {name: value for name, value in filled.items() if value is not None}
         return {**task, **filled}
+
+    def _as_result(self, base_url: str, job: Job) -> dict[str, Any]:
+        """The other reading of a song: only sound in ``result_urls``, and a ``result`` with what belongs to it.
+
+        "`result` is populated" is all that is documented; its names are the sandbox's own.
+        """
+        urls, result = [], {}
+        clips = []
+        for number, artifact in enumerate(job.artifacts):
+            url = self._engine.artifact_url(base_url, job, number)
+            if artifact["draw"] == "words":
+                result["lyrics"] = artifact["text"]
+            elif artifact["media_type"].startswith("image/"):
+                result["cover_url"] = url
+            else:
+                urls.append(url)
+                clips.append(
+                    {
+                        "clip_id": f"clip_{job.id[-8:]}_{number}",
+                        "audio_url": url,
+                        "duration": artifact["seconds"],
+                    }
+                )
+        return {"result_urls": urls or None, "result": {**result, "clips": clips}}
 
     def models(self) -> dict[str, Any]:
         """GET /api/v1/models. Its answer is undocumented: this is OpenAI's, with our prices."""

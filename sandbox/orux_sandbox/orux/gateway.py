@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -168,7 +169,7 @@ class Orux:
         @router.post("/api/v1/images/generations")
         async def generate(request: Request) -> JSONResponse:
             context: RequestContext = request.state.context
-            job = engine.submit(context, endpoints.new_image(context))
+            job = engine.submit(context, await asyncio.to_thread(endpoints.new_image, context))
             return JSONResponse(await endpoints.finish(request, context, job))
 
         @router.post("/api/v1/chat/completions")
@@ -181,7 +182,7 @@ class Orux:
         @router.post("/api/v1/tasks")
         async def submit(request: Request) -> JSONResponse:
             context: RequestContext = request.state.context
-            job = engine.submit(context, endpoints.new_task(context))
+            job = engine.submit(context, await asyncio.to_thread(endpoints.new_task, context))
             status = "QUEUED" if engine.settings.status_case == "upper" else "queued"
             return JSONResponse({"task_id": job.id, "status": status}, engine.settings.submit_status_code)
 

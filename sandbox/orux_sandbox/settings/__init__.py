@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orux_sandbox.settings.orux import OruxSettings
 from orux_sandbox.settings.relay import RelaySettings
 from orux_sandbox.settings.yescale import YEScaleSettings
 
@@ -24,7 +25,13 @@ SANDBOX_PRICES: Mapping[str, float] = {
     "qwen-image-edit": 6,
     "recraft-v3": 8,
     "suno-v5": 24,
-    "suno-extend": 24,
+    **dict.fromkeys(
+        ("suno-extend", "suno-cover", "suno-add-vocals", "suno-instrumental", "suno-mashup", "suno-replace"),
+        24,
+    ),
+    **dict.fromkeys(("suno-stem", "suno-mv", "suno-persona", "suno-upload-extend"), 20),
+    **dict.fromkeys(("suno-wav", "suno-lyrics", "suno-cover-img"), 4),
+    "runway-act-two": 60,
     "elevenlabs-v3": 10,
     "elevenlabs-music": 20,
     "veo-3.1-quality": 320,
@@ -53,7 +60,7 @@ class Seconds(BaseModel):
 _TABLES = ("prices", "yescale_prices", "relay_prices", "model_seconds")
 
 
-class Settings(YEScaleSettings, RelaySettings):
+class Settings(OruxSettings, YEScaleSettings, RelaySettings):
     """All settings with their defaults. Immutable: a change makes a new one.
 
     Those without a prefix are Orux's, or everybody's.

@@ -182,7 +182,7 @@ def test_bad_periods_are_refused(api):
 def test_the_catalogue_lists_all_models(api):
     listed = {model["id"] for model in api.get("/api/v1/models").json()["data"]}
     assert {"gpt-image-2", "midjourney-v7", "suno-v5", "sora2"} <= listed
-    assert len(listed) == 22
+    assert len(listed) == 35
 
 
 def test_an_address_that_is_none_has_the_envelope_too(api):

@@ -1,4 +1,4 @@
-"""The models of Orux AI: exactly the fields, values and defaults of the vendor's tables.
+"""The image models of Orux AI: exactly the fields, values and defaults of the vendor's tables.
 
 Source of every field: the page "Images" of the Orux AI documentation (per-model tables). Where its shared table
 and a per-model table disagree, the per-model table holds, because the gateway refuses what is not in it.
@@ -10,18 +10,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, Kind, NonBlank, Ratio, Verb
+from airflow_provider_orux.models.fetched_files import FetchedImage
+from airflow_provider_orux.models.orux.base import OruxRequest, Prompt, Webhook
+from airflow_provider_orux.models.requests import NonBlank, Ratio, Verb
 
-#: Characters. "Up to 4000 chars on most models" (page "Images"); a longer prompt is refused before it is sent.
-MAX_PROMPT = 4000
-
-Prompt = Annotated[NonBlank, Field(max_length=MAX_PROMPT, description="What to make.")]
-Webhook = Annotated[
-    HttpsUrl,
-    Field(
-        description="HTTPS URL that gets one signed POST when the job ends. The provider does not need it: it polls."
-    ),
-]
 Seed = Annotated[
     int, Field(description="Best effort: the same seed, prompt and model usually give the same image.")
 ]
@@ -31,13 +23,6 @@ FluxRatio = Literal["21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]
 SHAPE = "Shape of the image, width:height."
 # A description beside the default and not in an Annotated: typing takes two Literals of the same values for one, and
 # would give both models the order of the first.
-
-
-class OruxRequest(GenerationRequest):
-    """A request for a model of Orux AI."""
-
-    gateway: ClassVar[str] = "orux"
-    source: ClassVar[str] = "Orux AI documentation, page Images"
 
 
 class GptImage2(OruxRequest):
@@ -81,9 +66,9 @@ class FluxKontextPro(OruxRequest):
         bool, Field(description="Whether the upstream rewrites the prompt for higher quality.")
     ] = False
     seed: Seed | None = None
-    reference_image_url: Annotated[HttpsUrl, Field(description="Reference image to condition on.")] | None = (
-        None
-    )
+    reference_image_url: (
+        Annotated[FetchedImage, Field(description="Reference image to condition on.")] | None
+    ) = None
     webhook_url: Webhook | None = None
 
 
@@ -93,9 +78,9 @@ class FluxKontextMax(OruxRequest):
     model: ClassVar[str] = "flux-kontext-max"
     prompt: Prompt
     aspect_ratio: FluxRatio = Field(default="1:1", description=SHAPE)
-    reference_image_url: Annotated[HttpsUrl, Field(description="Reference image to condition on.")] | None = (
-        None
-    )
+    reference_image_url: (
+        Annotated[FetchedImage, Field(description="Reference image to condition on.")] | None
+    ) = None
     seed: Seed | None = None
     webhook_url: Webhook | None = None
 
@@ -107,7 +92,7 @@ class RunwayGen4Image(OruxRequest):
     prompt: Prompt
     aspect_ratio: Literal["16:9", "9:16", "1:1", "4:3", "3:4"] = Field(default="16:9", description=SHAPE)
     reference_images: (
-        Annotated[list[HttpsUrl], Field(max_length=3, description="Up to 3 reference image URLs.")] | None
+        Annotated[list[FetchedImage], Field(max_length=3, description="Up to 3 reference images.")] | None
     ) = None
     seed: Seed | None = None
     webhook_url: Webhook | None = None
@@ -124,6 +109,16 @@ class MidjourneyV7(OruxRequest):
     weird: Annotated[int, Field(ge=0, le=3000, description="Unconventional composition strength.")] = 0
     chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four images.")] = 0
     tile: Annotated[bool, Field(description="A seamless image, for textures.")] = False
+    reference_images: (
+        Annotated[
+            list[FetchedImage],
+            Field(
+                description="Reference images. The page's prose has them, the model's table has not: see "
+                "`midjourney_references` of the connection.",
+            ),
+        ]
+        | None
+    ) = None
     webhook_url: Webhook | None = None
 
 
@@ -143,7 +138,7 @@ class QwenImageEdit(OruxRequest):
 
     model: ClassVar[str] = "qwen-image-edit"
     prompt: Prompt
-    image_url: Annotated[HttpsUrl, Field(description="The image to edit.")]
+    image_url: Annotated[FetchedImage, Field(description="The image to edit.")]
     webhook_url: Webhook | None = None
 
 
@@ -186,53 +181,3 @@ class MidjourneyReroll(MidjourneyFollowUp):
     """The same prompt again: a new grid. It takes no index (the page's diagram; its prose says otherwise)."""
 
     verb: ClassVar[Verb] = "reroll"
-
-
-class OruxAudio(OruxRequest):
-    """The fields that all audio models share (page "Audio"); each model is a subclass."""
-
-    kind: ClassVar[Kind] = "audio"
-    source: ClassVar[str] = "Orux AI documentation, page Audio"
-    prompt: Prompt
-    lyrics: Annotated[str, Field(description="The words to sing.")] | None = None
-    duration: Annotated[int, Field(ge=30, le=240, description="Seconds.")] = 60
-    instrumental: Annotated[bool, Field(description="No singing.")] = False
-    webhook_url: Webhook | None = None
-
-
-class SunoV5(OruxAudio):
-    """Suno v5: a song from a prompt."""
-
-    model: ClassVar[str] = "suno-v5"
-
-
-class SunoExtend(OruxAudio):
-    """Suno extend. How it names the song to extend is not documented: pass it with ``extra_body``."""
-
-    model: ClassVar[str] = "suno-extend"
-
-
-class ElevenLabsV3(OruxAudio):
-    """ElevenLabs v3: speech."""
-
-    model: ClassVar[str] = "elevenlabs-v3"
-
-
-class ElevenLabsMusic(OruxAudio):
-    """ElevenLabs Music."""
-
-    model: ClassVar[str] = "elevenlabs-music"
-
-
-#: Named on the page "Videos"; their own tables are not known, so they are used through ``CustomRequest``.
-VIDEO_MODELS = (
-    "veo-3.1-quality", "veo-3.1-fast", "sora2", "runway-gen3-alpha-turbo", "runway-gen4", "runway-aleph",
-    "kling-v21-master-i2v", "kling-v21-master-t2v", "kling-v25-i2v-pro",
-)  # fmt: skip
-
-#: Every typed request of this gateway.
-REQUESTS: tuple[type[GenerationRequest], ...] = (
-    GptImage2, Gemini3ProImage, FluxKontextPro, FluxKontextMax, RunwayGen4Image, MidjourneyV7, Seedream4,
-    QwenImageEdit, RecraftV3, MidjourneyUpscale, MidjourneyVariation, MidjourneyReroll,
-    SunoV5, SunoExtend, ElevenLabsV3, ElevenLabsMusic,
-)  # fmt: skip
