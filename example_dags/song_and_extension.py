@@ -10,7 +10,6 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, Param, task
 
-from airflow_provider_orux.models.requests import CustomRequest
 from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
 
 SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
@@ -36,11 +35,9 @@ with DAG(
         options={"lyrics": "{{ params.lyrics }}", "duration": 60},
     )
 
-    @task.orux_job
-    def longer(song: dict[str, Any], style: str) -> CustomRequest:
-        # How the extension names its parent is inferred; `CustomRequest` sends the fields as they are.
-        body = {"prompt": f"{style}, a bigger chorus", "parent_task_id": song["job_id"], "duration": 120}
-        return CustomRequest(name="suno-extend", body=body)
+    @task.orux_job(model="suno-extend")
+    def longer(song: dict[str, Any], style: str) -> dict[str, Any]:
+        return {"parent_job_id": song["job_id"], "prompt": f"{style}, a bigger chorus", "duration": 120}
 
     longer(song.output, style="{{ params.style }}")
     # [END howto_song_and_extension]

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.airflow
 MONDAY = pendulum.datetime(2026, 3, 2, tz="UTC")
 TUESDAY = pendulum.datetime(2026, 3, 3, tz="UTC")
 #: Those that use another provider, which a machine that tests an older Airflow may not have.
-NEEDED = {"prompts_by_language_model": "airflow.providers.openai"}
+NEEDED = dict.fromkeys(("prompts_by_language_model", "script_speech_and_clip"), "airflow.providers.openai")
 EXAMPLES = sorted(
     path.stem
     for path in (ROOT / "example_dags").glob("*.py")
@@ -717,6 +717,21 @@ def test_the_prompts_of_a_language_model(gateways, example_dag, run):
         assert told["uri"] == value["artifacts"][0]["uri"]
         assert words in told["alt"], "it saw the image, not the row"
     assert gateways.leaks() == []
+
+
+def test_script_speech_and_clip(gateways, example_dag, run):
+    pytest.importorskip("airflow.providers.openai")
+    result = run(hurried(example_dag("script_speech_and_clip")), logical_date=None)
+    assert result.states() == dict.fromkeys(("write", "speech", "clip"), "success")
+    script = result.xcom("write")
+    assert "stoneware mug" in script
+    for task_id in ("speech", "clip"):
+        value = result.xcom(task_id)
+        check_saved(value, dag_id="script_speech_and_clip", task_id=task_id, run_id=result.run_id)
+    sent = {request["body"]["model"]: request["body"] for request in gateways.requests() if request["body"]}
+    assert (sent["elevenlabs-v3"]["text"], sent["elevenlabs-v3"]["voice_id"]) == (script, "voice_demo")
+    assert (sent["kling-v21-master-t2v"]["prompt"], sent["kling-v21-master-t2v"]["duration"]) == (script, 10)
+    assert charged(gateways).total() == 3
 
 
 def test_describe_and_imagine(gateways, example_dag, run):

@@ -190,7 +190,7 @@ YESCALE_MORE = Table(
         Entry("MJ: the answer to a form (modal)", model="mj_modal", is_id=False),
         Entry("MJ: shorten a prompt", model="mj_shorten", is_id=False),
         Entry("`POST /v1/responses`", "provider", note="`OpenAIResponseOperator`; the path is inferred"),
-        Entry("`GET /yescale/user`: the balance", "hook", note="needs a key of its own, not the one of the connection"),
+        Entry("`GET /yescale/user`: the balance", "hook", note="`YEScaleHook.balance()`; needs a key of its own"),
     ),
 )  # fmt: skip
 RELAY_SEED = Table(
