@@ -15,7 +15,7 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format docs ui bench bench-full dist clean
+.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format coverage docs ui bench bench-full dist clean
 demo: venv  ## run the main job on the embedded sandbox and leave images to look at
 	@$(BIN)/python -m demo
 
@@ -65,6 +65,9 @@ lint: venv  ## ruff and mypy
 format: venv  ## put the code into shape
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+coverage: venv  ## write docs/coverage.md: what of the vendors' documents works, and how
+	$(BIN)/python -m tests.coverage_table
 
 docs: venv  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html

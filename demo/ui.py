@@ -208,7 +208,9 @@ def running(home: Path, dags: Path, port: int, sandbox: SandboxServer) -> Iterat
 
 def connections(sandbox: SandboxServer) -> dict[str, str]:
     """The sandbox's connections as JSON, by their id in Airflow."""
-    return {f"{name}_default": sandbox.connection(name) for name in ("orux", "yescale", "opengpu_relay")}
+    chat = {"conn_type": "openai", "host": f"{sandbox.url}/api/v1", "password": sandbox.key}
+    ours = {f"{name}_default": sandbox.connection(name) for name in ("orux", "yescale", "opengpu_relay")}
+    return {**ours, "orux_chat": json.dumps(chat)}
 
 
 def seed(home: Path, found: dict[str, str]) -> list[list[str]]:

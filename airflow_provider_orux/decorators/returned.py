@@ -13,8 +13,8 @@ from airflow.sdk.definitions.context import context_merge
 
 from airflow_provider_orux.compat import determine_kwargs
 from airflow_provider_orux.exceptions import raise_for_airflow
-from airflow_provider_orux.models.arguments import of_task, refuse
-from airflow_provider_orux.models.catalogue import RequestSpec
+from airflow_provider_orux.models.arguments import is_mapped, of_task, refuse
+from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest, nearest
 from airflow_provider_orux.operators.base import OruxOperator, unset_retries
@@ -145,14 +145,25 @@ class ReturnedModelOperator(ReturnedOperator):
     returns: ClassVar[tuple[str, ...]] = ("prompt", "request")
     model: Any
     options: Any
+    task_id: str
 
     def check_arguments(self) -> None:
-        """Check model and options; the prompt comes when the task runs.
+        """Check model and options; any other field may come when the task runs.
 
         :raises InvalidRequestError: a value that is known already is wrong.
         """
-        if self.model is not None:
-            super().check_arguments()  # type: ignore[misc]
+        options = {} if self.options is None else self.options
+        if self.model is None or is_mapped(self) or is_pending(self.model):
+            return
+        with of_task(self.task_id):
+            if not isinstance(options, Mapping):
+                if is_pending(options):
+                    return
+                refuse(
+                    "options",
+                    f"`options` is a {type(options).__name__}; it takes a dict of the model's fields",
+                )
+            RequestSpec(model=self.model, fields=options).check_part()
 
     def asked(self, returned: Any) -> dict[str, Any]:
         """A request as :class:`RequestSpec` writes it."""

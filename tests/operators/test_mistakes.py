@@ -169,6 +169,9 @@ def test_a_mistake_in_the_decorator_does_too(arguments, names):
         ("orux_upscale", {"parent_job_id": "task_1", "index": 2}, ["`index`", "@task.orux_upscale returns"]),
         ("orux_upscale", {"parent_job_id": " "}, ["`parent_job_id`"]),
         ("orux_job", {"model": "suno-v5", "options": {"duration": 5}}, ["`duration`"]),
+        ("orux_job", {"model": "suno-v5", "options": {"duration": 5, "lyrics": "{{ ds }}"}}, ["`duration`"]),
+        ("orux_job", {"model": "suno-v5", "options": ["lyrics"]}, ["`options`", "list"]),
+        ("orux_job", {"model": "suno-v6"}, ["`suno-v6`", "`suno-v5`"]),
     ],
 )
 def test_a_mistake_in_each_decorator_does_too(decorator, arguments, names):
