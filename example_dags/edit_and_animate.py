@@ -2,8 +2,8 @@
 
 The files lie in object storage. A gateway that takes only URLs gets a presigned one, made right before the request is
 sent; it stands in no XCom, log or manifest. Two settings of Airflow belong to this: `[orux] input_roots` allows files
-below a folder to be used as inputs whose names come from other tasks, and `[orux] signed_url_seconds` says how long such
-a URL lives.
+below a folder to be used as inputs whose names come from other tasks, and `[orux] signed_url_seconds` says how long
+such a URL lives.
 """
 
 from __future__ import annotations

@@ -13,7 +13,12 @@ from airflow_provider_orux.durable import shown
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.inputs import with_input_files
 from airflow_provider_orux.durable.pricing import priced
-from airflow_provider_orux.durable.provenance import RecordPrompt, provenance, without_texts
+from airflow_provider_orux.durable.provenance import (
+    RecordPrompt,
+    provenance,
+    with_shown_details,
+    without_texts,
+)
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
@@ -41,10 +46,12 @@ INLINE_SAVE_PAUSE = 3.0
 LONGEST_ASSET_URI = 1500
 #: What need not be encoded in a path (RFC 3986, 3.3).
 _PATH = "/:@!$&'()*+,;=~"
+#: What a gateway may add to a result; each is an XCom key of its own. See ``Job.details``.
+DETAILS_OF_A_JOB = ("prompts", "buttons", "request_id")
 #: The keys of a task's result.
 RESULT_KEYS = (
     "job_id", "conn_id", "status", "model", "gateway", "charged", "price", "currency", "requested", "returned",
-    "artifacts", "manifest", "text",
+    "artifacts", "manifest", "text", *DETAILS_OF_A_JOB,
 )  # fmt: skip
 
 
@@ -140,6 +147,7 @@ class Delivery:
         :raises ArtifactError: artifacts could not be saved.
         """
         job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
+        job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
@@ -176,7 +184,7 @@ class Delivery:
     ) -> dict[str, Any]:
         """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
         if saved is None:
-            items: list[dict[str, Any]] = [{"uri": None, "url": a.url} for a in job.artifacts]
+            items: list[dict[str, Any]] = [{"uri": None, "url": a.url, **a.details} for a in job.artifacts]
         else:
             items = [dict(a.to_dict()) for a in saved.artifacts]
             if not self.push_urls:
@@ -197,7 +205,7 @@ class Delivery:
         }
         if job.text is not None:
             result["text"] = job.text
-        return result
+        return result | {name: job.details[name] for name in DETAILS_OF_A_JOB if job.details.get(name)}
 
     # -- to Airflow -----------------------------------------------------------------------------------------
     def push_job(
@@ -240,9 +248,9 @@ class Delivery:
         ti.xcom_push("conn_id", result["conn_id"])
         ti.xcom_push("urls", [i["url"] for i in items if i.get("url")])
         ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
-        ti.xcom_push("artifacts", items)
-        if result.get("text") is not None:
-            ti.xcom_push("text", result["text"])
+        for name in ("artifacts", "text", *DETAILS_OF_A_JOB):
+            if result.get(name) is not None:
+                ti.xcom_push(name, result[name])
 
     def _show(self, job_id: str, **known: Any) -> None:
         gateway = self.connection.gateway.name

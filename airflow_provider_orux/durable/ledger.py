@@ -272,6 +272,7 @@ def _noted(job: Job) -> dict[str, Any] | None:
     value = job.to_dict()
     for artifact in value.get("artifacts", ()):
         artifact.pop("revised_prompt", None)
+        artifact.get("details", {}).pop("title", None)  # the author's, maybe
     return value if len(json.dumps(value)) <= LARGEST_RESULT else None
 
 

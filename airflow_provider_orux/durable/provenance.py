@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from airflow_provider_orux import __version__
@@ -48,6 +49,7 @@ def provenance(
         "run_id": identity.run_id,
         "task_id": identity.task_id,
         "map_index": identity.map_index,
+        "request_id": job.details.get("request_id"),
         "submitted_at": job.submitted_at,
         "finished_at": job.finished_at,
         "charged": job.charged,
@@ -57,6 +59,20 @@ def provenance(
         "returned": len(job.artifacts),
         "provider_version": __version__,
     }
+
+
+def with_shown_details(job: Job, *, record_prompt: RecordPrompt, keep_urls: bool) -> Job:
+    """The job without those details that the author wants kept out: titles are texts, covers are URLs.
+
+    :param record_prompt: other than ``full``: no titles.
+    :param keep_urls: False: no covers.
+    """
+    hidden = {"title"} if record_prompt != "full" else set()
+    hidden |= set() if keep_urls else {"cover"}
+    artifacts = (
+        replace(a, details={n: v for n, v in a.details.items() if n not in hidden}) for a in job.artifacts
+    )
+    return replace(job, artifacts=tuple(artifacts)) if hidden else job
 
 
 def without_texts(message: str, request: GenerationRequest) -> str:

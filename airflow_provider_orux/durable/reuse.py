@@ -141,7 +141,8 @@ def _name(content: str) -> str:
 
 
 def _without_urls(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {**result, "artifacts": [{**a, "url": None} for a in result["artifacts"]]}
+    artifacts = [{k: v for k, v in a.items() if k != "cover"} | {"url": None} for a in result["artifacts"]]
+    return {**result, "artifacts": artifacts}
 
 
 def _noted_result(note: Mapping[str, Any], content: str) -> dict[str, Any]:

@@ -7,11 +7,11 @@ may become part of an error, a ledger record or an XCom, so it is bounded, print
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_orux.models.errors import redact
-from airflow_provider_orux.models.job import Artifact, JobStatus, is_job_id
+from airflow_provider_orux.models.job import DETAILS, Artifact, JobStatus, is_job_id
 from airflow_provider_orux.models.secrets import without_signatures
 
 #: Every word with which a gateway, or the software before it, says how a job is. Read in any case; any other word
@@ -22,6 +22,7 @@ STATUS_WORDS: Mapping[str, JobStatus] = {
     "QUEUED": JobStatus.QUEUED,
     "SUBMITTED": JobStatus.QUEUED,
     "PENDING": JobStatus.QUEUED,
+    "THROTTLED": JobStatus.RUNNING,  # Runway
     "PROCESSING": JobStatus.RUNNING,
     "IN_PROGRESS": JobStatus.RUNNING,
     "RUNNING": JobStatus.RUNNING,
@@ -55,6 +56,9 @@ _REASONS = (
     "message", "description",
 )  # fmt: skip
 
+#: Names under which an answer repeats what was asked for: an image there is an input.
+REPEATED = frozenset({"input", "inputs", "request", "media_request", "config", "params", "promptImage"})
+
 #: Artifacts of one answer; no gateway documents more than 16.
 _MOST_ARTIFACTS = 1000
 #: Characters; presigned URLs have two or three thousand.
@@ -75,6 +79,7 @@ _BASE64_START = re.compile(r"[A-Za-z0-9+/_=\r\n-]{16,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]{4,}")
 #: Bytes where words should be: they are not recorded.
 _LONG_BYTES = re.compile(r"\s*data:|[A-Za-z0-9+/_=-]{64}", re.IGNORECASE)
+_SECONDS = re.compile(r"\s*([0-9]{1,6}(?:\.[0-9]{1,9})?)\s*s?\s*")
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,9})(?:\.0+)?\s*")
 
 
@@ -165,19 +170,45 @@ def artifacts_in(value: Any, places: Sequence[str] = PLACES, *, inline: bool = F
     return found
 
 
-def artifacts_anywhere(value: Any) -> list[Artifact]:
-    """Every URL or ``data:`` text in an answer of an unknown shape, each once."""
+def artifacts_anywhere(value: Any, *, skip: Container[str] = ()) -> list[Artifact]:
+    """Every URL or ``data:`` text in an answer of an unknown shape, each once.
+
+    :param skip: names that are not looked under.
+    """
     found: dict[Artifact, None] = {}
     todo = [value]
     while todo and len(found) < _MOST_ARTIFACTS:
         item = todo.pop()
         if isinstance(item, Mapping):
-            todo.extend(reversed(list(item.values())))
+            todo.extend(reversed([inner for name, inner in item.items() if name not in skip]))
         elif isinstance(item, list):
             todo.extend(reversed(item))
         elif artifact := _artifact(item, None):
             found[artifact] = None
     return list(found)
+
+
+def details_of(**said: Any) -> dict[str, str | float]:
+    """The details of an artifact: texts on one line, a length in seconds and a seed as numbers, a cover as a URL."""
+    found: dict[str, str | float | None] = {name: words_of(said.get(name), 300) for name in ("id", "title")}
+    found["duration"] = seconds_of(said.get("duration"))
+    found["seed"] = number_of(said.get("seed"))
+    cover = _artifact(said.get("cover"), None)
+    found["cover"] = cover.url if cover is not None else None
+    return {name: value for name in DETAILS if (value := found.get(name)) is not None}
+
+
+def seconds_of(value: Any) -> float | None:
+    """A length in seconds, also as a text (``"5.1"``, ``"5s"``); None for nonsense."""
+    match = _SECONDS.fullmatch(str(value)[:40]) if isinstance(value, (int, float, str)) else None
+    return float(match[1]) if match else None
+
+
+def at(value: Any, *names: str) -> Any:
+    """What lies in an answer under these names, one inside the other; None where something else is on the way."""
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def images_of(data: Any) -> list[Artifact]:

@@ -45,6 +45,11 @@ class JobStatus(str, enum.Enum):
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.EXPIRED)
 
 
+#: What a gateway may say of an artifact beyond where it is: its own id of it, a title, seconds, the URL of a cover, the
+#: seed it was made from. Seconds and frames a second are read from the saved file where it tells them.
+DETAILS = ("id", "title", "duration", "cover", "seed", "fps")
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One image, clip or song as the gateway delivers it: at a URL, or inline as base64.
@@ -53,11 +58,13 @@ class Artifact:
     :param inline: its base64 text, with or without a ``data:`` prefix; None if it has a URL.
         Never shown by ``repr`` and never written to an XCom.
     :param revised_prompt: the prompt as rewritten by the model, if the gateway reports it.
+    :param details: more that the gateway says of it, by the names of ``DETAILS``.
     """
 
     url: str | None = None
     inline: str | None = field(default=None, repr=False)
     revised_prompt: str | None = None
+    details: Mapping[str, str | float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.url is not None and self.url[:5].lower() == "data:":
@@ -84,6 +91,8 @@ class Job:
     :param price: what was charged, in ``currency``, if the gateway reports it.
     :param currency: ``credits`` or ``USD``.
     :param retry_helps: for a failed job, whether the same request may succeed later.
+    :param details: more for the task's result: ``prompts`` (of a describe), ``buttons`` (what Midjourney offers next,
+        and the id to ask for it with), ``request_id`` (of the answer that ended it, for the vendor's support).
     """
 
     job_id: str
@@ -100,6 +109,13 @@ class Job:
     price: float | None = None
     currency: str | None = None
     retry_helps: bool = True
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """How a log names it: by its id, and by the request's where the gateway told one."""
+        request_id = self.details.get("request_id")
+        return f"job {self.job_id}" + (f" (request {request_id})" if request_id else "")
 
     @property
     def urls(self) -> list[str]:
@@ -125,10 +141,13 @@ class Job:
             value["charged"] = self.charged
         if not self.retry_helps:
             value["retry_helps"] = False
+        if self.details:
+            value["details"] = dict(self.details)
         if self.artifacts:
             value["artifacts"] = [
                 {k: v for k, v in (("url", a.url), ("revised_prompt", a.revised_prompt)) if v is not None}
                 | ({"inline": True} if a.inline is not None else {})
+                | ({"details": dict(a.details)} if a.details else {})
                 for a in self.artifacts
             ]
         return value
@@ -144,7 +163,13 @@ class Job:
             for item in value.get("artifacts", ()):
                 if item.get("inline"):
                     raise ValueError("the artifacts of this job were inline and are not part of the value")
-                artifacts.append(Artifact(url=item["url"], revised_prompt=item.get("revised_prompt")))
+                artifacts.append(
+                    Artifact(
+                        url=item["url"],
+                        revised_prompt=item.get("revised_prompt"),
+                        details={k: v for k, v in (item.get("details") or {}).items() if k in DETAILS},
+                    )
+                )
             return cls(
                 job_id=str(value["job_id"]),
                 status=JobStatus(value["status"]),
@@ -160,6 +185,7 @@ class Job:
                 price=value.get("price"),
                 currency=value.get("currency"),
                 retry_helps=bool(value.get("retry_helps", True)),
+                details=dict((value.get("details") or {}).items()),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a job: {type(e).__name__} {e}") from e

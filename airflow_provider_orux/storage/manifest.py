@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from airflow_provider_orux.models.errors import (
     ConfigurationError,
     redact,
 )
+from airflow_provider_orux.models.job import DETAILS
 from airflow_provider_orux.storage.destination import Folder
 from airflow_provider_orux.storage.redact import redact_inputs
 from airflow_provider_orux.storage.spool import DestinationError
@@ -32,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _ORDER = (
     "gateway", "host", "conn_id", "model", "verb", "job_id", "parent_job_id", "index", "fingerprint", "reuse_key",
     "prompt", "prompt_sha256", "parameters",
-    "charged", "price", "currency", "submitted_at", "finished_at",
+    "charged", "price", "currency", "request_id", "submitted_at", "finished_at",
     "dag_id", "run_id", "task_id", "map_index", "provider_version",
 )  # fmt: skip
 _OWN = ("schema_version", "requested", "returned", "missing", "artifacts", "saved_at")
@@ -53,6 +54,7 @@ class SavedArtifact:
     :param bytes: its size.
     :param sha256: hexadecimal digest of its content.
     :param thumbnail: file name of a small WebP beside it; None: there is none.
+    :param details: what the gateway says of it, by the names of :data:`~airflow_provider_orux.models.job.DETAILS`.
     """
 
     uri: str
@@ -63,6 +65,7 @@ class SavedArtifact:
     bytes: int
     sha256: str
     thumbnail: str | None = None
+    details: Mapping[str, str | float] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -80,6 +83,7 @@ class SavedArtifact:
             "bytes": self.bytes,
             "sha256": self.sha256,
             **({"thumbnail": self.thumbnail} if self.thumbnail else {}),
+            **self.details,
         }
 
     @classmethod
@@ -98,6 +102,7 @@ class SavedArtifact:
                 bytes=value["bytes"],
                 sha256=value["sha256"],
                 thumbnail=value.get("thumbnail"),
+                details={n: value[n] for n in DETAILS if type(value.get(n)) in (str, float, int)},
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a saved artifact: {type(e).__name__} {e}") from e

@@ -163,8 +163,15 @@ class _Saving:
                 # The folder may have been moved or be spelled otherwise today; the URL may be a fresh one.
                 match = _ARTIFACT_NAME.fullmatch(entry["name"])
                 number = int(match[1]) if match else 0
-                url = self.job.artifacts[number - 1].url if 1 <= number <= expected else artifact.url
-                artifacts.append(replace(artifact, uri=self.folder.uri_of(entry["name"]), url=url))
+                fresh = self.job.artifacts[number - 1] if 1 <= number <= expected else artifact
+                artifacts.append(
+                    replace(
+                        artifact,
+                        uri=self.folder.uri_of(entry["name"]),
+                        url=fresh.url,
+                        details={**artifact.details, **fresh.details, **_measured(artifact)},
+                    )
+                )
         except ValueError:
             return None
         return SavedJob(tuple(artifacts), self.folder.uri_of(MANIFEST), missing)
@@ -183,7 +190,8 @@ class _Saving:
                 try:
                     self._check_bounds(number, room, deadline)
                     kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
-                    saved[number] = kept or self._fetch(downloader, number, artifact, room, deadline)
+                    there = kept or self._fetch(downloader, number, artifact, room, deadline)
+                    saved[number] = replace(there, details={**artifact.details, **there.details})
                 except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:
@@ -300,6 +308,7 @@ class _Saving:
             height=media.height,
             bytes=size,
             sha256=sha256,
+            details=media.length,
         )
 
     def _with_thumbnail(
@@ -361,3 +370,8 @@ def _digests(earlier: Mapping[str, Any] | None) -> dict[int, str]:
         if isinstance(entry, Mapping) and (match := _ARTIFACT_NAME.fullmatch(str(entry.get("name")))):
             found[int(match[1])] = str(entry.get("sha256"))
     return found
+
+
+def _measured(artifact: SavedArtifact) -> dict[str, str | float]:
+    """What its file told: the gateway may round, and says no other length of the same file."""
+    return {name: artifact.details[name] for name in ("duration", "fps") if name in artifact.details}

@@ -344,6 +344,7 @@ def test_the_parts_of_a_result_are_xcoms_of_their_own():
     assert xcoms(it).pop("orux_job")["artifacts"] == 1
     assert xcoms(it) == {
         "job_id": "job-1", "conn_id": "orux_default", "urls": ["https://f/1"], "uris": [], "text": "a fox",
+        "artifacts": [{"uri": None, "url": "https://f/1"}],
     }  # fmt: skip
 
 
