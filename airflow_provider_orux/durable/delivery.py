@@ -17,6 +17,7 @@ from airflow_provider_orux.durable.provenance import (
     RecordPrompt,
     provenance,
     with_shown_details,
+    without_own_words,
     without_texts,
 )
 from airflow_provider_orux.lifecycle.record import Record, State
@@ -148,6 +149,7 @@ class Delivery:
         """
         job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
         job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
+        job = without_own_words(job, request, record_prompt=self.record_prompt)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
