@@ -204,3 +204,33 @@ def test_what_a_follow_up_needs_stands_in_the_result(sandbox, store, load_dag, r
         assert song["id"].startswith("clip_")
     manifest = json.loads(store.files[result.xcom("clip")["manifest"].removeprefix("s3://")])
     assert manifest["artifacts"][0]["duration"] == 10
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "qwen-image-edit"])
+def test_an_image_that_is_refused_as_a_job_is_made_by_the_other_endpoint(
+    sandbox, store, load_dag, run, model, capfd
+):
+    sandbox.configure(task_images="refused")
+    options = {"prompt": "a fox", **IMAGES[model]}
+    body = f"""
+        image = OruxGenerateImageOperator(task_id="image", model={model!r}, options={options}, save_to=SAVE)
+    """
+    result = run(load_dag(DAG % body))
+    assert result.state == "success", result.states()
+    check(store, result.xcom("image"), "image/png")
+    check_paid(sandbox, model, 1)
+    assert [r["status"] for r in sandbox.requests("tasks.submit")] == [400]
+    assert [r["status"] for r in sandbox.requests("images.generate")] == [200]
+    assert "Asking the synchronous endpoint once" in "".join(capfd.readouterr())
+
+
+def test_reference_images_that_midjourney_does_not_take_cost_nothing(sandbox, store, load_dag, run, capfd):
+    sandbox.configure(midjourney_references="refused")
+    options = {"prompt": "a fox", "reference_images": [IMAGE]}
+    body = f"""
+        image = OruxSubmitJobOperator(task_id="image", model="midjourney-v7", options={options})
+    """
+    result = run(load_dag(DAG % body))
+    assert result.states() == {"image": "failed"}
+    assert sandbox.charges() == []
+    assert "reference_images" in "".join(capfd.readouterr())
