@@ -328,7 +328,7 @@ def test_buttons_are_told_apart_by_their_ids() -> None:
     assert found == {
         "upscale_3": ids[0], "variation_4": ids[1], "reroll": ids[2], "upscale_subtle": ids[3],
         "upscale_creative": ids[4], "zoom_out_2x": ids[5], "zoom_out_1.5x": ids[6], "custom_zoom": ids[7],
-        "vary_region": ids[8], "pan_up": ids[9], "imagine_2": ids[10], "imagine_all": ids[11],
+        "vary_region": ids[8], "pan_up": ids[9],
     }  # fmt: skip
     assert buttons_of({"buttons": "none"}) == buttons_of({}) == {}
 
