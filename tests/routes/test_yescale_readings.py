@@ -251,6 +251,7 @@ def hook(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_balance(server: SandboxServer, hook: Any) -> None:
+    made(server, FLUX)
     server.save_account(account="yescale", balance=12.5)
     asked = hook(access_key="sandbox-account-access-key", account_host=server.url)
     told = asked.balance()
