@@ -190,7 +190,7 @@ class _Saving:
                     self._check_bounds(number, room, deadline)
                     kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
                     there = kept or self._fetch(downloader, number, artifact, room, deadline)
-                    saved[number] = replace(there, details=artifact.details)
+                    saved[number] = replace(there, details={**artifact.details, **there.details})
                 except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:

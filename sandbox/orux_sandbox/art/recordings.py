@@ -65,20 +65,28 @@ def clip(
     width: int,
     height: int,
     *,
-    frames: int = 16,
+    seconds: int = 2,
     rate: int = 8,
+    drawn: int = 16,
     inputs: Inputs | None = None,
 ) -> bytes:
-    """The scene with its sun wandering, as AVI (Motion JPEG); ``inputs`` gives the images it is laid over."""
+    """The scene with its sun wandering, as AVI (Motion JPEG).
+
+    :param rate: frames a second.
+    :param drawn: frames that are drawn; a longer clip shows each of them for longer.
+    """
+    frames = max(1, seconds * rate)
+    drawn = min(drawn, frames)
     images = []
-    for frame in range(frames):
+    for number in range(drawn):
         look = dict(scene["look"])
-        share = frame / (frames - 1)
+        share = number / max(1, drawn - 1)
         look["sun"] = [round(0.15 + 0.7 * share, 4), round(0.38 - 0.2 * math.sin(math.pi * share), 4)]
         out = io.BytesIO()
-        draw_scene({**scene, "look": look}, width, height, inputs=inputs).save(out, "JPEG", quality=80)
+        image = draw_scene({**scene, "look": look}, width, height, inputs=inputs)
+        image.save(out, "JPEG", quality=80)
         images.append(out.getvalue())
-    return _avi(images, width, height, rate)
+    return _avi([images[frame * drawn // frames] for frame in range(frames)], width, height, rate)
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
