@@ -190,6 +190,7 @@ class Delivery:
         self, job: Job, *, request: GenerationRequest | None = None, saved: SavedJob | None = None
     ) -> dict[str, Any]:
         """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
+        job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         if saved is None:
             items: list[dict[str, Any]] = [{"uri": None, "url": a.url, **a.details} for a in job.artifacts]
         else:
