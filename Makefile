@@ -74,7 +74,8 @@ docs: venv  ## build the documentation into docs/_build/html
 	@echo docs/_build/html/index.html
 
 ui: venv  ## Airflow with the example DAGs, your own (DAGS=folder) and the sandbox, on loopback; FAST=1: quick jobs
-	@$(BIN)/python -m demo.ui $(if $(DAGS),--dags $(DAGS)) $(if $(FAST),--fast) $(ARGS)
+	@$(BIN)/python -m demo.ui $(if $(DAGS),--dags $(DAGS)) $(if $(FAST),--fast) $(if $(PORT),--port $(PORT)) \
+		$(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT)) $(ARGS)
 
 $(VENV)/.bench: $(VENV)/.complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev,bench]'

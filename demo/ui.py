@@ -53,9 +53,11 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     if not dags.is_dir():
         parser.error(f"{dags} is not a folder")
-    for name, port in (("--port", options.port), ("--sandbox-port", options.sandbox_port)):
+    for name, port in (("PORT", options.port), ("SANDBOX_PORT", options.sandbox_port)):
         if taken(port):
-            parser.error(f"something listens on 127.0.0.1:{port} already; choose another {name}")
+            parser.error(
+                f"something listens on 127.0.0.1:{port} already; use another: make ui {name}={port + 1}"
+            )
     if ignored := sorted(name for name in os.environ if name.startswith("AIRFLOW")):
         say(f"Ignored, since this is an Airflow of its own: {', '.join(ignored)}")
 

@@ -17,6 +17,7 @@ from airflow_provider_orux.durable.provenance import (
     RecordPrompt,
     provenance,
     with_shown_details,
+    without_own_words,
     without_texts,
 )
 from airflow_provider_orux.lifecycle.record import Record, State
@@ -153,6 +154,7 @@ class Delivery:
         """
         job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
         job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
+        job = without_own_words(job, request, record_prompt=self.record_prompt)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
@@ -188,6 +190,7 @@ class Delivery:
         self, job: Job, *, request: GenerationRequest | None = None, saved: SavedJob | None = None
     ) -> dict[str, Any]:
         """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
+        job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         if saved is None:
             items: list[dict[str, Any]] = [{"uri": None, "url": a.url, **a.details} for a in job.artifacts]
         else:
@@ -257,8 +260,7 @@ class Delivery:
         ti.xcom_push("conn_id", result["conn_id"])
         ti.xcom_push("urls", [i["url"] for i in items if i.get("url")])
         ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
-        ti.xcom_push("artifacts", items)
-        for name in ("text", *DETAILS_OF_A_JOB):
+        for name in ("artifacts", "text", *DETAILS_OF_A_JOB):
             if result.get(name) is not None:
                 ti.xcom_push(name, result[name])
 

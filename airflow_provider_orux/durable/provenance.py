@@ -12,6 +12,7 @@ from airflow_provider_orux import __version__
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.storage.texts import announces_text
 
 #: ``full``: prompts as they are; ``hash``: their SHA-256; ``none``: nothing of them.
 RecordPrompt = Literal["full", "hash", "none"]
@@ -73,6 +74,16 @@ def with_shown_details(job: Job, *, record_prompt: RecordPrompt, keep_urls: bool
         replace(a, details={n: v for n, v in a.details.items() if n not in hidden}) for a in job.artifacts
     )
     return replace(job, artifacts=tuple(artifacts)) if hidden else job
+
+
+def without_own_words(job: Job, request: GenerationRequest | None, *, record_prompt: RecordPrompt) -> Job:
+    """The job without the words of a song that the author wrote, where they are to be kept out: the gateway repeats
+    them, as a file beside the song or in its answer.
+    """
+    if record_prompt == "full" or request is None or "lyrics" not in request.fields():
+        return job
+    artifacts = tuple(a for a in job.artifacts if not announces_text(a.url))
+    return replace(job, artifacts=artifacts, text=None) if artifacts else job
 
 
 def without_texts(message: str, request: GenerationRequest) -> str:

@@ -207,12 +207,13 @@ def artifacts_anywhere(value: Any, *, skip: Container[str] = ()) -> list[Artifac
 
 
 def details_of(**said: Any) -> dict[str, str | float]:
-    """The details of an artifact: texts on one line, a length in seconds as a number, a cover as a URL."""
+    """The details of an artifact: texts on one line, a length in seconds and a seed as numbers, a cover as a URL."""
     found: dict[str, str | float | None] = {name: words_of(said.get(name), 300) for name in ("id", "title")}
     found["duration"] = seconds_of(said.get("duration"))
+    found["seed"] = number_of(said.get("seed"))
     cover = _artifact(said.get("cover"), None)
     found["cover"] = cover.url if cover is not None else None
-    return {name: value for name in DETAILS if (value := found[name]) is not None}
+    return {name: value for name in DETAILS if (value := found.get(name)) is not None}
 
 
 def seconds_of(value: Any) -> float | None:

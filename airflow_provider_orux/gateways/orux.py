@@ -12,9 +12,6 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_orux.gateways.answers import (
-    LONGEST_TEXT,
-    artifacts_anywhere,
-    artifacts_in,
     code_of,
     first_status_of,
     images_of,
@@ -24,6 +21,7 @@ from airflow_provider_orux.gateways.answers import (
 )
 from airflow_provider_orux.gateways.base import Gateway, Route, require_id
 from airflow_provider_orux.gateways.image_fields import wire_fields
+from airflow_provider_orux.gateways.orux_results import results_of
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.models.errors import (
@@ -39,7 +37,7 @@ from airflow_provider_orux.models.errors import (
     UnsupportedByGatewayError,
     redact,
 )
-from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.orux import MidjourneyV7, SunoStep, Veo
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
@@ -70,11 +68,6 @@ TYPES: Mapping[str, type[OruxError]] = {
     "invalid_request_error": InvalidRequestError,
     "api_error": GatewayUnavailableError,
 }
-
-
-#: Where a `result` may hold the cover of a song, and its words.
-_COVERS = ("cover_url", "cover", "cover_image_url")
-_WORDS = ("lyrics", "text")
 
 
 class OruxGateway(Gateway):
@@ -246,12 +239,7 @@ class OruxGateway(Gateway):
         self.check_same_job(response, job_id, [value.get("task_id")])
         status = status_of(value["status"])
         succeeded = status is JobStatus.SUCCEEDED
-        # "`result` is populated" (page Tasks, once): its shape is not documented. A song has "lyrics + cover art", and
-        # the page Audio does not say where.
-        artifacts, text = artifacts_in(value.get("result_urls")), None
-        if succeeded:
-            more, text = _made_besides(value.get("result"), alone=not artifacts)
-            artifacts = list(dict.fromkeys([*artifacts, *more]))
+        artifacts, text = results_of(value) if succeeded else ((), None)
         if succeeded and not (artifacts or text):
             raise self.unexpected(response, "status SUCCESS without `result_urls`")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
@@ -261,7 +249,7 @@ class OruxGateway(Gateway):
             status=status,
             gateway=self.name,
             model=words_of(value.get("alias"), 200),
-            artifacts=tuple(artifacts) if succeeded else (),
+            artifacts=artifacts,
             text=text,
             error_code=code,
             error_message=message,
@@ -349,18 +337,6 @@ class OruxGateway(Gateway):
             charged="no",
             next_step="Nothing was sent. Set midjourney_references to reference_images, or leave them out.",
         )
-
-
-def _made_besides(result: Any, *, alone: bool) -> tuple[list[Artifact], str | None]:
-    """What a `result` of an undocumented shape holds: artifacts, and the words of a song.
-
-    :param alone: there is nothing else: take any URL in it. Else only a cover, for it may repeat what was asked for.
-    """
-    found = artifacts_in(result) or artifacts_anywhere(result) if alone else artifacts_in(result, _COVERS)
-    if not isinstance(result, dict):
-        return found, None
-    words = (result.get(name) for name in _WORDS)
-    return found, next((w[:LONGEST_TEXT] for w in words if isinstance(w, str) and w.strip()), None)
 
 
 def _task(body: dict[str, Any], *, path: str = "/api/v1/tasks") -> HttpRequest:

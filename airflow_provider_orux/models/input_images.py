@@ -40,8 +40,10 @@ def file_text(value: Any) -> Any:
     """The text of a file: a path or URL as it is, an ``ObjectStoragePath``, or an artifact of a task's result, which is
     the file where it was saved, else at the gateway's URL.
 
-    :raises ValueError: it is an artifact that is in neither place.
+    :raises ValueError: it is an artifact that is in neither place, or a list.
     """
+    if isinstance(value, (list, tuple)):
+        raise ValueError(f"a list of {len(value)}: choose one of them, like […][0]")
     if isinstance(value, Mapping):
         found = value.get("uri") or value.get("url")
         if not isinstance(found, str):
@@ -65,6 +67,16 @@ def only_one(value: Any) -> Any:
     if len(value) != 1:
         raise ValueError(f"a list of {len(value)}: choose one of them, like […][0]")
     return value[0]
+
+
+def unwrapped(given: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The fields, with the one in a list of one where a field takes one image.
+
+    :param described: the fields, as ``describe_fields`` says them.
+    """
+    single = [name for name in given if described.get(name, {}).get("type") == "image"]
+    ones = {n: v[0] for n in single if isinstance(v := given[n], (list, tuple)) and len(v) == 1}
+    return {**given, **ones}
 
 
 def _image(value: str) -> str:

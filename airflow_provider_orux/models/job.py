@@ -45,8 +45,9 @@ class JobStatus(str, enum.Enum):
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.EXPIRED)
 
 
-#: What a gateway may say of an artifact beyond where it is: its own id of it, a title, seconds, the URL of a cover.
-DETAILS = ("id", "title", "duration", "cover")
+#: What a gateway may say of an artifact beyond where it is: its own id of it, a title, seconds, the URL of a cover, the
+#: seed it was made from. Seconds and frames a second are read from the saved file where it tells them.
+DETAILS = ("id", "title", "duration", "cover", "seed", "fps")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from typing_extensions import Self
 
 from airflow_provider_orux.models.describe import describe_fields, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
+from airflow_provider_orux.models.input_images import unwrapped
 from airflow_provider_orux.models.registry import title_of
 
 Kind = Literal["image", "audio", "video", "text"]
@@ -115,7 +116,7 @@ class GenerationRequest(BaseModel):
     _contents: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def __init__(self, /, **fields: Any) -> None:
-        given = {k: v for k, v in fields.items() if v is not None}
+        given = unwrapped({k: v for k, v in fields.items() if v is not None}, describe_fields(type(self)))
         extra = given.get("extra_body")
         if isinstance(extra, Mapping):
             # The model too: else one model would be checked and remembered, and another one paid for.
@@ -212,7 +213,7 @@ class GenerationRequest(BaseModel):
         """
         waiting = set(pending)
         unknown = {name: "…" for name in waiting if name not in cls.field_names()}
-        given = {k: v for k, v in fields.items() if v is not None} | unknown
+        given = unwrapped({k: v for k, v in fields.items() if v is not None} | unknown, describe_fields(cls))
         try:
             # With an instance of ours the validator does not go through __init__, which would refuse at once.
             cls.__pydantic_validator__.validate_python(given, self_instance=cls.__new__(cls))

@@ -21,7 +21,7 @@ class OruxModelOperator(OruxOperator):
     :param options: the model's other fields, like ``{"size": "1536x1024", "n": 2}`` (templated). Values known
         at parse time are checked then.
     :param request: one typed request instead, like ``GptImage2(prompt="…")``; ``CustomRequest(name=…, body={…})`` for a
-        model whose fields this version does not know (all of Orux AI's video models).
+        model whose fields this version does not know.
     """
 
     template_fields: Sequence[str] = ("model", "prompt", "options", "request", *OruxOperator.template_fields)

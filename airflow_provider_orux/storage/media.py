@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import IO
 
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError
@@ -18,6 +19,7 @@ from airflow_provider_orux.storage.containers import (
     check_boxes,
     check_riff,
 )
+from airflow_provider_orux.storage.lengths import length_of
 
 _HEAD = 4096
 
@@ -59,11 +61,13 @@ class Media:
     :param extension: of its file name, without the dot.
     :param width: pixels, of an image; None for drawings, clips and songs.
     :param height: pixels, of an image; None for drawings, clips and songs.
+    :param length: ``duration`` in seconds and ``fps``, of a clip or song that tells them.
     """
 
     extension: str
     width: int | None = None
     height: int | None = None
+    length: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def media_type(self) -> str:
@@ -114,7 +118,7 @@ def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
         raise ArtifactError(f"The {kind} file ends before it is complete ({size} bytes)") from e
     except BrokenError as e:
         raise ArtifactError(f"The {kind} file is damaged: {e}") from e
-    return Media(kind)
+    return Media(kind, length=length_of(file, size, kind))
 
 
 def recognise(head: bytes) -> str | None:

@@ -169,7 +169,7 @@ class _Saving:
                         artifact,
                         uri=self.folder.uri_of(entry["name"]),
                         url=fresh.url,
-                        details=fresh.details or artifact.details,
+                        details={**artifact.details, **fresh.details, **_measured(artifact)},
                     )
                 )
         except ValueError:
@@ -191,7 +191,7 @@ class _Saving:
                     self._check_bounds(number, room, deadline)
                     kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
                     there = kept or self._fetch(downloader, number, artifact, room, deadline)
-                    saved[number] = replace(there, details=artifact.details)
+                    saved[number] = replace(there, details={**artifact.details, **there.details})
                 except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:
@@ -308,6 +308,7 @@ class _Saving:
             height=media.height,
             bytes=size,
             sha256=sha256,
+            details=media.length,
         )
 
     def _with_thumbnail(
@@ -369,3 +370,8 @@ def _digests(earlier: Mapping[str, Any] | None) -> dict[int, str]:
         if isinstance(entry, Mapping) and (match := _ARTIFACT_NAME.fullmatch(str(entry.get("name")))):
             found[int(match[1])] = str(entry.get("sha256"))
     return found
+
+
+def _measured(artifact: SavedArtifact) -> dict[str, str | float]:
+    """What its file told: the gateway may round, and says no other length of the same file."""
+    return {name: artifact.details[name] for name in ("duration", "fps") if name in artifact.details}

@@ -177,3 +177,60 @@ def test_a_step_on_a_song(sandbox, store, load_dag, run, monkeypatch, model, way
     check_paid(sandbox, model if way == "model" else "suno-v5", 2, "suno-v5")
     step = model.removeprefix("suno-")
     assert [c["action"] for c in sandbox.charges()].count(step) == 2
+
+
+@pytest.mark.parametrize("place", ["urls", "result"])
+def test_what_a_follow_up_needs_stands_in_the_result(sandbox, store, load_dag, run, place):
+    sandbox.configure(lyrics_and_cover=place)
+    body = """
+        song = OruxSubmitJobOperator(task_id="song", model="suno-v5", prompt="lo-fi", save_to=SAVE, **FAST,
+                                     options={"duration": 30, "lyrics": "drip drop"})
+        clip = OruxSubmitJobOperator(task_id="clip", model="sora2", prompt="waves", save_to=SAVE, **FAST,
+                                     options={"duration": 10})
+        again = OruxSubmitJobOperator(task_id="again", model="runway-aleph", prompt="snow", save_to=SAVE, **FAST,
+                                      options={"video_url": clip.output["artifacts"]})
+    """
+    result = run(load_dag(DAG % body))
+    assert result.state == "success", result.states()
+    song, cover, *words = result.xcom("song")["artifacts"]
+    assert (song["media_type"], song["duration"], cover["media_type"]) == ("audio/wav", 30, "image/png")
+    (clip,) = result.xcom("clip")["artifacts"]
+    assert (clip["duration"], clip["fps"]) == (10, 8)
+    if place == "urls":
+        (lyrics,) = words
+        assert store.files[lyrics["uri"].removeprefix("s3://")] == b"drip drop"
+    else:
+        assert (words, result.xcom("song", "text")) == ([], "drip drop")
+        assert song["id"].startswith("clip_")
+    manifest = json.loads(store.files[result.xcom("clip")["manifest"].removeprefix("s3://")])
+    assert manifest["artifacts"][0]["duration"] == 10
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "qwen-image-edit"])
+def test_an_image_that_is_refused_as_a_job_is_made_by_the_other_endpoint(
+    sandbox, store, load_dag, run, model, capfd
+):
+    sandbox.configure(task_images="refused")
+    options = {"prompt": "a fox", **IMAGES[model]}
+    body = f"""
+        image = OruxGenerateImageOperator(task_id="image", model={model!r}, options={options}, save_to=SAVE)
+    """
+    result = run(load_dag(DAG % body))
+    assert result.state == "success", result.states()
+    check(store, result.xcom("image"), "image/png")
+    check_paid(sandbox, model, 1)
+    assert [r["status"] for r in sandbox.requests("tasks.submit")] == [400]
+    assert [r["status"] for r in sandbox.requests("images.generate")] == [200]
+    assert "Asking the synchronous endpoint once" in "".join(capfd.readouterr())
+
+
+def test_reference_images_that_midjourney_does_not_take_cost_nothing(sandbox, store, load_dag, run, capfd):
+    sandbox.configure(midjourney_references="refused")
+    options = {"prompt": "a fox", "reference_images": [IMAGE]}
+    body = f"""
+        image = OruxSubmitJobOperator(task_id="image", model="midjourney-v7", options={options})
+    """
+    result = run(load_dag(DAG % body))
+    assert result.states() == {"image": "failed"}
+    assert sandbox.charges() == []
+    assert "reference_images" in "".join(capfd.readouterr())

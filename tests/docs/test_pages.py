@@ -131,7 +131,7 @@ def test_the_models_page_shows_what_the_vendor_says(tables):
     assert "| `stylize` | integer | `100` | 0 to 1000 |" in shown
     assert "| `prompt` | text | required | at most 4000 characters |" in shown
     assert "| `size` | text | `2K` | `1K`, `2K`, `4K` |" in shown
-    assert re.search(r"\| `reference_images` \| list of https URLs \|  \| [^|]*3[^|]* \| Up to 3 ", shown)
+    assert re.search(r"\| `reference_images` \| list of image URLs \|  \| [^|]*3[^|]* \| Up to 3 ", shown)
     assert re.search(r"\| `aspect_ratio` \| ratio \|  \| [^|]* \| Any width:height", shown)
 
 
@@ -159,7 +159,7 @@ def test_the_named_tests_of_every_field_exist(tables):
         for field in cls.field_names()
         for name in tables.tests_of(cls, field)
     ]
-    assert len(names) == 3 * 45
+    assert len(names) == 3 * 46
     assert set(names) <= set(collected)
     shown = tables.field_tests()
     for cls in tables.image_models():

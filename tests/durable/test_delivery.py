@@ -192,6 +192,18 @@ def test_every_field_that_takes_free_text_is_the_authors_unless_it_is_known_not_
     assert found == asked, "is the new field a text of the author? Else its name belongs into PLAIN"
 
 
+@pytest.mark.parametrize("record_prompt", ["full", "hash", "none"])
+@pytest.mark.parametrize("lyrics", [None, "drip drop"])
+def test_the_authors_lyrics_do_not_come_back_where_they_are_private(record_prompt, lyrics):
+    request = orux.SunoV5(prompt="rain", lyrics=lyrics)
+    made = tuple(Artifact(url=f"https://f/{name}") for name in ("song.mp3", "cover.png", "lyrics.txt"))
+    job = Job("job-1", JobStatus.SUCCEEDED, "orux", artifacts=made, text="drip drop")
+    result = delivery(record_prompt=record_prompt).deliver(job, request=request)
+    private = lyrics is not None and record_prompt != "full"
+    assert [a["url"] for a in result["artifacts"]] == [a.url for a in made[: 2 if private else 3]]
+    assert result.get("text") == (None if private else "drip drop")
+
+
 def test_a_follow_up_names_its_parent_in_the_manifest(tmp_path):
     request = Upscale(parent_job_id="task_9", index=2)
     delivery(save_to=f"file://{tmp_path}").deliver(inline(), request=request)

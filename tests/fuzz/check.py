@@ -150,8 +150,10 @@ def check_artifact(artifact: Artifact, texts: set[str] | None) -> None:
 def check_details(artifact: Artifact) -> None:
     """What is said of an artifact is short, on one line, and a cover is a URL."""
     for name, value in artifact.details.items():
-        _must(name in ("id", "title", "duration", "cover"), "known details")
-        if name == "duration":
+        _must(name in ("id", "title", "duration", "cover", "seed"), "known details")
+        if name == "seed":
+            _must(isinstance(value, int), "a seed is a number")
+        elif name == "duration":
             _must(isinstance(value, float) and 0 <= value < 1e6, "a length in seconds")
         else:
             _must(

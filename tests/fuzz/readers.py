@@ -265,7 +265,7 @@ YESCALE_READERS = (
     ),
     polls("yescale.kling.poll", YESCALE, "kling-image:k1-0123456789", [("data", "task_id")], KLING_TASK),
     polls(
-        "yescale.kling-video.poll", YESCALE, "kling-text2video:k1-0123456789", [("data", "task_id")], video_task(),
+        "yescale.kling-video.poll", YESCALE, "kling-text2video:k1-0123456789", [("data", "task_id"), ("data", "id")], video_task(),
         video_task(task_status="failed", task_status_msg="content", task_result=None),
     ),
     polls(
@@ -276,21 +276,21 @@ YESCALE_READERS = (
         {"task_id": "k1-0123456789", "status": "failed", "url": "", "error": {"code": "x", "message": "no"}},
     ),
     polls(
-        "yescale.kling-task.poll", YESCALE, "kling-image2video:k1-0123456789", [("data", "task_id")],
+        "yescale.kling-task.poll", YESCALE, "kling-image2video:k1-0123456789", [("data", "task_id"), ("data", "id")],
         {"code": "success", "data": {"task_id": "k1-0123456789", "action": "g", "status": "SUCCESS", "progress": "100%",
                                      "fail_reason": "", "data": video_task()}},
     ),
     polls(
-        "yescale.luma.poll", YESCALE, f"luma:{TASK}", [("id",)], LUMA_TASK,
+        "yescale.luma.poll", YESCALE, f"luma:{TASK}", [("id",), ("task_id",)], LUMA_TASK,
         {"id": TASK, "state": "completed", "video": {"url": URL, "download_url": URL}},
         {"id": TASK, "state": "failed", "failure_reason": "content"}, {"id": TASK, "artifact": {"video_raw": {"url": URL}}},
     ),
     polls(
-        "yescale.pika.poll", YESCALE, f"pika:{TASK}", [("id",)], PIKA_TASK,
+        "yescale.pika.poll", YESCALE, f"pika:{TASK}", [("id",), ("task_id",)], PIKA_TASK,
         {"id": TASK, "videos": [{"status": "error", "error": "content"}]}, {"id": TASK, "videos": [{"status": "queued"}]},
     ),
     polls(
-        "yescale.runway.poll", YESCALE, f"runway:{TASK}", [("id",)], RUNWAY_TASK,
+        "yescale.runway.poll", YESCALE, f"runway:{TASK}", [("id",), ("task_id",)], RUNWAY_TASK,
         {"id": TASK, "status": "FAILED", "failure": "content", "failureCode": "SAFETY.INPUT.TEXT"},
         {"id": TASK, "status": "THROTTLED"},
     ),

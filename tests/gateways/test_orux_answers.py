@@ -506,3 +506,72 @@ def test_half_a_surrogate_pair_is_replaced_and_stops_nobody():
     body = b'{"status": "FAILED", "error_message": "a lighthouse \\ud83d", "whole": "\\ud83d\\ude00"}'
     value = HttpResponse(200, {}, body).json(gateway="orux")
     assert value == {"status": "FAILED", "error_message": "a lighthouse \ufffd", "whole": "\U0001f600"}
+
+
+# -- songs and clips: what is not documented of their results -------------------------------------------------
+MP3, TXT, PNG = "https://f/1.mp3", "https://f/1.txt", "https://f/1.png"
+
+
+def made(**more: Any):
+    return polled({"task_id": "task_1", "status": "SUCCESS", **more})
+
+
+def test_lyrics_and_cover_among_the_urls():
+    job = made(result_urls=[MP3, PNG, TXT])
+    assert job.urls == [MP3, PNG, TXT]
+    assert (job.text, [a.details for a in job.artifacts]) == (None, [{}, {}, {}])
+
+
+@pytest.mark.parametrize("cover", ["cover_url", "cover", "cover_image_url"])
+def test_lyrics_and_cover_in_a_result(cover):
+    job = made(result_urls=[MP3], result={"lyrics": "la la", cover: PNG, "image_url": "https://f/input.png"})
+    assert (job.urls, job.text) == ([MP3, PNG], "la la")
+
+
+def test_what_a_result_tells_of_a_file_is_a_detail_of_it():
+    clips = [
+        {"clip_id": "c1", "audio_url": MP3, "duration": "61.5", "image_url": PNG, "title": "Rain", "seed": 7},
+        {"id": 2, "audio_url": "https://f/other.mp3", "duration": 3},
+    ]
+    job = made(result_urls=[MP3, PNG], result={"clips": clips})
+    song, cover = job.artifacts
+    assert song.details == {"id": "c1", "title": "Rain", "duration": 61.5, "cover": PNG, "seed": 7}
+    assert cover.details == {}
+    alone = made(result={"clips": clips})
+    assert [a.details.get("id") for a in alone.artifacts if str(a.url).endswith("mp3")] == ["c1", "2"]
+
+
+@pytest.mark.parametrize("result", [
+    {"lyrics": "la"}, {"text": "la"}, {"lyrics": " ", "text": "la"},
+])  # fmt: skip
+def test_words_alone_are_a_result(result):
+    job = made(result=result)
+    assert (job.text, job.artifacts) == ("la", ())
+
+
+@pytest.mark.parametrize("result", [
+    {"files": {"main": [{"href": MP3}]}}, [MP3], MP3, {"output": {"audio_url": MP3}}, {"songs": [{"file": MP3}]},
+])  # fmt: skip
+def test_a_result_of_any_shape_is_not_lost(result):
+    assert made(result=result, result_urls=[]).urls == [MP3]
+
+
+@pytest.mark.parametrize("result", [
+    None, {}, [], 5, "words", {"lyrics": 5}, {"clips": [None, 5, [[]]]}, {"clips": [{"audio_url": {"a": 1}}]},
+])  # fmt: skip
+def test_a_success_without_anything_is_asked_for_again(result):
+    with pytest.raises(UnexpectedResponseError):
+        made(result=result)
+    job = made(result=result, result_urls=[MP3])
+    assert (job.urls, [a.details for a in job.artifacts]) == ([MP3], [{}])
+
+
+def test_a_job_that_has_not_ended_has_no_result_yet():
+    job = polled({"task_id": "task_1", "status": "RUNNING", "result_urls": [MP3], "result": {"lyrics": "la"}})
+    assert (job.artifacts, job.text) == ((), None)
+
+
+def test_a_large_result_is_looked_at_in_bounds():
+    clips = [{"audio_url": f"https://f/{n}.mp3", "id": str(n)} for n in range(50_000)]
+    job = made(result={"clips": clips})
+    assert len(job.artifacts) == 1000

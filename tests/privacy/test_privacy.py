@@ -29,6 +29,7 @@ FAST = {
     "run_seconds": 1.5,
     "sync_seconds": 0.1,
     "image_scale": 0.1,
+    "unknown_fields": "ignored",
 }
 ENDED = {"success", "failed", "upstream_failed"}
 #: Airflow's own tables of the DAG file and of the rendered arguments. The documentation says that it stores them.

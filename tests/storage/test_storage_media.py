@@ -143,7 +143,7 @@ def test_heads_of_other_formats_are_judged_before_decoding() -> None:
 )
 def test_clips_and_songs(extension: str, content: bytes) -> None:
     media = look(content)
-    assert media == Media(extension)
+    assert media == Media(extension, length=media.length)
     assert media.media_type == MEDIA_TYPES[extension]
 
 

@@ -293,6 +293,7 @@ def _not_found(request: GenerationRequest, error: JobNotFoundError) -> OruxError
             code=error.code,
             charged="no",
             http_status=error.http_status,
+            request_id=error.request_id,
         )
     error.message = f"The gateway does not find the parent job {redact(str(parent))[:80]}: {error.message}"
     error.next_step = (

@@ -40,12 +40,11 @@ _IMAGINE = {"images": "base64Array", "webhook_url": "notifyHook", "state": "stat
 #: The same of an action, a modal and a shorten.
 _STEPS = {"custom_id": "customId", "prompt": "prompt", "mask": "maskBase64"}
 
-#: What the ids of buttons begin with, and what each button is called here; ``#`` stands for a number in the id.
+#: What the ids of buttons begin with, and what each button is called here; ``#`` stands for a number in the id. Those
+#: under a describe are left out: its prompts make a grid with an imagine.
 _BUTTONS: Mapping[str, str] = {
     "MJ::JOB::upsample_v6_2x_subtle": "upscale_subtle",
     "MJ::JOB::upsample_v6_2x_creative": "upscale_creative",
-    "MJ::JOB::upsample_v5_2x": "upscale_2x",
-    "MJ::JOB::upsample_v5_4x": "upscale_4x",
     "MJ::JOB::upsample::": "upscale_#",
     "MJ::JOB::variation::": "variation_#",
     "MJ::JOB::reroll": "reroll",
@@ -54,7 +53,6 @@ _BUTTONS: Mapping[str, str] = {
     "MJ::Inpaint": "vary_region",
     "MJ::Outpaint::50::": "zoom_out_2x",
     "MJ::Outpaint::75::": "zoom_out_1.5x",
-    "MJ::Outpaint::100::": "make_square",
     "MJ::CustomZoom": "custom_zoom",
     "MJ::JOB::pan_left": "pan_left",
     "MJ::JOB::pan_right": "pan_right",
@@ -62,9 +60,6 @@ _BUTTONS: Mapping[str, str] = {
     "MJ::JOB::pan_down": "pan_down",
     "MJ::JOB::animate_high": "animate_high",
     "MJ::JOB::animate_low": "animate_low",
-    "MJ::Job::PicReader::all": "imagine_all",
-    "MJ::Job::PicReader::": "imagine_#",
-    "MJ::Picread::Retry": "describe_again",
 }
 #: Buttons of one job that are read, and characters of an id.
 _MOST_BUTTONS, _LONGEST_BUTTON = 50, 300

@@ -221,7 +221,9 @@ class Pika(VideoFamily):
     def made(self, task: Mapping[str, Any]) -> list[Artifact]:
         """``videos[].resultUrl`` of those that are finished."""
         return [
-            replace(one, details=details_of(id=clip.get("id"), duration=clip.get("duration"), cover=cover))
+            replace(
+                one, details=details_of(**{n: clip.get(n) for n in ("id", "duration", "seed")}, cover=cover)
+            )
             for clip in _clips(task)
             if not isinstance(clip.get("status"), str) or status_of(clip["status"]) is JobStatus.SUCCEEDED
             for one in artifacts_in(clip.get("resultUrl"), ())[:1]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from airflow_provider_orux.models.fetched_files import FetchedImage, FetchedVideo
-from airflow_provider_orux.models.input_images import UrlImage, only_one
+from airflow_provider_orux.models.input_images import UrlImage
 from airflow_provider_orux.models.orux.base import OruxRequest, Webhook
 from airflow_provider_orux.models.requests import Kind, NonBlank, Ratio
 
@@ -65,7 +65,6 @@ class Veo(OruxVideo):
     image_url: (
         Annotated[
             UrlImage,
-            BeforeValidator(only_one),
             Field(
                 description="The image that the clip begins with. Its name on the wire is not documented: see "
                 "`veo_image_field` of the connection."

@@ -85,7 +85,7 @@ def pika_job(engine: Engine, context: RequestContext, body: dict[str, Any]) -> N
         "video": TEXT,
     }
     fields = checked(body, rules)
-    options = fields.get("options") or {}
+    options = fields.get("options", {})
     aspect = options.get("aspectRatio") if isinstance(options, dict) else None
     if not isinstance(options, dict) or not isinstance(aspect, (int, float, type(None))):
         raise Refusal("invalid", "options is wrong", param="options")
