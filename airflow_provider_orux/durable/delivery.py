@@ -25,6 +25,7 @@ from airflow_provider_orux.models.errors import (
     OruxError,
 )
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -108,11 +109,13 @@ class Delivery:
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
         """The request as it is sent: input images read. (In the fingerprint they stand as their paths.)"""
-        if not request.image_fields():
+        listed = isinstance(request, ListedRequest)
+        if not (listed or request.image_fields()):
             return request
+        from airflow_provider_orux.storage.files import read_files
         from airflow_provider_orux.storage.inputs import read_images
 
-        return read_images(
+        return (read_files if listed else read_images)(
             request,
             settings=self._storage_settings(),
             conn_id=self.storage_conn_id,
@@ -154,6 +157,8 @@ class Delivery:
                 requested,
                 job.job_id,
             )
+        if self.save_to:
+            job = job.with_text_saved()
         if not job.artifacts and job.text is None:
             raise JobFailedError(
                 "The job succeeded, but the gateway returned no artifact",
@@ -182,7 +187,10 @@ class Delivery:
     ) -> dict[str, Any]:
         """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
         if saved is None:
-            items: list[dict[str, Any]] = [{"uri": None, "url": a.url} for a in job.artifacts]
+            items: list[dict[str, Any]] = [
+                {"uri": None, "url": a.url, **({"details": dict(a.details)} if a.details else {})}
+                for a in job.artifacts
+            ]
         else:
             items = [dict(a.to_dict()) for a in saved.artifacts]
             if not self.push_urls:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import enum
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from airflow_provider_orux.models.errors import Charged
@@ -53,11 +54,20 @@ class Artifact:
     :param inline: its base64 text, with or without a ``data:`` prefix; None if it has a URL.
         Never shown by ``repr`` and never written to an XCom.
     :param revised_prompt: the prompt as rewritten by the model, if the gateway reports it.
+    :param media_type: as the gateway declares it; needed for inline text and headerless sound, which no byte tells.
+    :param details: what else the gateway reports of it, like ``duration`` in seconds or ``language``.
     """
 
     url: str | None = None
     inline: str | None = field(default=None, repr=False)
     revised_prompt: str | None = None
+    media_type: str | None = None
+    details: Mapping[str, str | int | float | bool] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the gateway declares it to be a text, or a document made of one."""
+        return self.media_type is not None and not self.media_type.startswith("audio/")
 
     def __post_init__(self) -> None:
         if self.url is not None and self.url[:5].lower() == "data:":
@@ -83,6 +93,7 @@ class Job:
     :param charged: whether it was charged, according to the gateway: ``yes``, ``no`` or ``unknown``.
     :param price: what was charged, in ``currency``, if the gateway reports it.
     :param currency: ``credits`` or ``USD``.
+    :param details: what the gateway reports of a text, like its ``language``.
     :param retry_helps: for a failed job, whether the same request may succeed later.
     """
 
@@ -100,6 +111,7 @@ class Job:
     price: float | None = None
     currency: str | None = None
     retry_helps: bool = True
+    details: Mapping[str, str | int | float | bool] = field(default_factory=dict, compare=False)
 
     @property
     def urls(self) -> list[str]:
@@ -125,13 +137,24 @@ class Job:
             value["charged"] = self.charged
         if not self.retry_helps:
             value["retry_helps"] = False
+        if self.details:
+            value["details"] = dict(self.details)
         if self.artifacts:
             value["artifacts"] = [
-                {k: v for k, v in (("url", a.url), ("revised_prompt", a.revised_prompt)) if v is not None}
+                {n: v for n in ("url", "revised_prompt", "media_type", "details") if (v := getattr(a, n))}
                 | ({"inline": True} if a.inline is not None else {})
                 for a in self.artifacts
             ]
         return value
+
+    def with_text_saved(self) -> Job:
+        """The same with its text as an artifact, for a folder; unchanged where it made anything but texts."""
+        if not self.text or not all(artifact.is_text for artifact in self.artifacts):
+            return self
+        text = base64.b64encode(self.text.encode("utf-8", "replace")).decode()
+        inline = f"data:text/plain;base64,{text}"
+        made = Artifact(inline=inline, media_type="text/plain", details=self.details)
+        return replace(self, artifacts=(made, *self.artifacts))
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Job:
@@ -144,7 +167,14 @@ class Job:
             for item in value.get("artifacts", ()):
                 if item.get("inline"):
                     raise ValueError("the artifacts of this job were inline and are not part of the value")
-                artifacts.append(Artifact(url=item["url"], revised_prompt=item.get("revised_prompt")))
+                artifacts.append(
+                    Artifact(
+                        url=item["url"],
+                        revised_prompt=item.get("revised_prompt"),
+                        media_type=item.get("media_type"),
+                        details=dict(item.get("details") or {}),
+                    )
+                )
             return cls(
                 job_id=str(value["job_id"]),
                 status=JobStatus(value["status"]),
@@ -160,6 +190,7 @@ class Job:
                 price=value.get("price"),
                 currency=value.get("currency"),
                 retry_helps=bool(value.get("retry_helps", True)),
+                details=dict(value.get("details") or {}),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a job: {type(e).__name__} {e}") from e

@@ -46,7 +46,7 @@ def read_images(
         ready = []
         for item in value if isinstance(value, list) else [value]:
             form = form_of(item)
-            if form == "file" and item not in written and not _is_below(item, roots, conn_id):
+            if form == "file" and item not in written and not is_below(item, roots, conn_id):
                 raise _refused(
                     request,
                     name,
@@ -62,7 +62,7 @@ def read_images(
     return request.model_copy(update=changes) if changes else request
 
 
-def _is_below(value: str, roots: Sequence[str], conn_id: str | None) -> bool:
+def is_below(value: str, roots: Sequence[str], conn_id: str | None) -> bool:
     """Whether a file lies below one of the folders, symlinks followed."""
     scheme, place, path = _split(value)
     if "\0" in value:
@@ -93,7 +93,8 @@ def _split(value: str) -> tuple[str, str, str]:
     return scheme.lower(), place, slash + path
 
 
-def _open(value: str, conn_id: str | None) -> IO[bytes]:
+def open_input(value: str, conn_id: str | None) -> IO[bytes]:
+    """A file that a path or URI names, for reading."""
     scheme, _, path = _split(value)
     if scheme in _LOCAL:
         return open_regular(os.path.realpath(path))
@@ -113,7 +114,7 @@ def _data_url(
                 with Downloader(settings) as downloader:
                     downloader.fetch(value, spool, lambda _: None)
             else:
-                with _open(value, conn_id) as source:
+                with open_input(value, conn_id) as source:
                     while chunk := source.read(CHUNK):
                         spool.write(chunk)
             spool.finish()

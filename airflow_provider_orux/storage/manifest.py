@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -53,6 +53,7 @@ class SavedArtifact:
     :param bytes: its size.
     :param sha256: hexadecimal digest of its content.
     :param thumbnail: file name of a small WebP beside it; None: there is none.
+    :param details: what else the gateway reported of it, like ``duration`` in seconds.
     """
 
     uri: str
@@ -63,6 +64,7 @@ class SavedArtifact:
     bytes: int
     sha256: str
     thumbnail: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ class SavedArtifact:
             "bytes": self.bytes,
             "sha256": self.sha256,
             **({"thumbnail": self.thumbnail} if self.thumbnail else {}),
+            **({"details": dict(self.details)} if self.details else {}),
         }
 
     @classmethod
@@ -98,6 +101,7 @@ class SavedArtifact:
                 bytes=value["bytes"],
                 sha256=value["sha256"],
                 thumbnail=value.get("thumbnail"),
+                details=dict(value.get("details") or {}),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a saved artifact: {type(e).__name__} {e}") from e

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from airflow_provider_orux.gateways.answers import artifacts_in, job_id_of
+from airflow_provider_orux.gateways.answers import artifacts_in, job_id_of, words_of
 from airflow_provider_orux.gateways.base import not_a_job_id, require_id
 from airflow_provider_orux.models.job import Artifact, is_job_id
 
@@ -17,6 +19,17 @@ PATH_HANDLE = "path:"
 #: Where a result holds what was made. The longest of the lists is taken: base64 and URLs of the same images may be both
 #: there, and one of them incomplete.
 _LISTS = ("urls", "images", "videos", "data")
+#: Facts of a result that are recorded beside what was made (opengpu_relay_more.md, 5).
+_DETAILS = (
+    "duration", "billable_seconds", "audio_duration_secs", "audio_length_ms", "characters", "resolution",
+    "aspect_ratio", "size", "scale", "language", "language_code", "language_probability", "audio_format",
+    "audio_sample_rate", "audio_channel", "finish_reason",
+)  # fmt: skip
+#: Larger numbers are none that a result has.
+_LARGEST = 1e15
+#: Media types of a transcript's further forms.
+_FORMATS = {"srt": "application/x-subrip", "txt": "text/plain", "segmented_json": "application/json"}
+_MOST_FORMATS = 20
 _SINGLE = ("url", "video_url", "audio_url", "image_url", "image", "b64_json", "audio_base64")
 
 
@@ -84,4 +97,44 @@ def artifacts_of(value: Mapping[str, Any]) -> list[Artifact]:
     An entry that is neither is missing; the others are paid for, so they are kept.
     """
     lists = [artifacts_in(value.get(name), inline=True) for name in _LISTS]
-    return max(lists, key=len) or artifacts_in(value, _SINGLE, inline=True)
+    found = max(lists, key=len) or artifacts_in(value, _SINGLE, inline=True)
+    declared = value.get("content_type")
+    declared = declared.strip().lower()[:100] if isinstance(declared, str) else None
+    details = details_of(value)
+    found = [replace(one, media_type=declared if one.inline else None, details=details) for one in found]
+    return found + _formats_of(value.get("additional_formats"))
+
+
+def details_of(value: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """What a result says of what was made: numbers and short words, under the vendor's own names."""
+    found: dict[str, str | int | float | bool] = {}
+    for name in _DETAILS:
+        item = value.get(name)
+        if isinstance(item, str):
+            item = words_of(item, 100)
+        if isinstance(item, (str, bool)) or (isinstance(item, (int, float)) and abs(item) < _LARGEST):
+            found[name] = item
+    return found
+
+
+def _formats_of(value: Any) -> list[Artifact]:
+    """A transcript's further forms, as subtitles: ``[{content, content_type, is_base64_encoded}]`` (inferred)."""
+    found = []
+    for item in value[:_MOST_FORMATS] if isinstance(value, list) else ():
+        content = item.get("content") if isinstance(item, Mapping) else None
+        if not isinstance(content, str) or not content:
+            continue
+        wanted = words_of(item.get("requested_format") or item.get("format"), 40) or ""
+        media_type = _FORMATS.get(wanted, "text/plain")
+        if item.get("is_base64_encoded") is not True:
+            content = base64.b64encode(content.encode("utf-8", "replace")).decode()
+        elif wanted not in _FORMATS:
+            media_type = "application/octet-stream"  # docx, pdf
+        found.append(
+            Artifact(
+                inline=f"data:{media_type};base64,{content}",
+                media_type=media_type,
+                details={"format": wanted},
+            )
+        )
+    return found

@@ -22,8 +22,8 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 from orux_sandbox.keys import RELAY_KEY
-from orux_sandbox.relay import catalogue, tasks
-from orux_sandbox.relay.routes import ROUTES
+from orux_sandbox.relay import catalogue, tasks, uploads
+from orux_sandbox.relay.table import ROUTES
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
 
@@ -108,6 +108,7 @@ class Relay:
         ),
         *tasks.ENDPOINTS,
         *catalogue.ENDPOINTS,
+        *uploads.ENDPOINTS,
     )
 
     def new_key(self) -> str:
@@ -203,6 +204,7 @@ class Relay:
         router = APIRouter()
         router.include_router(tasks.router(engine, _limit))
         router.include_router(catalogue.router(engine))
+        router.include_router(uploads.router(engine))
         return router
 
 

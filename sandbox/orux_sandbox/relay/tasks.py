@@ -22,8 +22,10 @@ from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.new_job import NewJob
 from orux_sandbox.engine.records import Job
 from orux_sandbox.engine.waiting import until_ended
-from orux_sandbox.relay import images
-from orux_sandbox.relay.routes import COMMON, ROUTES, SEEDREAM_PIXELS, Route
+from orux_sandbox.relay import images, media
+from orux_sandbox.relay.prices import price_of
+from orux_sandbox.relay.routes import SEEDREAM_PIXELS, Route
+from orux_sandbox.relay.table import ROUTES
 from orux_sandbox.wire import Endpoint, Refusal
 
 #: The poll. A task's id is the only key to it.
@@ -97,7 +99,7 @@ async def _submit(engine: Engine, request: Request, context: RequestContext, rou
             return JSONResponse(
                 _accepted(engine, context, again), 202, headers={"Idempotency-Replayed": "true"}
             )
-    job = engine.submit(context, _new_job(engine, route, fields, sent, asynchronous, replay))
+    job = engine.submit(context, _new_job(engine, context, route, fields, sent, asynchronous, replay))
     if asynchronous:
         return JSONResponse(_accepted(engine, context, job), 202)
     await until_ended(engine, job, request)
@@ -121,7 +123,7 @@ def _read(engine: Engine, context: RequestContext, route: Route) -> tuple[dict[s
             [Problem(field="", type="json_invalid", message="The body must be a JSON object")]
         )
     rules = route.rules(generation, model_field=settings.relay_gpt_image_model == "accepted")
-    common = dict(COMMON) if generation == 2 else {"async": COMMON["async"]}
+    common = dict(route.common) if generation == 2 else {"async": route.common["async"]}
     # "Unknown request fields are refused (422)" [2]; of [1] nothing is said.
     found = problems(body, {**rules, **common}, unknown="refused" if generation == 2 else "ignored")
     found += _cross_problems(engine, route, body, generation)
@@ -131,6 +133,9 @@ def _read(engine: Engine, context: RequestContext, route: Route) -> tuple[dict[s
     model = fields.setdefault("model", route.models[generation][0])
     if model not in route.models[generation]:
         raise Refusal("unknown_model", f"Model '{model}' not found")
+    if model in settings.relay_retired:
+        message = f"Model '{model}' is retired and no longer served"
+        raise Refusal("tier", message, code="MODEL_RETIRED", status=403)
     return fields, body
 
 
@@ -175,10 +180,14 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
     if many and body.get("enable_sequential") is not True:
         message = "n above 4 needs enable_sequential"
         found.append(Problem(field="n", type="value_error", message=message))
+    found += [
+        Problem(field=name, type="value_error", message=said)
+        for name, said in media.check_fields(route, body)
+    ]
     if isinstance(body.get("image"), list) and len(body["image"]) > 1 and body.get("mask"):
         message = "mask works with a single image only"
         found.append(Problem(field="mask", type="value_error", message=message))
-    if body.get("image") and body.get("images"):
+    if route.kind == "image" and body.get("image") and body.get("images"):
         found.append(
             Problem(field="images", type="value_error", message="image and images exclude each other")
         )
@@ -196,6 +205,7 @@ def _unprocessable(found: list[Problem]) -> Refusal:
 
 def _new_job(
     engine: Engine,
+    context: RequestContext,
     route: Route,
     fields: dict[str, Any],
     sent: Mapping[str, Any],
@@ -204,11 +214,13 @@ def _new_job(
 ) -> NewJob:
     settings = engine.settings
     generation = settings.relay_generation
-    artifacts = images.artifacts(engine, route, fields, generation)
+    if route.kind == "image":
+        artifacts, told = images.artifacts(engine, route, fields, generation), images.echo(route, fields)
+    else:
+        artifacts, told = media.made(engine, route, fields, context.base_url)
     model = str(fields["model"])
     storage = str(fields.get("store_output", "provider"))
-    count = len(artifacts)
-    price = settings.relay_price(model, str(fields.get("image_size", "")))
+    price = price_of(settings, model, fields, told)
     price += settings.relay_storage_prices.get(storage, 0.0)
     if generation == 1:
         job_id = "0x" + secrets.token_hex(20)
@@ -218,22 +230,22 @@ def _new_job(
         lives = _STORED.get(storage, settings.relay_url_seconds)
     return NewJob(
         job_id=job_id,
-        kind="image",
+        kind=route.kind,
         model=model,
         action=route.name,
         price=price,
-        prompt=str(fields.get("prompt", "")),
+        prompt=media.words_of(fields),
         # Images are long, and kept elsewhere.
         request={k: v for k, v in sent.items() if k not in (*route.images, "mask")},
         artifacts=artifacts,
-        images=count,
+        images=max(1, len(artifacts)),
         synchronous=not asynchronous,
         webhook_url=fields.get("webhook_url"),
         url_seconds=lives,
         facts={
             "generation": generation,
             "answers": route.answers[generation],
-            "echo": images.echo(route, fields),
+            "echo": told,
             "stored": storage != "provider",
             "kept": _STORED.get(storage, 0.0),
         },
@@ -348,18 +360,29 @@ def task_fields(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
 
 
 def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
-    """The synchronous body less the envelope: ``images`` or ``urls``."""
+    """The synchronous body less the envelope: ``images``, ``urls``, or what else the route answers with."""
     settings = engine.settings
     base = (settings.public_url or base_url).rstrip("/")
     urls = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
     result: dict[str, Any] = {"success": True} if settings.relay_result_success else {}
-    if job.facts["answers"] == "base64":
-        result["images"] = [
+    answers, echo = job.facts["answers"], {"model": job.model, **job.facts["echo"]}
+    if answers == "text":
+        return {**result, **echo}
+    encoded = []
+    if answers in ("base64", "audio_base64"):
+        encoded = [
             base64.b64encode(engine.renderer.render(artifact, scale=settings.image_scale)).decode()
             for artifact in job.artifacts
         ]
+    if answers == "audio_url":
+        life = settings.url_seconds if job.url_seconds is None else job.url_seconds
+        result["expires_at"] = int(job.ends_at + life)
+    if answers == "base64":
+        result["images"] = encoded
         if job.facts["stored"] and settings.relay_stored_urls:
             result["urls"] = urls
+    elif answers == "urls as images":
+        result["images"] = urls
     else:
-        result["urls" if job.facts["answers"] == "urls" else "images"] = urls
-    return {**result, "model": job.model, **job.facts["echo"]}
+        result |= media.shaped(answers, job.artifacts, urls, encoded)
+    return {**result, **echo}
