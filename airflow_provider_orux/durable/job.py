@@ -207,7 +207,7 @@ class DurableJob:
         self._log.info(
             "%s accepted %s as job %s; it is charged%s",
             self.gateway.title,
-            self.request.label(),
+            self.request.display_name,
             job.job_id,
             "" if synchronous else " by the gateway's own rules",
         )

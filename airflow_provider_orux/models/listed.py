@@ -48,6 +48,7 @@ class ListedModel:
     :param inline: whether the answer holds bytes instead of URLs.
     :param workflow: whether it is a workflow, whose body holds ``inputs``.
     :param schema: of its request; None: the catalogue does not tell.
+    :param prices: amount and unit (``USD/second``), as in the gateway's list of prices.
     """
 
     name: str
@@ -58,6 +59,12 @@ class ListedModel:
     inline: bool = False
     workflow: bool = False
     schema: Mapping[str, Any] | None = None
+    prices: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+
+    def defaults(self) -> dict[str, Any]:
+        """The fields' defaults, where the schema tells them."""
+        known = properties_of(self.schema or {})
+        return {name: schema["default"] for name, schema in known.items() if "default" in schema}
 
     def files(self) -> dict[str, Takes]:
         """The fields that take a file, by name, as the schema's words have it."""

@@ -31,6 +31,9 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], str]] = {
 #: Fields that the vendor fetches: their files are uploaded.
 UPLOADED = {"v2v": 2, "cloned": 1, "stt": 1}
 
+#: Billed by tokens, whose number no answer tells.
+UNPRICED = {"i2i"}
+
 DAG = """
     import pendulum
     from airflow.sdk import DAG
@@ -95,6 +98,9 @@ def test_every_family(relay, load_dag, run, files, tmp_path, conn, operator):
         assert (value["model"], artifact["media_type"]) == (model, media_type)
         saved = Path(artifact["uri"].removeprefix("file://"))
         assert saved.stat().st_size == artifact["bytes"] > 0
+        charged = next(c["amount"] for c in relay.charges() if c["model"] == model)
+        expected = None if family in UNPRICED else pytest.approx(charged, abs=1e-6)
+        assert (value["price"], value["currency"]) == (expected, None if expected is None else "USD")
     assert result.xcom("t2v")["artifacts"][0]["details"]["duration"] == 4
     assert result.xcom("tts")["artifacts"][0]["details"] == {"characters": 12}
     heard = result.xcom("stt")

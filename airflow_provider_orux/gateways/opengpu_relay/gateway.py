@@ -308,7 +308,8 @@ class OpenGPURelayGateway(Gateway):
         if failed:
             code, why = reason_of(value, detail)
             said = words_of(detail.get("text")) if isinstance(detail, Mapping) else None
-            why = "; ".join(part for part in (why, said and f"the model said: {said}") if part)[:500] or None
+            why = "; ".join(part for part in (why, said and f"the model said: {said}") if part)
+            why = errors.without_file_urls(why)[:500] or None
         return Job(
             job_id=job_id,
             status=status,

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_orux.gateways.answers import words_of
+from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
 from airflow_provider_orux.gateways.opengpu_relay.tasks import own_path
 from airflow_provider_orux.gateways.wire import HttpRequest, Purpose
 from airflow_provider_orux.models.errors import (
@@ -174,7 +175,14 @@ def _model(request: CustomRequest, value: Mapping[str, Any]) -> ListedModel:
         stores_output=value.get("store_output_supported") is True,
         inline=not _INLINE.isdisjoint(keys),
         schema=schema if isinstance(schema, Mapping) and schema else None,
+        prices=_prices(value.get("pricing"), request.name),
     )
+
+
+def _prices(rows: Any, name: str) -> dict[str, tuple[float, str]]:
+    """The model's own rows of the price list."""
+    listed = read_prices(rows, known={name}) if isinstance(rows, list) else {}
+    return {model: price for model, price in listed.items() if model.partition("@")[0] == name}
 
 
 def _workflow(request: CustomRequest, value: Mapping[str, Any]) -> ListedModel:

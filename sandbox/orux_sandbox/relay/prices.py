@@ -65,6 +65,8 @@ _SOUND: Mapping[str, float] = {
     "openai/gpt-4o-mini-transcribe": 0.00005,
     "relay/stt-1": 0.0001,
 }
+#: "Per token" (opengpu_relay_more.md, 6); the prices are made up.
+_BY_TOKEN = frozenset({"openai/gpt-image-2.5-sunburst", "openai/gpt-image-2.5-flare"})
 #: Media tokens of a second of video; the reference has the price of a token, not their number.
 TOKENS_A_SECOND = 21_600
 
@@ -85,6 +87,8 @@ def row_of(settings: Settings, route: Route, model: str) -> dict[str, Any]:
         return {**row, "billing_type": "per_character", "per_1k_characters": _CHARACTERS[model]}
     if model in _SOUND:
         return {**row, "billing_type": "per_second_audio", "per_second_audio": _SOUND[model]}
+    if model in _BY_TOKEN:
+        return {**row, "billing_type": "per_token", "per_1m_input_tokens": 5.0, "per_1m_output_tokens": 40.0}
     row["billing_type"] = "per_image"
     if "gemini" in model:
         sizes = ("1K", "2K", "4K")
