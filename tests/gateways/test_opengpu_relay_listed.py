@@ -244,3 +244,62 @@ def test_another_gateway_says_who_has_it() -> None:
         RequestSpec(model=MODEL, fields={"prompt": "x"}).build(among=requests_of("orux"))
     with pytest.raises(UnsupportedByGatewayError, match="generation 2 only"):
         OLD.route(CustomRequest(name=MODEL, body={"prompt": "x"}))
+
+
+# -- runs of workflows -----------------------------------------------------------------------------------------------
+RUN = "wf:7c9e6679-7425-40de-944b-e07fc1f90ae7"
+#: As recorded, with made-up values.
+RECORDED: dict[str, Any] = {
+    "run_id": RUN,
+    "workflow_id": "gen-edit",
+    "version": 2,
+    "status": "completed",
+    "steps": [
+        {"step_index": 0, "step_id": "make", "model": "m", "status": "completed", "task_id": "direct:03ef",
+         "output": {}, "error": None, "cost_usd": 0.0004},
+        {"step_index": 1, "step_id": "edit", "model": "m", "status": "completed", "task_id": "direct:03f0",
+         "output": {}, "error": None, "cost_usd": 0.0033},
+    ],
+    "inputs": {},
+    "store_output": "provider",
+    "output": {"urls": ["https://cdn.relaygpu.com/content/AbC"]},
+    "error": None,
+    "failed_step_index": None,
+    "total_cost_usd": 0.0037,
+    "created_at": "2026-11-01T08:59:35.657000",
+    "completed_at": "2026-11-01T08:59:44.669000",
+}  # fmt: skip
+
+
+def test_a_run_is_accepted_and_polled_by_its_id() -> None:
+    body = {"run_id": RUN, "status": "queued", "poll_url": f"/v2/workflows/runs/{RUN}"}
+    request = CustomRequest(name="workflow/gen-edit", body={"prompt": "x"})
+    assert NEW.read_submit(request, answer(body, 202)).job_id == RUN
+    sent = NEW.poll(RUN, wait=30)
+    assert (sent.path, dict(sent.query), sent.with_key) == (f"/v2/workflows/runs/{RUN}", {}, False)
+    assert NEW.poll("direct:1", wait=30).query == {"wait": "30"}
+
+
+def test_a_finished_run() -> None:
+    job = NEW.read_poll(RUN, answer(RECORDED))
+    assert (job.urls, job.model) == (["https://cdn.relaygpu.com/content/AbC"], "workflow/gen-edit")
+    assert (job.price, job.currency, job.charged) == (0.0037, "USD", "yes")
+    assert job.submitted_at == 1793523575.657
+
+
+@pytest.mark.parametrize(
+    "costs", [(0.0004, 0), (None, 0.1), (True, 0.1), (-1, 0.1), ("1", 0.1), (float("nan"), 1)]
+)
+def test_a_cost_that_is_not_settled_is_unknown(costs: tuple[Any, Any]) -> None:
+    steps = [{**step, "cost_usd": cost} for step, cost in zip(RECORDED["steps"], costs, strict=True)]
+    assert NEW.read_poll(RUN, answer({**RECORDED, "steps": steps})).price is None
+
+
+@pytest.mark.parametrize("steps", [None, 7, [], [7], [[]], {}])
+def test_steps_of_any_shape(steps: Any) -> None:
+    assert NEW.read_poll(RUN, answer({**RECORDED, "steps": steps})).price is None
+
+
+def test_the_run_of_another() -> None:
+    with pytest.raises(UnexpectedResponseError, match="about another job"):
+        NEW.read_poll("wf:other", answer(RECORDED))

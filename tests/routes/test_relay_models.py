@@ -231,3 +231,99 @@ def test_subtitles_stand_beside_a_transcript(server: Any) -> None:
         job = made(client, CustomRequest(name="relay/stt-1", body=body))  # type: ignore[arg-type]
     assert job.text
     assert [(a.media_type, a.details) for a in job.artifacts] == [("application/x-subrip", {"format": "srt"})]
+
+
+# -- workflows -------------------------------------------------------------------------------------------------------
+WORKFLOWS = [(name, kind) for name, kind in RELAY_MODELS.items() if name.startswith("workflow/")]
+INPUTS = {
+    "image_url": "https://example.com/fox.png",
+    "video_url": "https://example.com/fox.mp4",
+    "prompt": "waves",
+    "edit": "at night",
+    "text": "good morning",
+}
+
+
+def inputs_of(server: Any, name: str) -> dict[str, Any]:
+    url = f"{server.url_of('opengpu_relay')}/v2/workflows/{name.removeprefix('workflow/')}"
+    return {field: INPUTS[field] for field in httpx.get(url).json()["input_schema"]["required"]}
+
+
+@pytest.mark.parametrize(("name", "kind"), WORKFLOWS, ids=[name for name, _ in WORKFLOWS])
+def test_a_workflow_by_its_name(server: Any, name: str, kind: str) -> None:
+    with client_for(server) as client:
+        job = made(client, CustomRequest(name=name, body=inputs_of(server, name)))
+    assert (job.status, job.model) == (JobStatus.SUCCEEDED, name)
+    assert job.job_id.startswith("wf:")
+    (artifact,) = job.artifacts
+    content = base64.b64decode(artifact.inline) if artifact.inline else httpx.get(str(artifact.url)).content
+    assert recognise(content[:4096]) in KINDS[kind]
+    (charge,) = server.charges()
+    assert (job.price, job.currency) == (pytest.approx(charge["amount"], abs=1e-6), "USD")
+    assert all("wait" not in r["path"] for r in server.requests("relay.poll.workflow"))
+
+
+def test_a_workflow_is_checked_before_it_runs(server: Any) -> None:
+    with client_for(server) as client:
+        with pytest.raises(InvalidRequestError, match="did you mean `prompt`"):
+            client.submit(CustomRequest(name="workflow/gen-edit", body={"promt": "x", "edit": "y"}))
+        with pytest.raises(UnsupportedByGatewayError, match="Did you mean `workflow/gen-edit`"):
+            client.submit(CustomRequest(name="workflow/gen-edits", body={}))
+        server.configure(relay_retired=["black-forest-labs/FLUX-2-pro"])
+        with pytest.raises(UnsupportedByGatewayError, match=r"FLUX-2-pro \(retired\)"):
+            client.submit(CustomRequest(name="workflow/gen-edit", body={"prompt": "x", "edit": "y"}))
+    assert server.requests("relay.submit.workflow") == []
+
+
+def test_a_workflow_runs_as_a_job_only(server: Any) -> None:
+    request = CustomRequest(name="workflow/gen-edit", body={"prompt": "x", "edit": "y"})
+    with client_for(server, route="sync") as client:
+        assert client.gateway.route(request) == "async"
+        with pytest.raises(UnsupportedByGatewayError, match="runs as a job only"):
+            client.gateway.route(request, wanted="sync")
+
+
+def test_a_workflow_s_lost_answer_is_asked_for_again_under_its_key(server: Any) -> None:
+    server.order_fault({"endpoint": "relay.submit.workflow", "then": {"cut": "after"}})
+    request = CustomRequest(
+        name="workflow/gen-edit", body={"prompt": "x", "edit": "y", "store_output": "relay1d"}
+    )
+    with client_for(server) as client:
+        made(client, request)
+    bodies = [r["body"] for r in server.requests("relay.submit.workflow")]
+    assert bodies == [{"inputs": {"prompt": "x", "edit": "y"}, "store_output": "relay1d"}] * 2
+    assert len(server.charges()) == 1
+
+
+def test_too_many_runs_are_no_failure(server: Any) -> None:
+    server.configure(relay_workflow_runs=1, run_seconds=5)
+    request = CustomRequest(name="workflow/gen-edit", body={"prompt": "x", "edit": "y"})
+    with client_for(server) as client:
+        client.submit(request)
+        with pytest.raises(OruxError) as e:
+            client.submit(request)
+    assert (e.value.code, type(e.value).__name__, e.value.charged) == (
+        "WORKFLOW_RUN_LIMIT_REACHED", "RateLimitedError", "no",
+    )  # fmt: skip
+
+
+def test_a_failed_run_says_why(server: Any) -> None:
+    then = {"job": "fail", "error_code": "UPSTREAM_ERROR", "error_message": "the second step broke"}
+    server.order_fault({"endpoint": "relay.submit.workflow", "then": then})
+    with client_for(server) as client:
+        job = made(client, CustomRequest(name="workflow/gen-edit", body={"prompt": "x", "edit": "y"}))
+    assert (job.status, job.error_message) == (JobStatus.FAILED, "the second step broke")
+
+
+def test_a_cancelled_run_is_a_failed_job_and_its_steps_are_charged(server: Any) -> None:
+    server.configure(run_seconds=30)
+    with client_for(server) as client:
+        job = client.submit(CustomRequest(name="workflow/gen-edit", body={"prompt": "x", "edit": "y"}))
+        base, headers = server.url_of("opengpu_relay"), {"X-API-Key": server.key_of("opengpu_relay")}
+        answer = httpx.post(f"{base}/v2/workflows/runs/{job.job_id}/cancel", headers=headers)
+        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+        again = httpx.post(f"{base}/v2/workflows/runs/{job.job_id}/cancel", headers=headers)
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "WORKFLOW_RUN_NOT_CANCELLABLE")
+        assert client.poll(job.job_id).status is JobStatus.FAILED
+    (charge,) = server.charges()
+    assert (charge["state"], charge["amount"]) == ("charged", 0.036)

@@ -66,6 +66,21 @@ def body_of(request: GenerationRequest, *, generation: int, options: Mapping[str
     return {**body, **request.extra_body}
 
 
+def is_workflow(request: GenerationRequest) -> bool:
+    """Whether a request runs a workflow, looked up or not."""
+    return isinstance(request, CustomRequest) and request.name.startswith(listed.WORKFLOW)
+
+
+def only_as_job(request: GenerationRequest) -> UnsupportedByGatewayError:
+    """The error for a workflow that is to be called synchronously."""
+    return UnsupportedByGatewayError(
+        f"{request.display_name} runs as a job only",
+        gateway=NAME,
+        charged="no",
+        next_step="Nothing was sent. Use hook.submit(), or OruxSubmitJobOperator.",
+    )
+
+
 def foreign(request: GenerationRequest) -> UnsupportedByGatewayError:
     """The error for a request of another gateway."""
     return UnsupportedByGatewayError(

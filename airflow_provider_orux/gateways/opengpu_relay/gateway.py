@@ -25,8 +25,10 @@ from airflow_provider_orux.gateways.opengpu_relay.tasks import (
     PATH_HANDLE,
     address_of,
     artifacts_of,
+    cost_of_run,
     details_of,
     handle_of,
+    is_run,
 )
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -192,6 +194,10 @@ class OpenGPURelayGateway(Gateway):
         """
         if self.look_up(request) is None:
             bodies.path_of(request, generation=self.generation)
+        if bodies.is_workflow(request):
+            if wanted == "sync":
+                raise bodies.only_as_job(request)
+            return "async"
         if wanted is not None:
             return wanted
         preferred = self.options["route"]
@@ -249,7 +255,9 @@ class OpenGPURelayGateway(Gateway):
                     charged="no",
                 )
             headers["Idempotency-Key"] = idempotency_key
-        body = {**bodies.body_of(request, generation=self.generation, options=self.options), "async": True}
+        body = bodies.body_of(request, generation=self.generation, options=self.options)
+        if not bodies.is_workflow(request):
+            body = {**body, "async": True}
         return HttpRequest(
             "POST",
             bodies.path_of(request, generation=self.generation),
@@ -276,7 +284,8 @@ class OpenGPURelayGateway(Gateway):
     def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
         """GET the poll_url of the job, on the connection's own host. The task id is the secret: no key is sent."""
         path, query = address_of(job_id, gateway=self.name)
-        seconds = min(int(wait), int(self.long_poll_seconds))
+        # The runs of workflows have no long poll.
+        seconds = 0 if is_run(job_id) else min(int(wait), int(self.long_poll_seconds))
         if seconds >= 1:
             query["wait"] = str(seconds)
         return HttpRequest("GET", path, Purpose.READ, query=query, with_key=False)
@@ -295,16 +304,22 @@ class OpenGPURelayGateway(Gateway):
         if not isinstance(state, str):
             raise self.unexpected(response, "no `status`")
         if not job_id.startswith(PATH_HANDLE):
-            self.check_same_job(response, job_id, [value.get("task_id"), value.get("task_address")])
+            self.check_same_job(
+                response, job_id, [value.get(n) for n in ("task_id", "task_address", "run_id")]
+            )
         status = status_of(state)
         succeeded, failed = status is JobStatus.SUCCEEDED, status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        model = value.get("model")
+        if is_run(job_id) and model is None:
+            model = f"{listed.WORKFLOW}{words_of(value.get('workflow_id'), 100)}"
         artifacts: tuple[Artifact, ...] = ()
         text = code = why = None
-        result = value.get("result")
+        result = value.get("output" if is_run(job_id) else "result")
         result = result if isinstance(result, Mapping) else value
         if succeeded:
             artifacts, text = self._made(result, response)
         detail = value.get("error_detail")
+        price = cost_of_run(value) if is_run(job_id) and succeeded else None
         if failed:
             code, why = reason_of(value, detail)
             said = words_of(detail.get("text")) if isinstance(detail, Mapping) else None
@@ -314,13 +329,15 @@ class OpenGPURelayGateway(Gateway):
             job_id=job_id,
             status=status,
             gateway=self.name,
-            model=words_of(value.get("model"), 200),
+            model=words_of(model, 200),
             artifacts=artifacts,
             text=text,
             error_code=code,
             error_message=why,
             submitted_at=parse_time(value.get("created_at")),
             charged="yes" if succeeded else "unknown",
+            price=price,
+            currency=None if price is None else "USD",
             retry_helps=not errors.fails_again(code, detail),
             details=details_of(result) if text is not None else {},
         )

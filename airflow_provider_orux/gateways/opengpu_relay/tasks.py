@@ -14,6 +14,9 @@ from airflow_provider_orux.gateways.base import not_a_job_id, require_id
 from airflow_provider_orux.models.job import Artifact, is_job_id
 
 TASKS = "/v2/tasks/"
+#: Where the runs of workflows are; their ids begin with ``wf:``.
+RUNS = "/v2/workflows/runs/"
+RUN = "wf:"
 #: Prefix of the job id of a task with a ``poll_url`` other than ``/v2/tasks/{task_id}``.
 PATH_HANDLE = "path:"
 #: Where a result holds what was made. The longest of the lists is taken: base64 and URLs of the same images may be both
@@ -42,7 +45,7 @@ def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = Fals
     :param address_first: whether to prefer the ``task_address`` (generation 1) if there are both.
     """
     names = ("task_address", "task_id") if address_first else ("task_id", "task_address")
-    named = tuple(value.get(name) for name in names)
+    named = tuple(value.get(name) for name in (*names, "run_id"))
     task_id = next(filter(None, map(job_id_of, named)), None)
     usable = task_id if task_id is not None and not task_id.startswith(PATH_HANDLE) else None
     poll_url = value.get("poll_url")
@@ -58,7 +61,7 @@ def handle_of(value: Mapping[str, Any], *, host: str, address_first: bool = Fals
     path = own_path(parts.path)
     if parts.scheme or parts.netloc or path is None:
         return usable
-    if usable is not None and unquote(path) == TASKS + usable and not parts.query:
+    if usable is not None and unquote(path) in (_place(usable), TASKS + usable) and not parts.query:
         return usable
     handle = PATH_HANDLE + quote(f"{path}?{kept}" if kept else path, safe="")
     return handle if is_job_id(handle) else usable
@@ -71,7 +74,7 @@ def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
     """
     raw = require_id(job_id, gateway=gateway)
     if not raw.startswith(PATH_HANDLE):
-        return TASKS + quote(raw, safe=":"), {}
+        return quote(_place(raw), safe="/:"), {}
     try:
         parts = urlsplit(unquote(raw.removeprefix(PATH_HANDLE)))
         query = dict(parse_qsl(parts.query))
@@ -81,6 +84,15 @@ def address_of(job_id: str, *, gateway: str) -> tuple[str, dict[str, str]]:
     if path is None or parts.scheme or parts.netloc:
         raise not_a_job_id(job_id, gateway=gateway)
     return quote(path, safe="/%:@!$&'()*+,;=~"), query
+
+
+def is_run(job_id: str) -> bool:
+    """Whether a job is the run of a workflow."""
+    return job_id.startswith(RUN)
+
+
+def _place(raw: str) -> str:
+    return (RUNS if is_run(raw) else TASKS) + raw
 
 
 def own_path(path: str) -> str | None:
@@ -115,6 +127,18 @@ def details_of(value: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
         if isinstance(item, (str, bool)) or (isinstance(item, (int, float)) and abs(item) < _LARGEST):
             found[name] = item
     return found
+
+
+def cost_of_run(value: Mapping[str, Any]) -> float | None:
+    """USD of a workflow's run; None: not settled. A step's cost comes a second or two after its end; 0 till then."""
+    steps = value.get("steps")
+    total = 0.0
+    for step in steps if isinstance(steps, list) else ():
+        cost = step.get("cost_usd") if isinstance(step, Mapping) else None
+        if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not 0 < cost < _LARGEST:
+            return None
+        total += cost
+    return round(total, 9) or None
 
 
 def _formats_of(value: Any) -> list[Artifact]:

@@ -188,7 +188,7 @@ def _example(route: Route, model: str) -> dict[str, Any]:
 def _schema(route: Route, model: str) -> dict[str, Any]:
     """The model's own fields. ``model`` is among them where the body names it."""
     rules = {**route.rules_of(model), **route.common}
-    schema = _object(rules)
+    schema = schema_of(rules)
     if route.model_field or "model" in route.fields:
         schema["properties"]["model"] = {"type": "string", "enum": list(route.models[2])}
         if "model" in route.fields:
@@ -196,7 +196,8 @@ def _schema(route: Route, model: str) -> dict[str, Any]:
     return schema
 
 
-def _object(rules: Mapping[str, Rule]) -> dict[str, Any]:
+def schema_of(rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """A JSON schema of an object with these fields."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -230,10 +231,10 @@ def _value(rule: Rule) -> dict[str, Any]:
     if rule.kind == "anything":
         return {}
     if rule.kind == "object":
-        return _object(rule.fields or {})
+        return schema_of(rule.fields or {})
     shown["type"] = _TYPES[rule.kind]
     if rule.kind == "objects":
-        shown["items"] = _object(rule.fields or {})
+        shown["items"] = schema_of(rule.fields or {})
     elif rule.kind in ("texts", "numbers"):
         shown["items"] = {"type": "string" if rule.kind == "texts" else "number"}
     bounds = {

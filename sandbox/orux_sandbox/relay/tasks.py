@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,6 +22,7 @@ from orux_sandbox.engine.records import Job
 from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.relay import images, media
 from orux_sandbox.relay.prices import price_of
+from orux_sandbox.relay.replays import replay_key, replayed, unprocessable
 from orux_sandbox.relay.routes import SEEDREAM_PIXELS, Route
 from orux_sandbox.relay.table import ROUTES
 from orux_sandbox.wire import Endpoint, Refusal
@@ -37,11 +36,9 @@ ENDPOINTS = (
 #: Seconds.
 _DAY = 86400.0
 #: `store_output` [2].
-_STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
+STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
 #: "Response: urls (URL array, expire after 7 days)" [1].
 _LIFE_1 = 7 * _DAY
-#: How long an idempotency key is remembered [2].
-_KEY_LIFE = _DAY
 #: The words of a poll.
 _STATUSES = {
     "queued": "queued",
@@ -90,10 +87,10 @@ async def _submit(engine: Engine, request: Request, context: RequestContext, rou
         raise Refusal("unknown_path", "Not Found")
     fields, sent = _read(engine, context, route)
     asynchronous = bool(fields["async"])
-    replay = _replay_key(engine, context, sent) if asynchronous and generation == 2 else None
+    replay = replay_key(context, sent) if asynchronous and generation == 2 else None
     _check_tier(engine, context, fields)
     if replay is not None:
-        again = _replayed(engine, context, *replay)
+        again = replayed(engine, context, *replay)
         if again is not None:
             context.accepted = True
             return JSONResponse(
@@ -106,7 +103,7 @@ async def _submit(engine: Engine, request: Request, context: RequestContext, rou
     status = engine.status(job)
     if status != "succeeded":
         raise Refusal("failed", job.error_message or "The provider failed.", code=_error_code(job))
-    result = await asyncio.to_thread(_result, engine, context.base_url, job)
+    result = await asyncio.to_thread(result_of, engine, context.base_url, job)
     envelope = {"task_id": job.id, "task_address": None, "mode": "direct"}
     return JSONResponse({**result, **(envelope if generation == 2 else {})})
 
@@ -119,7 +116,7 @@ def _read(engine: Engine, context: RequestContext, route: Route) -> tuple[dict[s
     settings, body = engine.settings, context.body
     generation = settings.relay_generation
     if not isinstance(body, dict):
-        raise _unprocessable(
+        raise unprocessable(
             [Problem(field="", type="json_invalid", message="The body must be a JSON object")]
         )
     rules = route.rules(generation, model_field=settings.relay_gpt_image_model == "accepted")
@@ -128,7 +125,7 @@ def _read(engine: Engine, context: RequestContext, route: Route) -> tuple[dict[s
     found = problems(body, {**rules, **common}, unknown="refused" if generation == 2 else "ignored")
     found += _cross_problems(engine, route, body, generation)
     if found:
-        raise _unprocessable(found)
+        raise unprocessable(found)
     fields = filled(body, {**rules, **common})
     model = fields.setdefault("model", route.models[generation][0])
     if model not in route.models[generation]:
@@ -168,7 +165,7 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
         message = "one of prompt, image and images is required"
         found.append(Problem(field="prompt", type="missing", message=message))
     stores = route.stores or engine.settings.relay_stored_urls
-    if generation == 2 and body.get("store_output") in tuple(_STORED) and not stores:
+    if generation == 2 and body.get("store_output") in tuple(STORED) and not stores:
         message = f"store_output is not supported for {route.models[2][0]}"
         found.append(Problem(field="store_output", type="value_error", message=message))
     size = pixels(str(body.get("size"))) if route.name == "seedream" else None
@@ -192,15 +189,6 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
             Problem(field="images", type="value_error", message="image and images exclude each other")
         )
     return found
-
-
-def _unprocessable(found: list[Problem]) -> Refusal:
-    """``detail`` is ``[{type,loc,msg}]`` for 422 [2]."""
-    detail = [
-        {"type": one.type, "loc": ["body", one.field] if one.field else ["body"], "msg": one.message}
-        for one in found
-    ]
-    return Refusal("invalid", "; ".join(one.message for one in found), detail=detail)
 
 
 def _new_job(
@@ -227,7 +215,7 @@ def _new_job(
         lives = _LIFE_1
     else:
         job_id = f"direct:{uuid.uuid4()}"
-        lives = _STORED.get(storage, settings.relay_url_seconds)
+        lives = STORED.get(storage, settings.relay_url_seconds)
     return NewJob(
         job_id=job_id,
         kind=route.kind,
@@ -247,7 +235,7 @@ def _new_job(
             "answers": route.answers[generation],
             "echo": told,
             "stored": storage != "provider",
-            "kept": _STORED.get(storage, 0.0),
+            "kept": STORED.get(storage, 0.0),
         },
         replay=replay,
     )
@@ -265,45 +253,6 @@ def _accepted(engine: Engine, context: RequestContext, job: Job) -> dict[str, An
     if settings.relay_accepted_message:
         body["message"] = "Task accepted. Poll poll_url for the result."
     return body
-
-
-# Idempotency [2]
-
-
-def _replay_key(engine: Engine, context: RequestContext, sent: Mapping[str, Any]) -> tuple[str, str] | None:
-    key = context.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= 255:
-        raise _unprocessable(
-            [Problem(field="", type="value_error", message="Idempotency-Key has 1 to 255 characters")]
-        )
-    body = json.dumps([context.endpoint.name, sent], sort_keys=True, ensure_ascii=False)
-    return key, hashlib.sha256(body.encode()).hexdigest()
-
-
-def _replayed(engine: Engine, context: RequestContext, key: str, body: str) -> Job | None:
-    """The job that this key has made already, if it has.
-
-    :raises Refusal: the key was used for another body, or its first request is not answered yet.
-    """
-    busy: dict[tuple[str, str], str] = engine.memory.setdefault("relay.keys_in_use", {})
-    used = engine.store.replay(context.user.id, key, engine.clock.now() - _KEY_LIFE)
-    before = used.body if used is not None else busy.get((context.user.id, key))
-    if before is not None and before != body:
-        raise Refusal("key_reused", "This Idempotency-Key was used with another request body.")
-    if (context.user.id, key) in busy:
-        raise Refusal("key_in_progress", "The first request with this Idempotency-Key is still in progress.")
-    if used is not None:
-        return engine.store.job(used.job_id)
-    account = context.user.id
-    busy[account, key] = body
-
-    def answered() -> None:
-        busy.pop((account, key), None)
-
-    context.afterwards.append(answered)
-    return None
 
 
 # Polling
@@ -349,7 +298,7 @@ def task_fields(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
         "mode": "direct",
         "model": job.model,
         "created_at": iso(job.submitted_at),
-        "result": _result(engine, base_url, job) if status == "completed" else None,
+        "result": result_of(engine, base_url, job) if status == "completed" else None,
         "error": (job.error_message or "The provider failed.") if status == "failed" else None,
         "error_code": _error_code(job) if status == "failed" else None,
         "error_detail": None,
@@ -359,7 +308,7 @@ def task_fields(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
     return task
 
 
-def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
+def result_of(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
     """The synchronous body less the envelope: ``images``, ``urls``, or what else the route answers with."""
     settings = engine.settings
     base = (settings.public_url or base_url).rstrip("/")

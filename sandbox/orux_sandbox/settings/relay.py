@@ -64,6 +64,11 @@ class RelaySettings(BaseModel):
     relay_retired: list[str] = Field(
         default_factory=list, description="models that the catalogue calls retired, beside those that are"
     )
+    relay_workflow_runs: int = Field(
+        default=0,
+        ge=0,
+        description="workflow runs of an account in flight at once; 0: no limit; the number is made up",
+    )
     relay_rate_limit: int = Field(
         default=0,
         ge=0,
