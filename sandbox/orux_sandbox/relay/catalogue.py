@@ -17,13 +17,15 @@ from orux_sandbox.relay.routes import Route
 from orux_sandbox.relay.table import RETIRED, ROUTES, route_of
 from orux_sandbox.wire import Endpoint, Refusal
 
-#: The catalogue.
+_METHODS = ("GET", "POST", "PATCH", "DELETE")
+#: The catalogue, and what no inference key may ask.
 ENDPOINTS = (
     Endpoint("relay.pricing", "GET", "/v2/pricing", key="optional", counted=False),
     Endpoint("relay.health", "GET", "/v2/health", key="none", counted=False),
     Endpoint("relay.tiers", "GET", "/v2/tiers", key="optional", counted=False),
     Endpoint("relay.models", "GET", "/v2/models", key="optional", counted=False),
     Endpoint("relay.model", "GET", "/v2/models/{model:path}", key="optional", counted=False),
+    *(Endpoint("relay.customer", method, "/v2/customer/{path:path}", counted=False) for method in _METHODS),
 )
 #: JSON Schema's names of the kinds of fields.
 _TYPES = {
@@ -96,6 +98,12 @@ def router(engine: Engine) -> APIRouter:
         if route is None:
             raise Refusal("unknown_model", f"Model '{model}' not found")
         return JSONResponse(_detail(engine, context, route, model))
+
+    @routes.api_route("/v2/customer/{path:path}", methods=list(_METHODS))
+    async def customer() -> JSONResponse:
+        # "All want a JWT or a superkey; an inference key gets 403": the sandbox has inference keys only.
+        message = "This endpoint needs a session or a superkey."
+        raise Refusal("ip", message, code="CREDENTIAL_NOT_PERMITTED", status=403)
 
     return routes
 

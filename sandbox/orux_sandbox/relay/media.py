@@ -122,7 +122,7 @@ def _heard(fields: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, A
 def check_fields(route: Route, body: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rules between fields, each a field and what is wrong."""
     found = []
-    model = body.get("model") if route.kind == "text" else None
+    model = body.get("model", route.models[2][0])
     for name, models in route.only_of.items():
         if body.get(name) is not None and isinstance(model, str) and model not in models:
             found.append((name, f"{name} is not a field of {model}"))

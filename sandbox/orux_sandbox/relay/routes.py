@@ -123,6 +123,8 @@ _FLUX_SIDE = Rule(kind="integer", low=64, high=2048, multiple=32, default=1024)
 # [1] names no upper bound; a sandbox needs one.
 _FLUX_SIDE_BEFORE = Rule(kind="integer", low=64, high=8192, multiple=32, default=1024)
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+#: "+1:4 4:1 1:8 8:1 (which model: unknown)": all of them here (opengpu_relay_more.md, 6).
+_MORE_RATIOS = (*_RATIOS, "1:4", "4:1", "1:8", "8:1")
 #: Models of Gemini's route today; the maker's name before the last three is inferred (opengpu_relay_more.md, 6).
 _GEMINI_MODELS = (
     "google/gemini-3-pro-image",
@@ -180,12 +182,24 @@ IMAGE_ROUTES: tuple[Route, ...] = (
         models={1: ("google/gemini-3-pro-T2I",), 2: _GEMINI_MODELS},
         fields={
             "prompt": _PROMPT,
-            "aspect_ratio": Rule(kind="choice", choices=_RATIOS, default="1:1"),
+            "aspect_ratio": Rule(kind="choice", choices=_MORE_RATIOS, default="1:1"),
             "image_size": Rule(kind="choice", choices=("1K", "2K", "4K"), default="1K"),
             "image": _IMAGE,
             "images": _IMAGES,
         },
-        differs={1: {"image": None, "images": None}},
+        differs={
+            1: {
+                "image": None,
+                "images": None,
+                "aspect_ratio": Rule(kind="choice", choices=_RATIOS, default="1:1"),
+            }
+        },
+        # 2.5: "prompt + one image only"; several images: those of 3, and of the newest, whose options are not known.
+        only_of={
+            "images": (_GEMINI_MODELS[0], _GEMINI_MODELS[3]),
+            "aspect_ratio": (_GEMINI_MODELS[0], *_GEMINI_MODELS[2:]),
+            "image_size": (_GEMINI_MODELS[0], *_GEMINI_MODELS[2:]),
+        },
         answers=_BASE64,
         images=("image", "images"),
     ),
