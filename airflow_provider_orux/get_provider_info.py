@@ -408,6 +408,13 @@ def get_provider_info() -> dict[str, object]:
                         enum=["auto", "provider", "relay1d", "relay7d", "relay30d"],
                         default="auto",
                     ),
+                    "file_retention": field(
+                        "Keep input files",
+                        "How long generation 2 keeps an uploaded input file. More than an hour costs a fee.",
+                        type=["string", "null"],
+                        enum=["relay1h", "relay1d", "relay7d", "relay30d"],
+                        default="relay1h",
+                    ),
                     "key_header": field(
                         "Key header",
                         "The header that carries the key.",

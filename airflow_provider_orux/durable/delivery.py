@@ -31,6 +31,7 @@ from airflow_provider_orux.models.errors import (
     OruxError,
 )
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Delivery:
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
         """The request as it is sent, with its input files. (In the fingerprint they stand as their paths and URIs.)"""
-        if not (request.image_fields() or request.fetched_fields()):
+        if not (request.image_fields() or request.fetched_fields() or isinstance(request, ListedRequest)):
             return request
         return with_input_files(
             request, self._context, settings=self._storage_settings(), conn_id=self.storage_conn_id
@@ -163,6 +164,8 @@ class Delivery:
                 requested,
                 job.job_id,
             )
+        if self.save_to:
+            job = job.with_text_saved()
         if not job.artifacts and job.text is None:
             raise JobFailedError(
                 "The job succeeded, but the gateway returned no artifact",

@@ -172,12 +172,11 @@ class DurableJob:
         synchronous = self.ledger.attempt.synchronous
         for warning in self.request.warnings():
             self._log.warning("%s", warning)
-        self.delivery.check(self.request, waits_for_result=synchronous or self._wait_for_completion)
-        request = self.delivery.read_inputs(self.request)
-        resend = decision.action is Action.RESEND
-        reuse_key = None
-        if self._results is not None:
-            reuse_key = reuse_key_of(request, self.gateway.name, self.ledger.attempt.host)
+        request = self.client.resolve(self.request)
+        self.delivery.check(request, waits_for_result=synchronous or self._wait_for_completion)
+        request = self.delivery.read_inputs(request)
+        resend, host = decision.action is Action.RESEND, self.ledger.attempt.host
+        reuse_key = reuse_key_of(request, self.gateway.name, host) if self._results is not None else None
         if self._results is not None and reuse_key is not None and not resend:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:
@@ -218,7 +217,11 @@ class DurableJob:
         count("orux.submissions", gateway=self.gateway.name)
         how = "" if synchronous else " by the gateway's own rules"
         self._log.info(
-            "%s accepted %s as %s; it is charged%s", self.gateway.title, self.request.label(), job.called, how
+            "%s accepted %s as %s; it is charged%s",
+            self.gateway.title,
+            self.request.display_name,
+            job.called,
+            how,
         )
         self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)

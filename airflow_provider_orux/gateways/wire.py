@@ -44,6 +44,8 @@ class HttpRequest:
     :param body: sent as JSON unless ``files`` is given; never shown by ``repr``.
     :param files: multipart parts: name -> (file name, bytes, media type), or a list of them under one name. A part
         without a file name (``""``) is a plain field, so that a form without files is still multipart.
+    :param content: bytes to send as they are, instead of a body; their media type stands in the headers.
+    :param content: bytes that are sent as they are, instead of ``body``; ``headers`` name their media type.
     :param with_key: whether the gateway wants the key with it.
     """
 
@@ -54,6 +56,7 @@ class HttpRequest:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, Part | list[Part]] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
     with_key: bool = True
 
 

@@ -315,6 +315,11 @@ class GenerationRequest(BaseModel):
         return []
 
     @property
+    def display_name(self) -> str:
+        """What the log calls it."""
+        return self.label()
+
+    @property
     def model_id(self) -> str:
         """The model's id at the gateway."""
         return self.model
@@ -355,6 +360,11 @@ class CustomRequest(GenerationRequest):
     def label(cls) -> str:
         """Without a model: only an instance has one."""
         return "a CustomRequest"
+
+    @property
+    def display_name(self) -> str:
+        """The name that was given."""
+        return self.name
 
     @property
     def model_id(self) -> str:

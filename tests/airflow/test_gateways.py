@@ -81,6 +81,16 @@ def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
     assert len(gateways.charges()) == rows > 3
 
 
+def test_models_by_their_names_on_the_relay(gateways, example_dag, run):
+    result = run(example_dag("opengpu_relay_media"), logical_date=None)
+    assert result.state == "success", result.states()
+    types = {
+        task: result.xcom(task)["artifacts"][0]["media_type"] for task in ("clip", "voice", "transcript")
+    }
+    assert types == {"clip": "video/x-msvideo", "voice": "audio/wav", "transcript": "text/plain"}
+    assert len(gateways.charges()) == 3
+
+
 @pytest.mark.parametrize("name", CONNECTIONS)
 def test_one_dag_runs_on_each_gateway(gateways, example_dag, run, name):
     result = run(example_dag("any_gateway"), run_conf={"conn_id": f"{name}_default"}, logical_date=None)

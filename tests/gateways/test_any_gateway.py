@@ -596,13 +596,17 @@ def test_relay_results_of_every_family() -> None:
     assert relay_made({"videos": [URL], "duration": 5}).urls == [URL]
     assert relay_made({"audio_url": URL, "characters": 3, "expires_at": 1}).urls == [URL]
     assert relay_made({"audio_base64": PNG, "content_type": "audio/mpeg"}).artifacts == (
-        Artifact(inline=PNG),
+        Artifact(inline=PNG, media_type="audio/mpeg"),
     )
     assert relay_made({"data": [{"b64_json": PNG}, {"url": URL}]}).artifacts == (
         Artifact(inline=PNG),
         Artifact(url=URL),
     )
     assert relay_made({"text": "a heron", "language": "en"}).text == "a heron"
+    assert relay_made({"text": "a heron", "language": "en"}).details == {"language": "en"}
+    assert relay_made({"text": "", "language": "en"}).text == ""
+    assert relay_made({"videos": [URL], "duration": 5}).artifacts[0].details == {"duration": 5}
+    assert relay_made({"clip": {"file": URL}}).urls == [URL]
     assert relay_made({"images": [PNG], "text": "here"}).text is None
 
 

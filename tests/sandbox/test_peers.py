@@ -6,8 +6,7 @@ Where such a client and the reference disagree (relaygpu 0.1.2's published types
   "model (default)" for every route. The sandbox refuses it there (setting ``relay_gpt_image_model``).
 - ``message`` of a 202 is required in the types; in the recorded answer it is missing (``relay_accepted_message``).
 - ``urls`` may stand beside ``images`` in the base64 answers (``relay_stored_urls``, off by default).
-- gemini knows more ratios (1:4, 4:1, 1:8, 8:1), a size 0.5K and further models; gpt-image-2 has the qualities
-  xhigh and max and two sister models. The sandbox keeps to the reference and refuses them.
+- gemini knows a size 0.5K, of one model. The sandbox refuses it.
 - ``mode`` has ``opengpu`` on routes outside the reference. The SD and both Qwen routes' models are not in the
   vendor's list of models any more; the routes and their types still are, txt2img's excepted.
 

@@ -200,6 +200,18 @@ class Store:
                     (job.account, replay.key, replay.body, replay.job_id, replay.at),
                 )
 
+    def cancel(self, job_id: str, at: float, credits: float) -> None:
+        """End a job now, and charge what it has cost until here instead of its price."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE jobs SET outcome='cancelled', ends_at=?, credits=? WHERE id=?", (at, credits, job_id)
+            )
+            db.execute("UPDATE charges SET credits=?, state='charged' WHERE job_id=?", (credits, job_id))
+            db.execute(
+                "UPDATE accounts SET balance = balance - ? WHERE id = (SELECT account FROM jobs WHERE id=?)",
+                (credits, job_id),
+            )
+
     def replay(self, account: str, key: str, since: float) -> Replay | None:
         """What an idempotency key was used for since a moment."""
         found = self._rows(

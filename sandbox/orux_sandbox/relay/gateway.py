@@ -22,8 +22,8 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 from orux_sandbox.keys import RELAY_KEY
-from orux_sandbox.relay import catalogue, openai, tasks
-from orux_sandbox.relay.routes import ROUTES
+from orux_sandbox.relay import catalogue, openai, tasks, uploads, workflows
+from orux_sandbox.relay.table import ROUTES
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
 
@@ -109,6 +109,8 @@ class Relay:
         *openai.ENDPOINTS,
         *tasks.ENDPOINTS,
         *catalogue.ENDPOINTS,
+        *uploads.ENDPOINTS,
+        *workflows.ENDPOINTS,
     )
 
     def new_key(self) -> str:
@@ -181,8 +183,7 @@ class Relay:
 
     def webhook(self, engine: Engine, base_url: str, job: Job) -> tuple[dict[str, str], bytes]:
         """Standard Webhooks: the poll body and an ``event``, signed; no result over 1 MiB [2]."""
-        task = tasks.task_fields(engine, base_url, job)
-        event = {"event": f"task.{task['status']}", **task}
+        event = _event(engine, base_url, job)
         body = json.dumps(event, ensure_ascii=False).encode()
         if len(body) > MAX_WEBHOOK:
             event = {name: value for name, value in event.items() if name != "result"}
@@ -207,7 +208,20 @@ class Relay:
         router.include_router(tasks.router(engine, _limit))
         router.include_router(openai.router(engine, _limit))
         router.include_router(catalogue.router(engine))
+        router.include_router(uploads.router(engine))
+        router.include_router(workflows.router(engine, _limit))
         return router
+
+
+def _event(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
+    """The poll body and an ``event``; of a workflow run "top status always completed", and the run as its result."""
+    if "workflow" not in job.facts:
+        task = tasks.task_fields(engine, base_url, job)
+        return {"event": f"task.{task['status']}", **task}
+    run = workflows.run_fields(engine, base_url, job)
+    word = "completed" if run["status"] == "completed" else "failed"
+    event = {"event": f"workflow.{word}", "task_id": job.id, "status": "completed"}
+    return {**event, "mode": "workflows", "result": run}
 
 
 def _limit(engine: Engine, context: RequestContext) -> None:
