@@ -230,6 +230,11 @@ RELAY_MORE = Table(
             "relay/tts-1", "relay/tts-1-turbo", "relay/music-1", "openai/whisper-1", "openai/gpt-4o-mini-transcribe",
             "relay/stt-1",
         ),
+        *jobs(
+            "workflow/script-voiceover", "workflow/enhance-image", "workflow/enhance-video", "workflow/animate-image",
+            "workflow/animate-upscale", "workflow/enhance-animate", "workflow/gen-edit",
+        ),
+        Entry("Files (`/v2/files`)", "hook", note="files of the worker and of object storage are uploaded where a model wants a URL"),
         Entry("FLUX.2 klein", "gone", note="retired: answers `MODEL_RETIRED`"),
         Entry("`TencentARC/RealESRGAN-…` (three)", "gone", note="in the types; the vendor lists it as not available"),
         Entry("`openai/whisper-large-v3`", "gone", note="documented, always 403"),
