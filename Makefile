@@ -15,7 +15,7 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format docs ui bench bench-full dist clean
+.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format coverage docs ui bench bench-full dist clean
 demo: venv  ## run the main job on the embedded sandbox and leave images to look at
 	@$(BIN)/python -m demo
 
@@ -60,17 +60,22 @@ lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+	$(BIN)/mypy --strict example_dags/*.py
 
 format: venv  ## put the code into shape
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+coverage: venv  ## write docs/coverage.md: what of the vendors' documents works, and how
+	$(BIN)/python -m tests.coverage_table
 
 docs: venv  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 ui: venv  ## Airflow with the example DAGs, your own (DAGS=folder) and the sandbox, on loopback; FAST=1: quick jobs
-	@$(BIN)/python -m demo.ui $(if $(DAGS),--dags $(DAGS)) $(if $(FAST),--fast) $(ARGS)
+	@$(BIN)/python -m demo.ui $(if $(DAGS),--dags $(DAGS)) $(if $(FAST),--fast) $(if $(PORT),--port $(PORT)) \
+		$(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT)) $(ARGS)
 
 $(VENV)/.bench: $(VENV)/.complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev,bench]'

@@ -6,6 +6,7 @@ Each name is looked for where the newest version has it, then where older ones d
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,16 +20,20 @@ __all__ = [
     "AirflowNotFoundException",
     "AirflowRescheduleException",
     "AirflowSkipException",
+    "OutputWithKeys",
     "RetryDecision",
     "RetryPolicy",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "XComArg",
     "conf",
     "determine_kwargs",
     "incr",
     "lineage_collector",
     "load_dags",
     "never_expire",
+    "push_xcom",
+    "question",
     "serialized",
     "set_short_delays",
     "short_delays",
@@ -52,7 +57,7 @@ def _first(*places: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
+    from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, XComArg
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -68,6 +73,7 @@ else:
     _EXCEPTIONS = _first(
         "airflow.sdk.exceptions:AirflowFailException", "airflow.exceptions:AirflowFailException"
     ).__module__
+    XComArg = _first("airflow.sdk:XComArg")
     conf = _first("airflow.sdk.configuration:conf", "airflow.configuration:conf")
     AirflowException = _first(f"{_EXCEPTIONS}:AirflowException")
     AirflowFailException = _first(f"{_EXCEPTIONS}:AirflowFailException")
@@ -89,16 +95,29 @@ HAS_RETRY_POLICIES: bool = RetryPolicy is not object
 COMMAND: str = "orux" if conf.__class__.__module__.startswith("airflow.configuration") else "airflow orux"
 
 
+class OutputWithKeys:
+    """An operator whose output passes a type checker as an argument: ``parent_job_id=imagine.output["job_id"]``.
+
+    Airflow annotates the output as having no keys, and as nothing that a ``str`` could be.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> Any: ...
+
+
 def short_delays(given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that make the delays before retries short and growing, for an author who chose none.
 
-    None where Airflow has retry policies, which do it better.
+    They are needed beside a retry policy too: a worker asks the policy, and the scheduler, which may take a success for
+    a failure, does not.
 
     :param given: the author's arguments.
     """
     from airflow.sdk import BaseOperator
 
-    if HAS_RETRY_POLICIES or given.keys() & {"retry_delay", "retry_exponential_backoff", "max_retry_delay"}:
+    if given.keys() & {"retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"}:
         return {}
     return {
         "retry_delay": timedelta(seconds=30),
@@ -113,14 +132,33 @@ def set_short_delays(operator: BaseOperator, policy: Callable[[], RetryPolicy]) 
 
     :param policy: makes the policy, where Airflow has such.
     """
-    own = operator.retry_exponential_backoff or operator.max_retry_delay is not None
-    if own or operator.retry_delay != type(operator).retry_delay:
+    short = short_delays({})
+    now = {name: getattr(operator, name) for name in short}
+    # Those of a mapped task are short already: its ``partial()`` made them so.
+    if now != short and now != {name: getattr(type(operator), name) for name in short}:
         return
-    if not HAS_RETRY_POLICIES:
-        for name, value in short_delays({}).items():
-            setattr(operator, name, value)
-    elif operator.retry_policy is None:
+    if HAS_RETRY_POLICIES:
+        if operator.retry_policy is not None:
+            return
         operator.retry_policy = policy()
+    for name, value in short.items():
+        setattr(operator, name, value)
+
+
+def question(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a ``HITLOperator``, as this standard provider names them.
+
+    Before its version 1.12.3, ``response_timeout`` was ``execution_timeout``.
+
+    :param given: the author's arguments.
+    """
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    known = inspect.signature(HITLOperator.__init__).parameters
+    return {
+        "execution_timeout" if name == "response_timeout" and name not in known else name: value
+        for name, value in given.items()
+    }
 
 
 def never_expire() -> Any:
@@ -129,6 +167,17 @@ def never_expire() -> Any:
         return _first("airflow.sdk.execution_time.context:NEVER_EXPIRE")
     except ImportError:
         return None
+
+
+async def push_xcom(ti: Any, key: str, value: Any) -> None:
+    """Push an XCom of a task instance from its trigger; nothing where this Airflow has no call for it (before 3.3).
+
+    :param ti: the trigger's ``task_instance``; None: it has none, as in ``dag.test()``.
+    """
+    # Not the configured backend: one may write to an object store, and would block the triggerer's event loop.
+    push = getattr(_first("airflow.sdk.bases.xcom:BaseXCom"), "aset", None)
+    if push is not None and ti is not None:
+        await push(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
 
 
 def incr(name: str, by: float, *, tags: Mapping[str, str]) -> None:

@@ -271,6 +271,13 @@ def get_provider_info() -> dict[str, object]:
                         enum=["send", "omit"],
                         default="send",
                     ),
+                    "blend_bot": assumed(
+                        "bot of a blend",
+                        "Whether a blend names its bot, as imagine and describe do.",
+                        type=["string", "null"],
+                        enum=["send", "omit"],
+                        default="send",
+                    ),
                     "batch_fetch": assumed(
                         "polls in batches",
                         "Whether many Midjourney jobs are polled in one request, as the upstream can.",
@@ -297,6 +304,37 @@ def get_provider_info() -> dict[str, object]:
                         type=["string", "null"],
                         default="/kling/v1/images",
                     ),
+                    "kling_video_path": assumed(
+                        "path of Kling's clips",
+                        "Prefix of the routes of Kling's videos.",
+                        type=["string", "null"],
+                        default="/kling/v1/videos",
+                    ),
+                    "pika_path": assumed(
+                        "path of Pika",
+                        "Where Pika's videos are submitted. Where they are polled is documented.",
+                        type=["string", "null"],
+                        default="/pika/generate",
+                    ),
+                    "runway_path": assumed(
+                        "path of Runway",
+                        "Where Runway's videos are submitted. Some gateways have /runway/pro/generate.",
+                        type=["string", "null"],
+                        default="/runwayml/v1/image_to_video",
+                    ),
+                    "runway_task_path": assumed(
+                        "path of Runway's tasks",
+                        "Where Runway's videos are polled. Some gateways have /runway/feed.",
+                        type=["string", "null"],
+                        default="/runwayml/v1/tasks",
+                    ),
+                    "video_image": assumed(
+                        "images of Luma and Pika",
+                        "How Luma and Pika get images that are no URLs: as bare base64 or as data: URLs.",
+                        type=["string", "null"],
+                        enum=["base64", "data_url"],
+                        default="base64",
+                    ),
                     "suno_path": assumed(
                         "path of Suno",
                         "Prefix of the routes of Suno.",
@@ -308,6 +346,31 @@ def get_provider_info() -> dict[str, object]:
                         "Where Gemini images are made: OpenAI's chat interface.",
                         type=["string", "null"],
                         default="/v1/chat/completions",
+                    ),
+                    "edits_path": assumed(
+                        "path of edits",
+                        "Where images are edited: OpenAI's path.",
+                        type=["string", "null"],
+                        default="/v1/images/edits",
+                    ),
+                    "qwen_edit_body": assumed(
+                        "body of Qwen's edit",
+                        "Whether qwen-image-edit takes a form, as OpenAI's models do, or JSON.",
+                        type=["string", "null"],
+                        enum=["multipart", "json"],
+                        default="multipart",
+                    ),
+                    "access_key": field(
+                        "Access key of the account",
+                        "For the account's balance, which is not told to an API key.",
+                        type=["string", "null"],
+                        format="password",
+                    ),
+                    "account_host": field(
+                        "Host of the account",
+                        "Where the balance is asked for.",
+                        type=["string", "null"],
+                        default="https://yescale.bogia.app",
                     ),
                     "probe_path": assumed(
                         "path of the test",
@@ -345,6 +408,13 @@ def get_provider_info() -> dict[str, object]:
                         enum=["auto", "provider", "relay1d", "relay7d", "relay30d"],
                         default="auto",
                     ),
+                    "file_retention": field(
+                        "Keep input files",
+                        "How long generation 2 keeps an uploaded input file. More than an hour costs a fee.",
+                        type=["string", "null"],
+                        enum=["relay1h", "relay1d", "relay7d", "relay30d"],
+                        default="relay1h",
+                    ),
                     "key_header": field(
                         "Key header",
                         "The header that carries the key.",
@@ -372,7 +442,23 @@ def get_provider_info() -> dict[str, object]:
             {
                 "name": "orux_image",
                 "class-name": "airflow_provider_orux.decorators.orux_image.orux_image_task",
-            }
+            },
+            {
+                "name": "orux_job",
+                "class-name": "airflow_provider_orux.decorators.orux_job.orux_job_task",
+            },
+            {
+                "name": "orux_imagine",
+                "class-name": "airflow_provider_orux.decorators.midjourney.orux_imagine_task",
+            },
+            {
+                "name": "orux_upscale",
+                "class-name": "airflow_provider_orux.decorators.midjourney.orux_upscale_task",
+            },
+            {
+                "name": "orux_variation",
+                "class-name": "airflow_provider_orux.decorators.midjourney.orux_variation_task",
+            },
         ],
         "cli": ["airflow_provider_orux.cli.commands.get_commands"],
         "config": {

@@ -53,9 +53,11 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     if not dags.is_dir():
         parser.error(f"{dags} is not a folder")
-    for name, port in (("--port", options.port), ("--sandbox-port", options.sandbox_port)):
+    for name, port in (("PORT", options.port), ("SANDBOX_PORT", options.sandbox_port)):
         if taken(port):
-            parser.error(f"something listens on 127.0.0.1:{port} already; choose another {name}")
+            parser.error(
+                f"something listens on 127.0.0.1:{port} already; use another: make ui {name}={port + 1}"
+            )
     if ignored := sorted(name for name in os.environ if name.startswith("AIRFLOW")):
         say(f"Ignored, since this is an Airflow of its own: {', '.join(ignored)}")
 
@@ -206,7 +208,9 @@ def running(home: Path, dags: Path, port: int, sandbox: SandboxServer) -> Iterat
 
 def connections(sandbox: SandboxServer) -> dict[str, str]:
     """The sandbox's connections as JSON, by their id in Airflow."""
-    return {f"{name}_default": sandbox.connection(name) for name in ("orux", "yescale", "opengpu_relay")}
+    chat = {"conn_type": "openai", "host": f"{sandbox.url}/api/v1", "password": sandbox.key}
+    ours = {f"{name}_default": sandbox.connection(name) for name in ("orux", "yescale", "opengpu_relay")}
+    return {**ours, "orux_chat": json.dumps(chat)}
 
 
 def seed(home: Path, found: dict[str, str]) -> list[list[str]]:

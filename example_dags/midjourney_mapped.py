@@ -6,6 +6,7 @@ The list is a parameter of the run: trigger the DAG with your own prompts.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Param, task, task_group
@@ -39,8 +40,8 @@ with DAG(
 ) as dag:
 
     @task(pool="default_pool")
-    def prompts(params: dict[str, list[str]]) -> list[str]:
-        return list(params["prompts"])
+    def prompts(params: dict[str, Any] | None = None) -> list[str]:
+        return list((params or {})["prompts"])
 
     # [START howto_mapped_group]
     @task_group

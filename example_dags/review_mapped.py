@@ -7,6 +7,7 @@ own, and none holds up another. After two days the first image is taken.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Param, task, task_group
@@ -33,8 +34,8 @@ with DAG(
 ) as dag:
 
     @task
-    def products(params: dict) -> list[str]:
-        return list(params["products"])
+    def products(params: dict[str, Any] | None = None) -> list[str]:
+        return list((params or {})["products"])
 
     wanted = products()
     # [START howto_operator_budget]

@@ -6,6 +6,8 @@ and is paid for.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pendulum
 from airflow.sdk import DAG, task
 
@@ -32,7 +34,7 @@ with DAG(
     pick = OruxReviewOperator(task_id="pick", result=imagine.output, retries=1)
 
     @task.branch(trigger_rule="none_failed")
-    def chosen_or_rejected(ti) -> str:
+    def chosen_or_rejected(ti: Any = None) -> str:
         return "hero" if ti.xcom_pull(task_ids="pick", key="index") else "reroll"
 
     way = chosen_or_rejected()

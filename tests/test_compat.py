@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
 
 from airflow_provider_orux import compat
 
@@ -113,6 +116,15 @@ def test_what_no_version_has_is_an_error_that_says_so():
         compat._first("airflow.sdk:NoSuchName", "airflow.nowhere:Name")
 
 
+def test_how_long_a_person_may_take_has_the_name_of_this_standard_provider():
+    (name,) = compat.question({"response_timeout": timedelta(days=2)})
+    assert name in inspect.signature(HITLOperator.__init__).parameters or name == "execution_timeout"
+    assert compat.question({"subject": "a", "execution_timeout": None}) == {
+        "subject": "a",
+        "execution_timeout": None,
+    }
+
+
 def test_each_name_is_found_on_this_version():
     assert compat.conf.getint("core", "parallelism") > 0
     assert issubclass(compat.AirflowFailException, compat.AirflowException)
@@ -120,4 +132,4 @@ def test_each_name_is_found_on_this_version():
     compat.incr("orux.submissions", 1, tags={"gateway": "orux"})
     assert compat.determine_kwargs(lambda ds, x: None, (), {"ds": 1, "x": 2, "y": 3}) == {"ds": 1, "x": 2}
     assert compat.HAS_RETRY_POLICIES is (compat.RetryPolicy is not object)
-    assert (compat.short_delays({}) == {}) is compat.HAS_RETRY_POLICIES
+    assert compat.short_delays({"retry_policy": None}) == {} != compat.short_delays({})

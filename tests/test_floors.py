@@ -42,7 +42,7 @@ BESIDE = {
 # lifecycle decides and client carries: lifecycle is pure, so it does not import the client although it lies above it.
 PURE = ("models", "gateways", "lifecycle")
 #: All that the pure rooms take from elsewhere, beside the standard library.
-PURE_THIRD_PARTY = {"pydantic", "typing_extensions"}
+PURE_THIRD_PARTY = {"pydantic", "typing_extensions", "jsonschema", "referencing"}
 
 FORBIDDEN_THIRD_PARTY = {
     "models": {"airflow", "httpx", "requests", "aiohttp", "fastapi", "PIL", "socket", "ssl", "asyncio"},

@@ -93,6 +93,7 @@ def test_from_ready_to_ctrl_c(tmp_path):
             "orux_default",
             "yescale_default",
             "opengpu_relay_default",
+            "orux_chat",
         }
         body = {"connection_id": "orux_default", "conn_type": "orux", "host": "http://127.0.0.1", "port": sandbox_port,
                 "password": json.loads((home / "connections.json").read_text())["orux_default"]["password"]}  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_orux.cli.airflow_api import AirflowApi, NotFoundError, segment
@@ -10,6 +13,9 @@ from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.hooks.connection import GatewayConnection, read_connection
 from airflow_provider_orux.models.errors import ConfigurationError
+
+#: Airflow looks into its own database only in a process in which this is "server"; ``airflow connections get`` does so.
+_PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class FoundConnection:
 
 
 def find_connection(conn_id: str, api: AirflowApi | None = None) -> FoundConnection:
-    """Look a connection up here (environment, secrets backend), then in Airflow's API.
+    """Look a connection up here (environment, secrets backend, Airflow's database), then in Airflow's API.
 
     :param api: None: only here.
     :raises ConfigurationError: it exists, but is not a gateway's, or one of its settings is wrong.
@@ -42,7 +48,8 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> FoundConnect
     from airflow_provider_orux.hooks.base import read_airflow_connection
 
     try:
-        conn = BaseHook.get_connection(conn_id)
+        with _beside_the_database():
+            conn = BaseHook.get_connection(conn_id)
     except Exception as e:
         # A secrets backend may fail in any way of its own.
         why = f"connection {conn_id!r} is not readable here ({type(e).__name__})"
@@ -78,6 +85,17 @@ def find_connection(conn_id: str, api: AirflowApi | None = None) -> FoundConnect
             None, why=f"{why}, and what Airflow's API shows of it cannot be used: {e.message}"
         )
     return FoundConnection(connection)
+
+
+@contextlib.contextmanager
+def _beside_the_database() -> Iterator[None]:
+    before = os.environ.get(_PROCESS_CONTEXT)
+    os.environ[_PROCESS_CONTEXT] = before or "server"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PROCESS_CONTEXT]
 
 
 def connection_of(conn_id: str, api: AirflowApi | None) -> FoundConnection:

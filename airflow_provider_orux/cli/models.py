@@ -72,7 +72,7 @@ def list_models(args: argparse.Namespace, out: Output) -> int:
 def _print_model(model: Mapping[str, Any], out: Output) -> None:
     where = f" ({model['availability']})" if model["availability"] else ""
     out.say(f"{model['model']}  {model['verb']}  {model['kind']}  {model['gateway_title']}{where}")
-    out.say(model["summary"])
+    out.say(model["summary"].replace("``", "`"))
     out.say(f"request: {model['request']}")
     if model["source"]:
         out.say(f"source: {model['source']}")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import random
+import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from airflow_provider_orux.client.kept import KeptAnswers
 from airflow_provider_orux.client.settings import SUBMIT_LIMIT, ClientSettings
 from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
@@ -27,6 +29,7 @@ from airflow_provider_orux.models.errors import (
     UnexpectedResponseError,
 )
 from airflow_provider_orux.models.job import Job, is_job_id
+from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 log = logging.getLogger(__name__)
@@ -113,6 +116,43 @@ class Calls:
     def __init__(self, gateway: Gateway, settings: ClientSettings) -> None:
         self.gateway = gateway
         self.settings = settings
+        self.answers = KeptAnswers((settings.base_url, settings.account))
+
+    def resolve(self, request: GenerationRequest) -> Flow[GenerationRequest]:
+        """The request as it is to be sent: one by name is looked up in the gateway's catalogue. It costs nothing.
+
+        :raises OruxError: the model is not there, a field is wrong, or the catalogue does not answer.
+        """
+        question = self.gateway.look_up(request)
+        if question is None:
+            return request
+        try:
+            return (
+                yield from self.answers.ask(
+                    self.read, question, lambda response: self.gateway.read_look_up(request, response)
+                )
+            )
+        except OruxError as e:
+            e.charged = "no"
+            raise
+
+    def uploaded(self, request: GenerationRequest, *, key: str | None) -> Flow[GenerationRequest]:
+        """The request with URLs for the files that it holds. Sent again under the same key, it has the same URLs.
+
+        :raises OruxError: a file was not taken; ``charged`` is ``no``.
+        """
+        if not isinstance(request, ListedRequest) or not request.uploads:
+            return request
+        gateway: Any = self.gateway  # only one whose requests hold files takes them
+        urls: dict[str, str] = {}
+        try:
+            for file in request.uploads:
+                one = f"{key or uuid.uuid4()}-{file.sha256[:16]}"
+                urls[file.mark] = yield from self.read(gateway.upload(file, key=one), gateway.read_upload)
+        except OruxError as e:
+            e.charged = "no"
+            raise
+        return request.with_urls(urls)
 
     def generate(
         self, request: GenerationRequest, *, submission_id: str, will_save: bool = False
@@ -124,6 +164,7 @@ class Calls:
         :raises ArtifactRejectedError: it was made and paid for, but the answer is longer than the client may read.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
+        request = yield from self.uploaded((yield from self.resolve(request)), key=submission_id)
 
         def send(form: GenerationRequest) -> Flow[Job]:
             return self._pay(
@@ -159,6 +200,7 @@ class Calls:
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
+        request = yield from self.uploaded((yield from self.resolve(request)), key=idempotency_key)
         keyed = bool(idempotency_key) and self.gateway.has_idempotency_keys and self.settings.key is not None
 
         def send(form: GenerationRequest, key: str | None) -> Flow[Job]:
@@ -277,7 +319,9 @@ class Calls:
                     error = e.error(self.gateway.name)
                 else:
                     error = GatewayUnavailableError(
-                        f"The gateway cannot be reached: {e}", gateway=self.gateway.name, charged="no"
+                        f"The gateway at {self.settings.host} cannot be reached: {e}",
+                        gateway=self.gateway.name,
+                        charged="no",
                     )
                 error.__cause__ = e
             else:
@@ -338,6 +382,7 @@ class Calls:
             code=cause.code if cause else None,
             http_status=cause.http_status if cause else None,
             retry_after=cause.retry_after if cause else None,
+            request_id=cause.request_id if cause else None,
         )
         error.__cause__ = cause
         error.final = not repeatable

@@ -57,6 +57,10 @@ class GatewayClient:
             client.close()
         self._clients.clear()
 
+    def resolve(self, request: GenerationRequest) -> GenerationRequest:
+        """See :meth:`Calls.resolve`."""
+        return self.run(self.calls.resolve(request))
+
     def generate(self, request: GenerationRequest, *, submission_id: str, will_save: bool = False) -> Job:
         """See :meth:`Calls.generate`."""
         return self.run(self.calls.generate(request, submission_id=submission_id, will_save=will_save))

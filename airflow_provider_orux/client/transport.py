@@ -147,7 +147,9 @@ def request_arguments(gateway: Gateway, settings: ClientSettings, send: Send) ->
     }
     if request.query:
         arguments["params"] = dict(request.query)
-    if request.files is not None:
+    if request.content is not None:
+        arguments["content"] = request.content
+    elif request.files is not None:
         arguments["files"] = [
             (name, part)
             for name, parts in request.files.items()

@@ -1,1 +1,1 @@
-"""``@task.orux_image``."""
+"""``@task.orux_image``, ``orux_job``, ``orux_imagine``, ``orux_upscale``, ``orux_variation``."""

@@ -31,6 +31,7 @@ from airflow_provider_orux.models.errors import (
     OruxError,
 )
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -116,11 +117,16 @@ class Delivery:
 
     def read_inputs(self, request: GenerationRequest) -> GenerationRequest:
         """The request as it is sent, with its input files. (In the fingerprint they stand as their paths and URIs.)"""
-        if not (request.image_fields() or request.fetched_fields()):
+        if not (request.image_fields() or request.fetched_fields() or isinstance(request, ListedRequest)):
             return request
         return with_input_files(
             request, self._context, settings=self._storage_settings(), conn_id=self.storage_conn_id
         )
+
+    @property
+    def tells_the_trigger(self) -> bool:
+        """Whether a trigger's event may hold URLs and the gateway's words: an error message may quote the prompt."""
+        return self.push_urls and self.record_prompt == "full"
 
     def private(self, message: str, request: GenerationRequest) -> str:
         """A message as it may be logged: with ``record_prompt`` other than ``full``, without the author's texts."""
@@ -158,6 +164,8 @@ class Delivery:
                 requested,
                 job.job_id,
             )
+        if self.save_to:
+            job = job.with_text_saved()
         if not job.artifacts and job.text is None:
             raise JobFailedError(
                 "The job succeeded, but the gateway returned no artifact",
@@ -185,6 +193,7 @@ class Delivery:
         self, job: Job, *, request: GenerationRequest | None = None, saved: SavedJob | None = None
     ) -> dict[str, Any]:
         """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
+        job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         if saved is None:
             items: list[dict[str, Any]] = [{"uri": None, "url": a.url, **a.details} for a in job.artifacts]
         else:
@@ -221,6 +230,10 @@ class Delivery:
     def push_error(self, error: OruxError, *, record: Record | None) -> None:
         """Push the error for the gallery, without what the author wants kept out."""
         shown.push_error(self._context, error, keep_urls=self.push_urls, record=record)
+
+    def push_progress(self, job_id: str, percent: int) -> None:
+        """Push for the gallery how much of the job is done."""
+        shown.push_progress(self._context, job_id, percent)
 
     def pushed_job(self) -> str | None:
         """The job id that this try pushed before it deferred."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.compat import conf
 from airflow_provider_orux.models.errors import ConfigurationError
 from airflow_provider_orux.models.input_images import file_text
+from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ def with_input_files(
     :param conn_id: the Airflow connection of the storage.
     :raises InvalidRequestError: a file may not be used, or cannot be; nothing was sent.
     """
+    from airflow_provider_orux.storage.files import read_files
     from airflow_provider_orux.storage.inputs import read_images
     from airflow_provider_orux.storage.signing import sign_files
 
     roots, written = input_roots(), written_in_dag(context)
+    if isinstance(request, ListedRequest):
+        return read_files(request, settings=settings, conn_id=conn_id, roots=roots, written=written)
     request = read_images(request, settings=settings, conn_id=conn_id, roots=roots, written=written)
     return sign_files(
         request,

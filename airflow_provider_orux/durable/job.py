@@ -172,12 +172,11 @@ class DurableJob:
         synchronous = self.ledger.attempt.synchronous
         for warning in self.request.warnings():
             self._log.warning("%s", warning)
-        self.delivery.check(self.request, waits_for_result=synchronous or self._wait_for_completion)
-        request = self.delivery.read_inputs(self.request)
-        resend = decision.action is Action.RESEND
-        reuse_key = None
-        if self._results is not None:
-            reuse_key = reuse_key_of(request, self.gateway.name, self.ledger.attempt.host)
+        request = self.client.resolve(self.request)
+        self.delivery.check(request, waits_for_result=synchronous or self._wait_for_completion)
+        request = self.delivery.read_inputs(request)
+        resend, host = decision.action is Action.RESEND, self.ledger.attempt.host
+        reuse_key = reuse_key_of(request, self.gateway.name, host) if self._results is not None else None
         if self._results is not None and reuse_key is not None and not resend:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:
@@ -216,12 +215,13 @@ class DurableJob:
         except LedgerError as e:
             raise unrecorded(job, e, request=self.request, ledger=self.ledger, delivery=self.delivery) from e
         count("orux.submissions", gateway=self.gateway.name)
+        how = "" if synchronous else " by the gateway's own rules"
         self._log.info(
-            "%s accepted %s as job %s; it is charged%s",
+            "%s accepted %s as %s; it is charged%s",
             self.gateway.title,
-            self.request.label(),
-            job.job_id,
-            "" if synchronous else " by the gateway's own rules",
+            self.request.display_name,
+            job.called,
+            how,
         )
         self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)
@@ -336,7 +336,7 @@ class DurableJob:
             started=accepted_at,
             poll_interval=self._poll_interval,
             kind=f"{self.request.model_id}:{self.request.verb}"[:100],
-            push_urls=self.delivery.push_urls,
+            push_urls=self.delivery.tells_the_trigger,
         )
 
     def _finish(self, result: dict[str, Any]) -> Finished:

@@ -135,12 +135,11 @@ def complete_unread(error: OruxError, context: Any, *, durable: bool, record_pro
     :param record_prompt: other than ``full``: the gallery is told no words of the error, for they may be the prompt's.
     """
     record = None
-    if durable:
-        # A ledger that is not there, or cannot be reached, says nothing.
-        with contextlib.suppress(OruxError):
-            record = record_store(context, log=logging.getLogger(__name__)).glance()
-    if record is not None:
-        advice.complete_unread(error, record)
+    # A ledger that is not there, or cannot be reached, says nothing; and this error is not to be hidden by another.
+    with contextlib.suppress(Exception):
+        identity = TaskIdentity.of(context)
+        record = record_store(context, log=logging.getLogger(__name__)).read() if durable else None
+        advice.complete_unread(error, record, retries_left=identity.try_number <= identity.max_tries)
     push_error(context, error, keep_line=record_prompt == "full", keep_urls=False, record=record)
 
 

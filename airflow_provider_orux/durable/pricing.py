@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.compat import conf
+from airflow_provider_orux.lifecycle.billing import Billed
 from airflow_provider_orux.lifecycle.charges import amount_text
 from airflow_provider_orux.lifecycle.prices import price_in_table
 from airflow_provider_orux.models.errors import ConfigurationError, OruxError
 from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
@@ -45,10 +47,26 @@ def priced(
     except ValueError as e:
         log.warning("[orux] prices cannot be read: %s", e)
         return job
-    if found is None:
-        tier = request.fields().get("image_size")
-        found = _in_list(connection, request.model_id, images, tier=tier if isinstance(tier, str) else None)
+    if found is None and _lists_prices(connection):
+        found = _by_list(job, request, images, connection)
     return job if found is None else replace(job, price=found[0], currency=found[1] or None)
+
+
+def _by_list(
+    job: Job, request: GenerationRequest, images: int | None, connection: GatewayConnection
+) -> tuple[float, str] | None:
+    """By the gateway's own list and what the result tells; of a request by name, by its entry in the catalogue.
+
+    Without the fee for keeping it longer: no answer tells whether that was done.
+    """
+    listed, fields = None, dict(request.fields())
+    if (question := connection.gateway.look_up(request)) is not None:
+        entry = _ask(connection, question, lambda answer: connection.gateway.read_look_up(request, answer))
+        if isinstance(entry, ListedRequest):
+            listed, fields = entry.entry.prices, {**entry.entry.defaults(), **fields}
+    details = {**job.details, **(job.artifacts[0].details if job.artifacts else {})}
+    billed = Billed.of(fields, details=details, images=images)
+    return billed.cost(_listed(connection) if listed is None else listed, request.model_id)
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,8 @@ class Forecast:
             each = _in_table(model, verb, images, conn_id=conn_id, gateway=gateway)
         except ValueError as e:
             raise ConfigurationError(f"[orux] prices cannot be read: {e}", charged="no") from e
-        each = each or _in_list(connection, model, images, tier=None)
+        if each is None and _lists_prices(connection):
+            each = Billed(images=images).cost(_listed(connection), model, at_most=True)
         cost, currency = (None, "") if each is None else (each[0] * count, each[1])
         return cls(count, model, cost, currency, _balance(connection) if cost is not None else None)
 
@@ -120,29 +139,23 @@ def _in_table(
     return None if found is None else found[:2]
 
 
-def _in_list(
-    connection: GatewayConnection, model: str, images: int | None, *, tier: str | None
-) -> tuple[float, str] | None:
-    """The price in the gateway's own list, where it has one. It is asked once and never waited for long."""
+def _lists_prices(connection: GatewayConnection) -> bool:
+    return hasattr(connection.gateway, "pricing") and conf.getboolean("orux", "price_lists", fallback=True)
+
+
+def _listed(connection: GatewayConnection) -> Mapping[str, tuple[float, str]]:
+    """The gateway's own list of prices. It is asked once and never waited for long."""
     gateway: Any = connection.gateway
-    if not hasattr(gateway, "pricing") or not conf.getboolean("orux", "price_lists", fallback=True):
-        return None
-    listed = _ask(connection, gateway.pricing(), gateway.read_pricing) or {}
-    row = (listed.get(f"{model}@{tier}") if tier else None) or listed.get(model)
-    if row is None:
-        return None
-    currency, _, per = row[1].partition("/")
-    if per == "image" and images is None:
-        return None
-    return row[0] * (images or 1 if per == "image" else 1), currency
+    return _ask(connection, gateway.pricing(), gateway.read_pricing) or {}
 
 
 def _balance(connection: GatewayConnection) -> float | None:
     """The account's balance, where the gateway has an endpoint that tells it and the answer names one."""
     gateway: Any = connection.gateway
-    if not hasattr(gateway, "usage"):
+    if not hasattr(gateway, "usage") or (account := connection.account) is None:
         return None
-    answer = _ask(connection, gateway.usage(), gateway.read_json)
+    read = getattr(gateway, "read_usage", gateway.read_json)
+    answer = _ask(replace(connection, client=account), gateway.usage(), read)
     places = [answer, *(answer.values() if isinstance(answer, Mapping) else ())]
     for place in places:
         for name in _BALANCE if isinstance(place, Mapping) else ():

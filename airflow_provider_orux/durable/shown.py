@@ -1,4 +1,4 @@
-"""What the gallery is told of a task: two small XComs, one of its job, one of its error.
+"""What the gallery is told of a task: small XComs, one of its job, one of its error, one of its progress.
 
 Airflow keeps no exception, and a result comes only at the end: so a job in flight, a failure, and what was charged
 before stand here. Neither holds a prompt or a URL that the author wants kept out.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_orux.lifecycle.charges import ERROR_KEY, JOB_KEY
+from airflow_provider_orux.lifecycle.charges import ERROR_KEY, JOB_KEY, PROGRESS_KEY
 from airflow_provider_orux.lifecycle.record import Record, State
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -57,6 +57,11 @@ def push_job(
         value |= {"artifacts": len(result["artifacts"]), "ended_at": time.time()}
         value |= {"reused": True} if result.get("reused_from") else {}
     _push(context, JOB_KEY, value)
+
+
+def push_progress(context: Any, job_id: str, percent: int) -> None:
+    """Push how much of a job in flight is done. A failure is only logged."""
+    _push(context, PROGRESS_KEY, {"job_id": job_id, "percent": percent})
 
 
 def push_error(

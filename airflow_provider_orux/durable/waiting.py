@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.lifecycle.event import JobEvent
-from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
+from airflow_provider_orux.lifecycle.polling import PROGRESS, Continue, Done, GiveUp, PollTracker, Wait
 from airflow_provider_orux.lifecycle.schedule import PollSchedule, capacity_pause
 from airflow_provider_orux.metrics import count
 from airflow_provider_orux.models.errors import (
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 DEFERRAL_MARGIN = 900.0
 
 
-def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
+def wait_in_worker(
+    hook: GatewayHook, wait: Wait, on_progress: Callable[[str, int], None] = lambda _, __: None
+) -> Job:
     """Poll until the job ended. Holds the worker: for ``deferrable=False``.
 
+    :param on_progress: called with the job id and the percent that are done, once a quarter.
     :raises OruxError: the deadline passed, or polling is pointless.
     """
     gateway = hook.connection.gateway
@@ -56,6 +60,9 @@ def wait_in_worker(hook: GatewayHook, wait: Wait) -> Job:
             raise step.error
         if step.warn:
             hook.log.warning("%s", step.warn)
+        if step.reached:
+            hook.log.info(PROGRESS, wait.job_id, step.reached)
+            on_progress(wait.job_id, step.reached)
         if step.reload_connection:
             hook.reload()
         time.sleep(step.seconds)

@@ -63,6 +63,8 @@ REPEATED = frozenset({"input", "inputs", "request", "media_request", "config", "
 _MOST_ARTIFACTS = 1000
 #: Characters; presigned URLs have two or three thousand.
 _LONGEST_URL = 16_384
+#: A share of a job as a text; a text of any other form says nothing.
+_PERCENT = re.compile(r"\s*(\d{1,3})(?:\.\d{0,9})?\s*%?\s*")
 #: Characters of a prompt as the model rewrote it; the longest that a gateway documents for a prompt.
 _LONGEST_PROMPT = 32_000
 #: Characters of a text that a job made: an hour of speech has 60 000.
@@ -155,6 +157,22 @@ def reason_of(*places: Any) -> tuple[str | None, str | None]:
         code = code or (code_of(error.get("code")) if isinstance(error, Mapping) else None)
         words = words or next(filter(None, (words_of(place.get(name)) for name in _REASONS)), None)
     return code, words
+
+
+def progress_of(*places: Any) -> int | None:
+    """How much of a job is done in percent, from the first of these objects that says it: ``"45%"`` or ``45``.
+
+    Some say it as a share, 0.0 to 1.0: a number with a decimal point that is not above 1 is one.
+    """
+    for place in places:
+        value = place.get("progress") if isinstance(place, Mapping) else None
+        if isinstance(value, str) and (digits := _PERCENT.fullmatch(value)):
+            value = int(digits[1])
+        if isinstance(value, float) and 0 <= value <= 1:
+            value *= 100
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 100:
+            return int(value)
+    return None
 
 
 def artifacts_in(value: Any, places: Sequence[str] = PLACES, *, inline: bool = False) -> list[Artifact]:

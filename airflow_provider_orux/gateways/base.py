@@ -100,6 +100,14 @@ class Gateway(abc.ABC):
         """The typed requests this gateway accepts with these settings."""
         return catalogue.requests_of(self.name)
 
+    def look_up(self, request: GenerationRequest) -> HttpRequest | None:
+        """What to ask the gateway's own catalogue before this request is sent; None: nothing. It is free."""
+        return None
+
+    def read_look_up(self, request: GenerationRequest, response: HttpResponse) -> GenerationRequest:
+        """The request as it is to be sent, checked against the catalogue's answer; else an error."""
+        return request
+
     def with_retention(self, request: GenerationRequest) -> GenerationRequest:
         """The request, asking the gateway to keep its artifacts until they are saved.
 

@@ -44,6 +44,8 @@ class HttpRequest:
     :param body: sent as JSON unless ``files`` is given; never shown by ``repr``.
     :param files: multipart parts: name -> (file name, bytes, media type), or a list of them under one name. A part
         without a file name (``""``) is a plain field, so that a form without files is still multipart.
+    :param content: bytes to send as they are, instead of a body; their media type stands in the headers.
+    :param content: bytes that are sent as they are, instead of ``body``; ``headers`` name their media type.
     :param with_key: whether the gateway wants the key with it.
     """
 
@@ -54,6 +56,7 @@ class HttpRequest:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, Part | list[Part]] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
     with_key: bool = True
 
 
@@ -135,10 +138,18 @@ class HttpResponse:
         return _whole(value) if "\\ud" in text or "\\uD" in text else value
 
     @property
+    def request_id(self) -> str | None:
+        """The gateway's own id of this exchange (``x-request-id``), for its support; None without a usable one."""
+        given = redact(self.headers.get("x-request-id", "").strip(), self.secret)
+        return given if _REQUEST_ID.fullmatch(given) else None
+
+    @property
     def retry_after(self) -> float | None:
         """The seconds of a ``Retry-After`` header; None without one or for nonsense. A date counts from ``Date``."""
         return retry_after(self.headers.get("retry-after"), now=http_date(self.headers.get("date")))
 
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+-]{1,200}")
 
 #: Keys under which an answer names a job, on any of the gateways.
 JOB_KEYS = ("task_id", "taskId", "job_id", "jobId", "run_id", "poll_url")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
@@ -20,6 +21,7 @@ from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+    from typing_extensions import Self
 
     from airflow_provider_orux.client.asynchronous import AsyncGatewayClient
     from airflow_provider_orux.client.sync import GatewayClient
@@ -106,10 +108,12 @@ class GatewayHook(BaseHook):
             self._client.close()
             self._client = None
 
-    def __enter__(self) -> GatewayHook:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, exc: BaseException | None, traceback: object) -> None:
+        if isinstance(exc, OruxError):
+            exc.conn_id = exc.conn_id or self.conn_id
         self.close()
 
     # -- the verbs, for @task functions ---------------------------------------------------------------
@@ -180,9 +184,11 @@ def _found(conn_id: str, *, argument: str = "conn_id") -> Connection:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException as e:
         error = ConfigurationError(
-            f"The connection {conn_id!r} is not defined; it was named by the argument {argument!r} (or by default)",
+            f"There is no connection {conn_id!r}, which {argument} names",
             param=argument,
             charged="no",
+            next_step="Create it, in the UI under Admin, Connections, or with"
+            f"\n`airflow connections add {shlex.quote(conn_id)} --conn-type orux --conn-password API_KEY`",
         )
         error.final = False  # a secrets backend may have been away
         raise error from e

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -82,6 +82,17 @@ class GatewayConnection:
     def max_in_flight_polls(self) -> int:
         """How many polls may be in flight: the connection's setting, else the gateway's default."""
         return self.extra.max_in_flight_polls or self.gateway.default_in_flight_polls
+
+    @property
+    def account(self) -> ClientSettings | None:
+        """How the account is asked for its balance; None: it wants a key of its own, which the connection lacks."""
+        options = self.gateway.options
+        if "access_key" not in options:
+            return self.client
+        if not options["access_key"]:
+            return None
+        host = base_url(str(options["account_host"]))
+        return replace(self.client, base_url=host, key=str(options["access_key"]).strip())
 
     def unknown_extras(self) -> str | None:
         """A sentence about unknown extras, with the nearest right names; None if there are none."""

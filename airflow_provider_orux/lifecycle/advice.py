@@ -46,8 +46,9 @@ _CASES = {
 }
 _CHANGED = "(A clear pays for a new job if the request has changed by then.)"
 NO_RETRY = "No retry is used."
+NO_RETRY_LEFT = "No retry is left."
 NO_RETRY_PAYS = (
-    "No retry is used: a retry would pay for a new job, and this task's retries are free. Set `retries` (or "
+    "No retry is used: it would pay for a new job, and this task's retries are free. Set `retries` (or "
     "free_retries=False) if they may pay."
 )
 
@@ -112,7 +113,7 @@ class Situation:
         if isinstance(error, LedgerError) and not error.final:
             return  # the ledger cannot be reached, so what it holds is not known
         error.next_step = " ".join(part for part in (error.advice, *self._remedy(error)) if part)
-        error.outlook = " ".join(self._outlook(error))
+        error.outlook = "\n".join(self._outlook(error))
 
     def _remedy(self, error: OruxError) -> list[str]:
         if not self.durable:
@@ -121,20 +122,21 @@ class Situation:
         if isinstance(error, IdempotencyKeyReusedError):
             settle = f"`{self.command('settle', job_id=job_id)}`"
             return [
-                f"If that is not possible, look at the gateway. If it has the job: {settle}. If not: {discard}. Then "
-                "clear the task."
+                "If that is not possible, look at the gateway. If it has the job, settle the submission; if not, "
+                f"discard it. Then clear the task.\n{settle}\n{discard}"
             ]
         if isinstance(error, AmbiguousSubmitError):
             return [self._ambiguous(job_id)] if error.final else []
         if isinstance(error, ArtifactURLExpiredError) and self.record and self.record.synchronous:
-            settle = f"`{self.command('settle', urls=['URL'])}`"
+            settle = f"`{self.command('settle', urls=['URL'])} --force`"
             return [
                 "A synchronous generation has no job to ask for a fresh URL. If the gateway's own page shows the "
-                f"image: {settle} with --force. If not: {discard}. Then clear the task."
+                f"image, settle the submission; if not, discard it. Then clear the task.\n{settle}\n{discard}"
             ]
         if error.remedy is Remedy.DISCARD:
             return [
-                f"To give that submission up: {discard}, then clear the task: it submits a new job, which is charged."
+                "To give that submission up, discard it, then clear the task: it submits a new job, which is charged."
+                f"\n{discard}"
             ]
         return []
 
@@ -145,7 +147,7 @@ class Situation:
         if error.final:
             said = [NO_RETRY_PAYS if self._is_free(error) else NO_RETRY]
         elif not self.retries_left:
-            said = ["No retry is left."]
+            said = [NO_RETRY_LEFT]
         elif retry == clear:
             said = [f"A retry or a clear of the task: {clear}."]
             return [*said, *self.clear_of_changed(), *self._forgotten(error)]
@@ -266,9 +268,17 @@ def _cases(seen: list[RemoteState]) -> str:
 
 
 # -- errors of a paying task -----------------------------------------------------------------------------------
-def complete_unread(error: OruxError, record: Record) -> None:
-    """Complete an error that came before the ledger was read: this attempt sent nothing, an earlier one did."""
-    if record.state is State.DISCARDED:
+def complete_unread(error: OruxError, record: Record | None, *, retries_left: bool) -> None:
+    """Complete an error that came before the ledger was read: this attempt sent nothing, an earlier one may have.
+
+    :param record: None: there is none.
+    """
+    if record is None or record.state is State.DISCARDED:
+        pays = _WORDS[Action.SUBMIT]
+        if not error.final and retries_left:
+            error.outlook = f"A retry or a clear of the task: {pays}."
+        else:
+            error.outlook = f"{NO_RETRY if error.final else NO_RETRY_LEFT}\nA clear of the task: {pays}."
         return
     error.job_id = error.job_id or record.job_id
     error.charged = "yes" if record.synchronous and record.job_id else "unknown"

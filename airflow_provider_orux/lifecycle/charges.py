@@ -13,6 +13,8 @@ from airflow_provider_orux.models.errors import Charged
 JOB_KEY = "orux_job"
 #: The XCom with the first line of a task's error.
 ERROR_KEY = "orux_error"
+#: The XCom that says how much of a job in flight is done; written once a quarter.
+PROGRESS_KEY = "orux_progress"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from airflow_provider_orux.models.job import Job
 #: Largest job in an event, in bytes of JSON; the worker fetches a larger one itself.
 LARGEST_EVENT = 32 * 1024
 #: What of an error travels to the worker, beside its class and its message.
-ERROR_FACTS = ("gateway", "code", "job_id", "charged", "http_status", "next_step")
+ERROR_FACTS = ("gateway", "code", "job_id", "charged", "http_status", "next_step", "request_id")
 
 
 class JobEvent(BaseModel):
@@ -36,10 +36,11 @@ class JobEvent(BaseModel):
     def of_job(cls, job: Job, *, push_urls: bool = True) -> JobEvent:
         """The event of a job that ended.
 
-        :param push_urls: False: of one with URLs, only the id.
+        :param push_urls: False: of one with URLs, or with words of the gateway's that may be the prompt's, only the id.
         """
         value = job.to_dict()
-        if job.has_inline or (job.artifacts and not push_urls) or len(json.dumps(value)) > LARGEST_EVENT:
+        told = job.artifacts or job.text or job.error_message
+        if job.has_inline or (told and not push_urls) or len(json.dumps(value)) > LARGEST_EVENT:
             return cls.to_fetch(job.job_id)
         return cls(kind="job", job_id=job.job_id, job=value)
 

@@ -21,6 +21,8 @@ MAX_FAILURES = 20
 LONGEST_FAILURE_PAUSE = 60.0
 #: Default of the connection's ``auth_grace``: seconds a refused key (401, 403) does not end the wait for a paid job.
 AUTH_GRACE = 900.0
+#: What is logged when a quarter more of a job is done.
+PROGRESS = "Job %s: %d %% done"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Wait:
     :param poll_interval: seconds between polls; None (default): the schedule decides.
     :param kind: what kind of job it is (``midjourney-v7:upscale``). Jobs of one kind take about the same time, so the
         first poll comes when the quickest of them can be done. None (default): unknown.
-    :param push_urls: False: the event names the job only, and the worker asks for its URLs: Airflow logs the event, and
-        keeps it in the metadata database until the task resumes.
+    :param push_urls: False: the event names the job only, and the worker asks for its URLs and texts: Airflow logs the
+        event, and keeps it in the metadata database until the task resumes.
     """
 
     job_id: str
@@ -51,11 +53,13 @@ class Continue:
 
     :param reload_connection: the key was refused: look the connection up again first.
     :param warn: a sentence worth a log line; None when nothing changed.
+    :param reached: percent of the job that are done, where a quarter more is: worth a log line too.
     """
 
     seconds: float
     reload_connection: bool = False
     warn: str | None = None
+    reached: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,24 @@ class GiveUp:
     """Stop polling."""
 
     error: OruxError
+
+
+@dataclass
+class Quarters:
+    """Which quarters of a job are done: 25, 50, 75 and 100 are told once each."""
+
+    told: int = 0
+
+    def reached(self, progress: int | None) -> int | None:
+        """The quarter that a poll found to be done; None: no other than the last one.
+
+        :param progress: percent; None: the gateway does not say.
+        """
+        quarter = (progress or 0) // 25 * 25
+        if quarter <= self.told:
+            return None
+        self.told = quarter
+        return quarter
 
 
 @dataclass
@@ -97,6 +119,7 @@ class PollTracker:
     polls: int = 0
     failures: int = 0
     refused_since: float | None = None
+    quarters: Quarters = field(default_factory=Quarters)
     #: Why the last poll failed; None when it did not.
     last_error: OruxError | None = None
 
@@ -112,7 +135,10 @@ class PollTracker:
         if job.status.is_terminal:
             return Done(job)
         return self._next(
-            self.schedule.pause(age=now - self.started, polls=self.polls), now=now, warn=recovered
+            self.schedule.pause(age=now - self.started, polls=self.polls),
+            now=now,
+            warn=recovered,
+            reached=self.quarters.reached(job.progress),
         )
 
     def failed(self, error: OruxError, *, now: float) -> Continue | GiveUp:
@@ -149,12 +175,18 @@ class PollTracker:
         return self._next(pause, now=now, warn=warn)
 
     def _next(
-        self, seconds: float, *, now: float, reload_connection: bool = False, warn: str | None = None
+        self,
+        seconds: float,
+        *,
+        now: float,
+        reload_connection: bool = False,
+        warn: str | None = None,
+        reached: int | None = None,
     ) -> Continue | GiveUp:
         left = self.deadline - now
         if left <= 0:
             return GiveUp(self.timed_out())
-        return Continue(max(min(seconds, left), 0.05), reload_connection, warn)
+        return Continue(max(min(seconds, left), 0.05), reload_connection, warn, reached)
 
     def timed_out(self) -> JobTimeoutError:
         """The error of this job when its deadline passed."""

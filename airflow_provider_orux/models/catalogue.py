@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
 from airflow_provider_orux.models.registry import GATEWAYS, title_of
-from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest_few
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, Kind, nearest_few
 
 _T = TypeVar("_T")
 
@@ -20,6 +20,14 @@ def requests_of(gateway: str | None = None) -> tuple[type[GenerationRequest], ..
     return tuple(
         cls for name in names for cls in importlib.import_module(GATEWAYS[name].requests_module).REQUESTS
     )
+
+
+def names_of(gateway: str) -> Mapping[str, Kind]:
+    """Models without a typed request that a gateway takes by name: its own catalogue describes them at run time."""
+    names: Mapping[str, Kind] = getattr(
+        importlib.import_module(GATEWAYS[gateway].requests_module), "BY_NAME", {}
+    )
+    return names
 
 
 def find(
@@ -127,7 +135,7 @@ class RequestSpec:
         pending = {name for name, value in self.fields.items() if is_pending(value)}
         if not pending:
             replace(self, extra_body=None if is_pending(self.extra_body) else self.extra_body).build()
-        elif not self.custom:
+        elif not self.custom and not self._by_name(requests_of()):
             known = {name: value for name, value in self.fields.items() if name not in pending}
             self._first(requests_of(), lambda cls: cls.check_known(known, pending=pending))
 
@@ -136,6 +144,8 @@ class RequestSpec:
 
         :raises InvalidRequestError: no gateway takes them.
         """
+        if self._by_name(requests_of()):
+            return
         known = {name: value for name, value in self.fields.items() if not is_pending(value)}
         self._first(
             requests_of(), lambda cls: cls.check_known(known, pending={*cls.field_names()} - known.keys())
@@ -156,12 +166,16 @@ class RequestSpec:
                     charged="no",
                 )
         extra_body = self.extra_body or None
-        if self.custom:
+        offered = requests_of() if among is None else tuple(among)
+        if self.custom or self._by_name(offered):
             return CustomRequest(name=self.model, body=dict(self.fields), extra_body=extra_body)
         given: dict[str, Any] = {str(name): value for name, value in self.fields.items()}
-        return self._first(
-            requests_of() if among is None else tuple(among), lambda cls: cls(**given, extra_body=extra_body)
-        )
+        return self._first(offered, lambda cls: cls(**given, extra_body=extra_body))
+
+    def _by_name(self, offered: Iterable[type[GenerationRequest]]) -> bool:
+        """Whether one of the gateways takes the model by name only."""
+        known = {name for gateway in {c.gateway for c in offered} for name in names_of(gateway)}
+        return self.verb == "generate" and self.model in known
 
     def _first(
         self, offered: tuple[type[GenerationRequest], ...], attempt: Callable[[type[GenerationRequest]], _T]
@@ -198,6 +212,7 @@ class RequestSpec:
                 title_of(c.gateway) + (f" ({c.availability})" if c.availability else "")
                 for c in find(model=model, verb=verb)
             }
+            | {title_of(name) for name in GATEWAYS if verb == "generate" and model in names_of(name)}
         )
         if elsewhere:
             return UnsupportedByGatewayError(
@@ -206,7 +221,8 @@ class RequestSpec:
                 gateway=gateways[0] if gateways else None,
                 charged="no",
             )
-        near = nearest_few(str(model or ""), {c.model for c in offered})
+        known = {c.model for c in offered} | {name for gateway in gateways for name in names_of(gateway)}
+        near = nearest_few(str(model or ""), known)
         others = f"Also near: {', '.join(near[1:])}. " if near[1:] else ""
         return InvalidRequestError(
             f"{what} is not known to this version" + (f"; did you mean `{near[0]}`?" if near else ""),

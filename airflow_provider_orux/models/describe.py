@@ -38,12 +38,13 @@ def describe_fields(model: type[BaseModel]) -> Mapping[str, Mapping[str, Any]]:
     schema = model.model_json_schema()
     required = schema.get("required", ())
     return {
-        name: _describe(name, field, required=name in required)
+        name: describe_property(name, field, required=name in required)
         for name, field in schema.get("properties", {}).items()
     }
 
 
-def _describe(name: str, schema: Mapping[str, Any], *, required: bool) -> dict[str, Any]:
+def describe_property(name: str, schema: Mapping[str, Any], *, required: bool = False) -> dict[str, Any]:
+    """One field of a JSON schema; see :func:`describe_fields`."""
     options = _options(schema)
     merged = {**options[0], **schema} if len(options) == 1 else dict(schema)
     items = merged.get("items", {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+import textwrap
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_orux.models.registry import title_of
@@ -15,6 +16,10 @@ _SECRETS = re.compile(
     r"sk-app-[A-Za-z0-9_]+|relay_sk_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=_-]+|\bsk-[A-Za-z0-9_-]{8,}"
     r"|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{8,}"
 )
+
+
+#: Characters of a line of a report: as many as Airflow's page of a log shows at a width of 1 440 pixels.
+_LINE = 100
 
 
 def redact(text: str, *secrets: str | None) -> str:
@@ -48,6 +53,8 @@ class OruxError(Exception):
     :param next_step: what to do about this error; None: the class's ``default_next_step``.
     :param outlook: what a retry and a clear of the task will do; ``lifecycle/advice.py`` asks the decision table.
     :param remedy: what may be done about the recorded submission.
+    :param request_id: the gateway's own id of the exchange, for its support.
+    :param conn_id: the Airflow connection that was used; the hook adds it.
     """
 
     #: True when trying the same thing again cannot help: the task fails without using its retries.
@@ -68,6 +75,8 @@ class OruxError(Exception):
         next_step: str | None = None,
         outlook: str = "",
         remedy: Remedy | None = None,
+        request_id: str | None = None,
+        conn_id: str | None = None,
     ) -> None:
         self.message = without_signatures(redact(message)).rstrip()
         self.gateway = gateway
@@ -80,33 +89,38 @@ class OruxError(Exception):
         self.next_step = next_step
         self.outlook = outlook
         self.remedy = remedy
+        self.request_id = request_id
+        self.conn_id = conn_id
         super().__init__(self.message)
 
     def __str__(self) -> str:
         facts = [*self._origin(), f"job {self.job_id}" if self.job_id else "no job id"]
         facts.append({"yes": "charged", "no": "not charged", "unknown": "charged: unknown"}[self.charged])
-        parts = [f"{self._sentence()} [{', '.join(facts)}]", self.advice, self.outlook]
+        parts = [f"{self._sentence()} ({', '.join(facts)})", self.advice, self.outlook]
         return " ".join(" ".join(parts).split())
 
     def report(self) -> str:
         """The error for a task's log, in short lines.
 
         What happened; whether it was charged, and for which job; what a retry and a clear of the task will do; what
-        to do. A line that has nothing to say is left out.
+        to do, with each command on a line of its own. A line that has nothing to say is left out.
         """
         charged = {"yes": "Charged.", "no": "Not charged.", "unknown": "Charged: unknown."}[self.charged]
         origin = ", ".join([*([f"job {self.job_id}"] if self.job_id else []), *self._origin()])
         facts = f"{charged} {origin[:1].upper()}{origin[1:]}." if origin else charged
-        lines = [f"{type(self).__name__}: {self._sentence()}", facts, self.outlook, self.advice]
-        return "\n".join(line for line in lines if line)
+        parts = [f"{type(self).__name__}: {self._sentence()}", facts, self.outlook, self.advice]
+        return "\n".join(line for part in parts for text in part.split("\n") for line in _lines(text))
 
     def _sentence(self) -> str:
         return self.message if self.message.endswith((".", "!", "?")) else self.message + "."
 
     def _origin(self) -> list[str]:
         facts = [f"gateway {title_of(self.gateway)}"] if self.gateway else []
+        facts += [f"connection {self.conn_id}"] if self.conn_id else []
         facts += [f"HTTP {self.http_status}"] if self.http_status else []
-        return facts + ([f"code {self.code}"] if self.code else [])
+        facts += [f"code {self.code}"] if self.code else []
+        told = not self.request_id or self.request_id in self.message
+        return facts + ([] if told else [f"request {self.request_id}"])
 
     @property
     def advice(self) -> str:
@@ -116,6 +130,14 @@ class OruxError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # The base class would call __init__ with the message only and lose the facts on a process boundary.
         return (_rebuild, (type(self), self.message, dict(self.__dict__)))
+
+
+def _lines(text: str) -> list[str]:
+    """One line of a report as it is shown: a command as it is pasted, anything else no longer than a page is wide."""
+    text = text.strip()
+    if text.startswith("`") and text.endswith("`"):
+        return [text[1:-1]]
+    return textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _rebuild(cls: type[OruxError], message: str, state: dict[str, Any]) -> OruxError:
@@ -199,6 +221,8 @@ class JobExpiredError(JobFailedError):
 
 class JobTimeoutError(OruxError):
     """The job did not end before its deadline. It may still end, and be charged."""
+
+    default_next_step = "Raise `timeout` if such jobs take longer."
 
 
 class JobNotFoundError(OruxError):

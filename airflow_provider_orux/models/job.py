@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import enum
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from airflow_provider_orux.models.errors import Charged
@@ -45,9 +46,17 @@ class JobStatus(str, enum.Enum):
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.EXPIRED)
 
 
-#: What a gateway may say of an artifact beyond where it is: its own id of it, a title, seconds, the URL of a cover, the
-#: seed it was made from. Seconds and frames a second are read from the saved file where it tells them.
-DETAILS = ("id", "title", "duration", "cover", "seed", "fps")
+#: Details of an artifact: the gateway's id of it, a title, seconds, the URL of a cover, the seed, frames a second.
+#: Seconds, and frames a second, are read from the saved file where it tells them.
+_OF_ANY = ("id", "title", "duration", "cover", "seed", "fps")
+#: What a result of OpenGPU Relay says beside what was made, by the vendor's names (opengpu_relay_more.md, 5).
+FACTS_OF_A_RESULT = (
+    "duration", "billable_seconds", "audio_duration_secs", "audio_length_ms", "characters", "resolution",
+    "aspect_ratio", "size", "scale", "language", "language_code", "language_probability", "audio_format",
+    "audio_sample_rate", "audio_channel", "finish_reason",
+)  # fmt: skip
+#: What a gateway may say of an artifact beyond where it is. In results and manifests it stands beside the ``uri``.
+DETAILS = tuple(dict.fromkeys((*_OF_ANY, *FACTS_OF_A_RESULT, "format")))
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,20 @@ class Artifact:
     :param inline: its base64 text, with or without a ``data:`` prefix; None if it has a URL.
         Never shown by ``repr`` and never written to an XCom.
     :param revised_prompt: the prompt as rewritten by the model, if the gateway reports it.
+    :param media_type: as the gateway declares it; needed for inline text and headerless sound, which no byte tells.
     :param details: more that the gateway says of it, by the names of ``DETAILS``.
     """
 
     url: str | None = None
     inline: str | None = field(default=None, repr=False)
     revised_prompt: str | None = None
-    details: Mapping[str, str | float] = field(default_factory=dict, hash=False)
+    media_type: str | None = None
+    details: Mapping[str, str | float | bool] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the gateway declares it to be a text, or a document made of one."""
+        return self.media_type is not None and not self.media_type.startswith("audio/")
 
     def __post_init__(self) -> None:
         if self.url is not None and self.url[:5].lower() == "data:":
@@ -91,8 +107,10 @@ class Job:
     :param price: what was charged, in ``currency``, if the gateway reports it.
     :param currency: ``credits`` or ``USD``.
     :param retry_helps: for a failed job, whether the same request may succeed later.
-    :param details: more for the task's result: ``prompts`` (of a describe), ``buttons`` (what Midjourney offers next,
-        and the id to ask for it with), ``request_id`` (of the answer that ended it, for the vendor's support).
+    :param progress: percent, 0 to 100, of a job that runs, if the gateway reports it. It is shown, and decides nothing.
+    :param details: more for the task's result: facts of a text (``language``), ``prompts`` (of a describe), ``buttons``
+        (what Midjourney offers next, and the id to ask for it with), ``request_id`` (of the answer that
+        ended it, for the vendor's support).
     """
 
     job_id: str
@@ -109,6 +127,7 @@ class Job:
     price: float | None = None
     currency: str | None = None
     retry_helps: bool = True
+    progress: int | None = field(default=None, compare=False)
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -145,12 +164,21 @@ class Job:
             value["details"] = dict(self.details)
         if self.artifacts:
             value["artifacts"] = [
-                {k: v for k, v in (("url", a.url), ("revised_prompt", a.revised_prompt)) if v is not None}
+                {n: v for n in ("url", "revised_prompt", "media_type") if (v := getattr(a, n)) is not None}
                 | ({"inline": True} if a.inline is not None else {})
                 | ({"details": dict(a.details)} if a.details else {})
                 for a in self.artifacts
             ]
         return value
+
+    def with_text_saved(self) -> Job:
+        """The same with its text as an artifact, for a folder; unchanged where it made anything but texts."""
+        if not self.text or not all(artifact.is_text for artifact in self.artifacts):
+            return self
+        text = base64.b64encode(self.text.encode("utf-8", "replace")).decode()
+        inline = f"data:text/plain;base64,{text}"
+        made = Artifact(inline=inline, media_type="text/plain", details=self.details)
+        return replace(self, artifacts=(made, *self.artifacts))
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Job:
@@ -168,6 +196,7 @@ class Job:
                         url=item["url"],
                         revised_prompt=item.get("revised_prompt"),
                         details={k: v for k, v in (item.get("details") or {}).items() if k in DETAILS},
+                        media_type=item.get("media_type"),
                     )
                 )
             return cls(
@@ -185,7 +214,7 @@ class Job:
                 price=value.get("price"),
                 currency=value.get("currency"),
                 retry_helps=bool(value.get("retry_helps", True)),
-                details=dict((value.get("details") or {}).items()),
+                details=dict(value.get("details") or {}),
             )
         except (KeyError, TypeError, AttributeError) as e:
             raise ValueError(f"not a job: {type(e).__name__} {e}") from e

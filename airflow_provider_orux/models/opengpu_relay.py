@@ -8,13 +8,13 @@ vendor's, and is not sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
 from airflow_provider_orux.models.input_images import InlineImage, PixelSize, UrlImage
+from airflow_provider_orux.models.relay_names import RELAY_MODELS
 from airflow_provider_orux.models.requests import GenerationRequest, HttpsUrl, NonBlank
 
 
@@ -358,22 +358,6 @@ class Wan27ImagePro(Generation2):
         return self
 
 
-#: Routes of several models, which take `model` in the body (`model_in_body` of GET /v2/models).
-MODEL_IN_BODY = frozenset(
-    {StableDiffusion.path, Gemini3ProImage.path, GptImage2.path, "/v2/audio/asr/whisper"}
-)
-#: Models without a class, by the route that serves them: for a CustomRequest. Their maker's name is inferred.
-OTHER_MODELS: Mapping[str, str] = {
-    "google/gemini-2.5-flash-image": Gemini3ProImage.path,
-    "google/gemini-3.1-flash-image-preview": Gemini3ProImage.path,
-    "google/gemini-nano-banana-2.1": Gemini3ProImage.path,
-    "openai/gpt-image-2.5-sunburst": GptImage2.path,
-    "openai/gpt-image-2.5-flare": GptImage2.path,
-    "openai/whisper-1": "/v2/audio/asr/whisper",
-    "openai/gpt-4o-mini-transcribe": "/v2/audio/asr/whisper",
-    "relay/stt-1": "/v2/audio/asr/whisper",
-}
-
 #: Every typed request of this gateway, generation 2 first; a gateway takes those of its generation.
 REQUESTS: tuple[type[GenerationRequest], ...] = (
     Flux2Pro, Gemini3ProImage, GptImage15, GptImage15Edit, QwenImage, QwenImageEdit, GptImage2, Seedream5Pro,
@@ -381,3 +365,6 @@ REQUESTS: tuple[type[GenerationRequest], ...] = (
     RealisticVision, IllustriousRealism, StableDiffusion15, Gen1Flux2Pro, Gen1Gemini3Pro, Gen1GptImage15,
     Gen1GptImage15Edit, Gen1QwenImage, Gen1QwenImageEdit,
 )  # fmt: skip
+
+#: Models that this gateway takes by name, and describes in its own catalogue (generation 2).
+BY_NAME = RELAY_MODELS

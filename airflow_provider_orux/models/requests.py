@@ -76,8 +76,8 @@ NonBlank = Annotated[str, AfterValidator(_not_blank)]
 PLAIN = frozenset(
     {
         "parent_job_id", "task_id", "voice_id", "voice_model_id", "continue_clip_id", "model_name", "mv", "size",
-        "quality", "resolution",
-        "aspect_ratio", "output_format", "style", "style_codes",
+        "quality", "resolution", "aspect_ratio", "output_format", "style", "style_codes", "version", "effect", "ratio",
+        "custom_id", "camera_control", "background", "google_search", "thinking",
     }
 )  # fmt: skip
 
@@ -233,6 +233,7 @@ class GenerationRequest(BaseModel):
         """What is wrong with the fields that were given, in words."""
         names = cls.field_names()
         parts: list[str] = []
+        fields: list[str] = []
         first: str | None = None
         for problem in e.errors(include_url=False, include_context=True):
             name = str(problem["loc"][0]) if problem["loc"] else ""
@@ -243,9 +244,8 @@ class GenerationRequest(BaseModel):
             if kind == "extra_forbidden":
                 near = nearest(name, names)
                 hint = f"; did you mean `{near}`?" if near else "."
-                parts.append(
-                    f"`{name}` is not a field of {cls.label()}{hint} Its fields: {', '.join(names)}."
-                )
+                parts.append(f"`{name}` is not a field of {cls.label()}{hint}")
+                fields = [f"Its fields: {', '.join(names)}."]
             elif kind == "missing":
                 parts.append(f"`{name}` is missing: {cls.label()} needs it.")
             elif not problem["loc"]:
@@ -275,7 +275,7 @@ class GenerationRequest(BaseModel):
                     why = problem["msg"].removeprefix("Value error, ").rstrip(".")
                     parts.append(f"`{name}` of {cls.label()} is {shown}: {why[:1].lower()}{why[1:]}.")
         return InvalidRequestError(
-            " ".join(parts),
+            " ".join([*parts, *fields]),
             gateway=cls.gateway or None,
             param=first,
             charged="no",
@@ -313,6 +313,11 @@ class GenerationRequest(BaseModel):
     def warnings(self) -> list[str]:
         """Warnings about fields that will be sent differently; empty for most models."""
         return []
+
+    @property
+    def display_name(self) -> str:
+        """What the log calls it."""
+        return self.label()
 
     @property
     def model_id(self) -> str:
@@ -355,6 +360,11 @@ class CustomRequest(GenerationRequest):
     def label(cls) -> str:
         """Without a model: only an instance has one."""
         return "a CustomRequest"
+
+    @property
+    def display_name(self) -> str:
+        """The name that was given."""
+        return self.name
 
     @property
     def model_id(self) -> str:

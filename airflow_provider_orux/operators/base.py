@@ -50,7 +50,7 @@ def unset_retries(given: Mapping[str, Any]) -> dict[str, Any]:
     return unset
 
 
-class OruxOperator(BaseOperator):
+class OruxOperator(compat.OutputWithKeys, BaseOperator):
     """The base of all operators that pay.
 
     A task instance pays at most once each time a person asks for it to run, whatever dies in between. A durable record
@@ -174,10 +174,7 @@ class OruxOperator(BaseOperator):
         raise NotImplementedError
 
     def check_arguments(self) -> None:
-        """Check at parse time what is known. Called at the end of each ``__init__``.
-
-        :raises InvalidRequestError: a value that is known already is wrong.
-        """
+        """Refuse at parse time what is known to be wrong. Called at the end of each ``__init__``."""
         arguments.check_request(self)
 
     def build_request(self, hook: GatewayHook) -> GenerationRequest:
@@ -227,7 +224,7 @@ class OruxOperator(BaseOperator):
                     method_name="execute_complete",
                     timeout=timedelta(seconds=max(step.deadline - time.time(), 0.0) + DEFERRAL_MARGIN),
                 )
-            step = job.ended(wait_in_worker(hook, step))
+            step = job.ended(wait_in_worker(hook, step, job.delivery.push_progress))
         self.link_facts = step.result
         return step.result
 

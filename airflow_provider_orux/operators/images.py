@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from airflow_provider_orux.compat import XComArg
 from airflow_provider_orux.models.arguments import refuse
 from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -34,7 +35,7 @@ class OruxModelOperator(OruxOperator):
         self,
         *,
         model: str | None = None,
-        prompt: str | None = None,
+        prompt: str | XComArg | None = None,
         options: Mapping[str, Any] | None = None,
         request: GenerationRequest | Mapping[str, Any] | None = None,
         **kwargs: Any,

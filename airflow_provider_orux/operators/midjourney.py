@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from airflow_provider_orux.compat import XComArg
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.operators.base import OruxOperator
 
 
-class OruxImagineOperator(OruxOperator):
+class _MidjourneyOperator(OruxOperator):
+    """A verb of Midjourney. Subclasses set ``request_fields``: the arguments that are fields of the request."""
+
+    request_fields: ClassVar[Sequence[str]] = ()
+
+    def request_spec(self) -> RequestSpec:
+        """What the arguments ask for."""
+        fields = {name: getattr(self, name) for name in self.request_fields}
+        return RequestSpec(verb=self.verb, fields=fields, extra_body=self.extra_body)
+
+
+class OruxImagineOperator(_MidjourneyOperator):
     """Make a grid of four images from a prompt.
 
     Works with every gateway that offers Midjourney. Follow-ups take its XComs ``job_id`` and ``conn_id``:
@@ -21,6 +33,7 @@ class OruxImagineOperator(OruxOperator):
     :param weird: 0 to 3000, unconventional composition. The gateway's default is 0.
     :param chaos: 0 to 100, variance between the four images. The gateway's default is 0.
     :param tile: a seamless image, for textures. The gateway's default is False.
+    :param images: reference images, like those of :class:`OruxBlendOperator` (templated). YEScale takes them.
     :param webhook_url: an https URL the gateway calls when the job ends; not needed, since the provider polls.
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
@@ -29,21 +42,20 @@ class OruxImagineOperator(OruxOperator):
     """
 
     verb: ClassVar[str] = "imagine"
-    template_fields: Sequence[str] = (
-        "prompt", "aspect_ratio", "stylize", "weird", "chaos", "tile", "webhook_url",
-        *OruxOperator.template_fields,
-    )  # fmt: skip
+    request_fields = ("prompt", "aspect_ratio", "stylize", "weird", "chaos", "tile", "images", "webhook_url")
+    template_fields: Sequence[str] = (*request_fields, *OruxOperator.template_fields)
     ui_color = "#d9d2f5"
 
     def __init__(
         self,
         *,
-        prompt: str,
+        prompt: str | XComArg,
         aspect_ratio: str | None = None,
         stylize: int | str | None = None,
         weird: int | str | None = None,
         chaos: int | str | None = None,
         tile: bool | str | None = None,
+        images: Sequence[str] | None = None,
         webhook_url: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -54,44 +66,22 @@ class OruxImagineOperator(OruxOperator):
         self.weird = weird
         self.chaos = chaos
         self.tile = tile
+        self.images = images
         self.webhook_url = webhook_url
         self.check_arguments()
 
-    def request_spec(self) -> RequestSpec:
-        """What the arguments ask for."""
-        return RequestSpec(
-            verb=self.verb,
-            fields={
-                "prompt": self.prompt,
-                "aspect_ratio": self.aspect_ratio,
-                "stylize": self.stylize,
-                "weird": self.weird,
-                "chaos": self.chaos,
-                "tile": self.tile,
-                "webhook_url": self.webhook_url,
-            },
-            extra_body=self.extra_body,
-        )
 
-
-class _FollowUpOperator(OruxOperator):
+class _FollowUpOperator(_MidjourneyOperator):
     """The parts upscale and variation share: a parent and the index of an image in its grid."""
 
-    template_fields: Sequence[str] = ("parent_job_id", "index", *OruxOperator.template_fields)
+    request_fields = ("parent_job_id", "index")
+    template_fields: Sequence[str] = (*request_fields, *OruxOperator.template_fields)
 
     def __init__(self, *, parent_job_id: str, index: int | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.parent_job_id = parent_job_id
         self.index = index
         self.check_arguments()
-
-    def request_spec(self) -> RequestSpec:
-        """What the arguments ask for."""
-        return RequestSpec(
-            verb=self.verb,
-            fields={"parent_job_id": self.parent_job_id, "index": self.index},
-            extra_body=self.extra_body,
-        )
 
 
 class OruxUpscaleOperator(_FollowUpOperator):
@@ -125,7 +115,7 @@ class OruxVariationOperator(_FollowUpOperator):
     ui_color = "#cdebd3"
 
 
-class OruxRerollOperator(OruxOperator):
+class OruxRerollOperator(_MidjourneyOperator):
     """Run a grid's prompt again: a new grid. It takes no index.
 
     :param parent_job_id: the job that made the grid: ``imagine.output["job_id"]`` (templated).
@@ -136,7 +126,8 @@ class OruxRerollOperator(OruxOperator):
     """
 
     verb: ClassVar[str] = "reroll"
-    template_fields: Sequence[str] = ("parent_job_id", *OruxOperator.template_fields)
+    request_fields = ("parent_job_id",)
+    template_fields: Sequence[str] = (*request_fields, *OruxOperator.template_fields)
     ui_color = "#f6e3c9"
 
     def __init__(self, *, parent_job_id: str, **kwargs: Any) -> None:
@@ -144,14 +135,8 @@ class OruxRerollOperator(OruxOperator):
         self.parent_job_id = parent_job_id
         self.check_arguments()
 
-    def request_spec(self) -> RequestSpec:
-        """What the arguments ask for."""
-        return RequestSpec(
-            verb=self.verb, fields={"parent_job_id": self.parent_job_id}, extra_body=self.extra_body
-        )
 
-
-class OruxBlendOperator(OruxOperator):
+class OruxBlendOperator(_MidjourneyOperator):
     """Make a grid out of two to five images. YEScale offers it.
 
     :param images: two to five images: paths or ObjectStoragePath URIs, https URLs, or data URLs (templated). They
@@ -164,7 +149,8 @@ class OruxBlendOperator(OruxOperator):
     """
 
     verb: ClassVar[str] = "blend"
-    template_fields: Sequence[str] = ("images", "dimensions", *OruxOperator.template_fields)
+    request_fields = ("images", "dimensions")
+    template_fields: Sequence[str] = (*request_fields, *OruxOperator.template_fields)
     ui_color = "#f2d5e4"
 
     def __init__(self, *, images: Sequence[str], dimensions: str | None = None, **kwargs: Any) -> None:
@@ -173,17 +159,9 @@ class OruxBlendOperator(OruxOperator):
         self.dimensions = dimensions
         self.check_arguments()
 
-    def request_spec(self) -> RequestSpec:
-        """What the arguments ask for."""
-        return RequestSpec(
-            verb=self.verb,
-            fields={"images": self.images, "dimensions": self.dimensions},
-            extra_body=self.extra_body,
-        )
 
-
-class OruxDescribeOperator(OruxOperator):
-    """Describe an image: the result's ``text`` holds prompts that would make one like it. YEScale offers it.
+class OruxDescribeOperator(_MidjourneyOperator):
+    """Describe an image: the result's ``prompts`` are four that would make one like it. YEScale offers it.
 
     :param image: the image: a path or ObjectStoragePath URI, an https URL, or a data URL (templated).
 
@@ -193,14 +171,11 @@ class OruxDescribeOperator(OruxOperator):
     """
 
     verb: ClassVar[str] = "describe"
-    template_fields: Sequence[str] = ("image", *OruxOperator.template_fields)
+    request_fields = ("image",)
+    template_fields: Sequence[str] = (*request_fields, *OruxOperator.template_fields)
     ui_color = "#d5e9f2"
 
     def __init__(self, *, image: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image = image
         self.check_arguments()
-
-    def request_spec(self) -> RequestSpec:
-        """What the arguments ask for."""
-        return RequestSpec(verb=self.verb, fields={"image": self.image}, extra_body=self.extra_body)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
-from airflow_provider_orux.compat import AirflowSkipException
+from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys, question
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle import choice
 from airflow_provider_orux.models.arguments import is_mapped, refuse
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class OruxReviewOperator(HITLOperator):
+class OruxReviewOperator(OutputWithKeys, HITLOperator):
     """Show the saved images of a job to a person, who chooses: four buttons U1 to U4 under "Required Actions".
 
     It pays nothing and holds no worker. On Airflow 3.3 it needs no triggerer either. Its result is ``index`` (or
@@ -48,7 +48,7 @@ class OruxReviewOperator(HITLOperator):
             False, type="boolean", title="Reject all", description="Choose none; skip what follows"
         )
         kwargs["params"] = {**(kwargs.get("params") or {}), "reject": reject}
-        super().__init__(subject=subject, options=choice.labels(4), multiple=multiple, **kwargs)
+        super().__init__(subject=subject, options=choice.labels(4), multiple=multiple, **question(kwargs))
         self.result = result
         if is_mapped(self):
             return
@@ -65,10 +65,10 @@ class OruxReviewOperator(HITLOperator):
         from airflow_provider_orux.storage.asking import ask_about
 
         try:
-            self.options, question = ask_about(self.result)
+            self.options, shown = ask_about(self.result)
         except OruxError as e:
             raise_for_airflow(e, self.log)
-        self.body = f"{question}\n\n{self.body}" if self.body else question
+        self.body = f"{shown}\n\n{self.body}" if self.body else shown
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_orux.lifecycle.charges import ERROR_KEY, Charge, Total, once_each
+from airflow_provider_orux.lifecycle.charges import ERROR_KEY, JOB_KEY, PROGRESS_KEY, Charge, Total, once_each
 from airflow_provider_orux.models.errors import Charged
 from airflow_provider_orux.plugins.tables import Row
 from airflow_provider_orux.storage.served import Maker
@@ -38,6 +38,7 @@ class Card:
     :param earlier: what jobs cost that it superseded.
     :param error: the class of the task's error.
     :param line: the first line of that error.
+    :param progress: percent of a job in flight that are done; None: its gateway does not say.
     :param task_state: the task instance's state in Airflow.
     """
 
@@ -57,6 +58,7 @@ class Card:
     error: str | None = None
     line: str = ""
     error_charged: Charged = "unknown"
+    progress: int | None = None
     task_state: str | None = None
     label: str | None = None
     run_after: datetime | None = None
@@ -157,8 +159,11 @@ def _by_maker(rows: Iterable[Row]) -> dict[Maker, list[Row]]:
 def _card(rows: Sequence[Row]) -> Card | None:
     """The card of one task instance."""
     error = next((r for r in rows if r.key == ERROR_KEY), None)
-    job = next((r for r in rows if r.key != ERROR_KEY), None)
-    newest = max(rows, key=lambda r: r.changed)
+    job = next((r for r in rows if r.key == JOB_KEY), None)
+    if job is None and error is None:
+        return None
+    newest = max((r for r in (job, error) if r is not None), key=lambda r: r.changed)
+    done = next((r.value for r in rows if r.key == PROGRESS_KEY), {})
     value: Mapping[str, Any] = job.value if job is not None else {}
     told: Mapping[str, Any] = error.value if error is not None else {}
     gateway, model = _text(value.get("gateway")) or "", _text(value.get("model"))
@@ -190,6 +195,7 @@ def _card(rows: Sequence[Row]) -> Card | None:
         error=_text(told.get("error")),
         line=_text(told.get("line")) or "",
         error_charged=Charge.read(told, gateway="", model=None).charged,
+        progress=_percent(done.get("percent")) if done.get("job_id") == charge.job_id else None,
         task_state=newest.state,
         label=newest.label,
         run_after=newest.run_after,
@@ -225,6 +231,7 @@ def _merged(cards: Iterable[Card]) -> list[Card]:
             parent_job_id=last.parent_job_id or card.parent_job_id,
             index=last.index if last.index is not None else card.index,
             at=card.at if last.at is None else last.at,
+            progress=card.progress if last.progress is None else last.progress,
             earlier=(*last.earlier, *card.earlier),
         )
     return [*known.values(), *rest]
@@ -298,6 +305,11 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e11:
         return None
     return float(value)
+
+
+def _percent(value: Any) -> int | None:
+    number = _index(value)
+    return number if number is not None and number <= 100 else None
 
 
 def _index(value: Any) -> int | None:

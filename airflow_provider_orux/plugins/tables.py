@@ -14,10 +14,10 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from airflow_provider_orux.lifecycle.charges import ERROR_KEY, JOB_KEY
+from airflow_provider_orux.lifecycle.charges import ERROR_KEY, JOB_KEY, PROGRESS_KEY
 from airflow_provider_orux.storage.served import Maker
 
-#: XComs that are read for one page at most: two for a job that failed, else one.
+#: XComs that are read for one page at most: its facts, its error, and how much of it is done.
 MOST_ROWS = 6000
 
 
@@ -78,7 +78,7 @@ def job_rows(session: Session, scope: Scope, *, limit: int = MOST_ROWS) -> list[
             & (TaskInstance.map_index == XComModel.map_index),
         )
         .join(DagRun, DagRun.id == XComModel.dag_run_id)
-        .where(XComModel.key.in_((JOB_KEY, ERROR_KEY)))
+        .where(XComModel.key.in_((JOB_KEY, ERROR_KEY, PROGRESS_KEY)))
         .order_by(XComModel.timestamp.desc())
         .limit(limit)
     )

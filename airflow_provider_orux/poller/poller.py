@@ -11,7 +11,7 @@ import copy
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -92,10 +92,11 @@ class Poller:
         self._lookup = self._new_lookup()
         self._client: PollClient | None = None
 
-    async def wait(self, wait: Wait) -> JobEvent:
+    async def wait(self, wait: Wait, on_progress: Callable[[int], Awaitable[None]] | None = None) -> JobEvent:
         """Wait until a job ends, or polling it makes no more sense.
 
         :param wait: the job to wait for, and for how long.
+        :param on_progress: awaited with the percent that are done, once a quarter. Polls go on meanwhile.
         """
         job = WatchedJob(wait, self._book)
         self._jobs.add(job)
@@ -110,7 +111,7 @@ class Poller:
             else:
                 self._jobs.put_after(job, due - now, now=now)
             self._clock.turn_soon()
-            return await job.event(log)
+            return await job.event(log, on_progress)
         finally:
             closing = self._leave(job)
             if closing is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 from airflow_provider_orux.hooks.connection import GatewayConnection
 from airflow_provider_orux.lifecycle.durations import DurationBook
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.lifecycle.plan import PollPlan
-from airflow_provider_orux.lifecycle.polling import Continue, Done, GiveUp, PollTracker, Wait
+from airflow_provider_orux.lifecycle.polling import PROGRESS, Continue, Done, GiveUp, PollTracker, Wait
 from airflow_provider_orux.lifecycle.schedule import PollSchedule
 from airflow_provider_orux.models.errors import OruxError
 from airflow_provider_orux.models.job import Job, JobStatus
@@ -33,6 +34,7 @@ class WatchedJob:
         "_kind",
         "_notes",
         "_push_urls",
+        "_reached",
         "_running_at",
         "_warned",
         "batchable",
@@ -77,6 +79,7 @@ class WatchedJob:
         self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._event: JobEvent | None = None
         self._notes: list[str] = []
+        self._reached: int | None = None
         self._warned = False
         durations = None if self.fixed else book.of(f"kind {wait.kind}" if wait.kind else "")
         schedule = PollSchedule(fixed=wait.poll_interval, durations=durations, sure=wait.kind is not None)
@@ -163,6 +166,9 @@ class WatchedJob:
             return None
         if step.warn and tell:
             self._note(step.warn, recovery=recovery)
+        if step.reached:
+            self._reached = step.reached
+            self._wake_trigger()
         return step.seconds
 
     def _learn_from(self, job: Job) -> None:
@@ -191,10 +197,13 @@ class WatchedJob:
         """The trigger waits no longer."""
         self.is_watched = False
 
-    async def event(self, log: logging.Logger) -> JobEvent:
+    async def event(
+        self, log: logging.Logger, on_progress: Callable[[int], Awaitable[None]] | None = None
+    ) -> JobEvent:
         """Wait for the end; log notes meanwhile, in the context of the trigger and so in its task's log.
 
         :param log: where to.
+        :param on_progress: awaited with the percent that are done, once a quarter. The poller goes on meanwhile.
         """
         while True:
             await self._future
@@ -204,6 +213,11 @@ class WatchedJob:
                 log.warning("%s", sentence)
             if self._event is not None:
                 return self._event
+            reached, self._reached = self._reached, None
+            if reached is not None:
+                log.info(PROGRESS, self.job_id, reached)
+                if on_progress is not None:
+                    await on_progress(reached)
 
     def _note(self, sentence: str, *, recovery: bool) -> None:
         if recovery and not self._warned:

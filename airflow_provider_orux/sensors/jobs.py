@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_orux.compat import AirflowException, AirflowFailException, AirflowSkipException, conf
+from airflow_provider_orux.compat import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    OutputWithKeys,
+    conf,
+)
 from airflow_provider_orux.exceptions import raise_for_airflow
-from airflow_provider_orux.lifecycle.polling import Wait
+from airflow_provider_orux.lifecycle.polling import PROGRESS, Quarters, Wait
 from airflow_provider_orux.links.artifact import LINKS
 from airflow_provider_orux.models.arguments import is_mapped, text
 from airflow_provider_orux.models.errors import (
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_orux.models.job import Job
 
 
-class OruxJobSensor(BaseSensorOperator):
+class OruxJobSensor(OutputWithKeys, BaseSensorOperator):
     """Wait for a job that another task submitted, without holding a worker.
 
     It returns the same result as a generating task (with the job's URLs; it saves nothing), and pushes ``job_id``,
@@ -72,6 +78,7 @@ class OruxJobSensor(BaseSensorOperator):
         self.link_facts: Mapping[str, Any] = {}
         self._refused_since: float | None = None
         self._first_look: float | None = None
+        self._quarters = Quarters()
         if not is_mapped(self):
             text("job_id", job_id)
 
@@ -126,6 +133,8 @@ class OruxJobSensor(BaseSensorOperator):
                     return False
                 self._refused_since = None
                 if not job.status.is_terminal:
+                    if (reached := self._quarters.reached(job.progress)) is not None:
+                        self.log.info(PROGRESS, self.job_id, reached)
                     return False
                 return PokeReturnValue(is_done=True, xcom_value=self._ended(context, job, hook))
         except OruxError as e:

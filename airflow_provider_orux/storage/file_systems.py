@@ -127,4 +127,9 @@ def no_file_system(scheme: str, error: Exception) -> ConfigurationError:
 
 def unusable(why: str) -> ConfigurationError:
     """The error of a destination that cannot be used as it is."""
-    return ConfigurationError(f"The destination save_to cannot be used: {why}", param="save_to", charged="no")
+    return ConfigurationError(
+        f"The destination save_to cannot be used: {why}",
+        param="save_to",
+        charged="no",
+        next_step="Correct save_to, or the connection of the storage.",
+    )

@@ -45,7 +45,37 @@ MEDIA_TYPES = {
     "avi": "video/x-msvideo",
     "ogv": "video/ogg",
     "txt": "text/plain",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "json": "application/json",
+    "pcm": "audio/pcm",
+    "ulaw": "audio/basic",
+    "alaw": "audio/x-alaw",
+    "bin": "application/octet-stream",
 }
+
+#: Texts and sound without a header: no byte tells what they are, so the gateway's word counts, for bytes that stood in
+#: its own answer. Never for what a URL delivers.
+HEADERLESS = {
+    "text/plain": "txt",
+    "text/srt": "srt",
+    "application/x-subrip": "srt",
+    "text/vtt": "vtt",
+    "application/json": "json",
+    "audio/pcm": "pcm",
+    "audio/x-pcm": "pcm",
+    "audio/l16": "pcm",
+    "audio/basic": "ulaw",
+    "audio/pcmu": "ulaw",
+    "audio/ulaw": "ulaw",
+    "audio/mulaw": "ulaw",
+    "audio/x-mulaw": "ulaw",
+    "audio/pcma": "alaw",
+    "audio/alaw": "alaw",
+    "audio/x-alaw": "alaw",
+}
+#: Those of them that are texts, whatever their first letters look like.
+_TEXTS = frozenset({"txt", "srt", "vtt", "json"})
 
 #: Images whose size is known and that are checked for completeness. A drawing (svg) is a text that anybody may have
 #: written: it is kept as a file, and never parsed or drawn here.
@@ -75,19 +105,25 @@ class Media:
         return MEDIA_TYPES[self.extension]
 
 
-def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
+def inspect(file: IO[bytes], size: int, *, max_pixels: int, declared: str | None = None) -> Media:
     """Recognise a file and check that it is complete, as far as its format shows.
 
     :param file: can be read and sought.
     :param size: bytes in it.
+    :param declared: the media type that the gateway named, of bytes that stood in its own answer.
     :raises ArtifactRejectedError: it is something else, or an image with more than ``max_pixels``.
     :raises ArtifactError: it is empty, truncated or damaged; another attempt may help.
     """
     if size == 0:
         raise ArtifactError("The artifact is empty")
+    named = _declared(declared)
+    if named in _TEXTS:
+        return Media(named)
     file.seek(0)
     head = file.read(_HEAD)
     kind = recognise(head)
+    if kind is None and named is not None:
+        return Media(named)
     if kind is None:
         raise ArtifactRejectedError(
             f"The artifact is {_described(head)}, not an image, a clip or a song of a known kind",
@@ -119,6 +155,14 @@ def inspect(file: IO[bytes], size: int, *, max_pixels: int) -> Media:
     except BrokenError as e:
         raise ArtifactError(f"The {kind} file is damaged: {e}") from e
     return Media(kind, length=length_of(file, size, kind))
+
+
+def _declared(media_type: str | None) -> str | None:
+    """The extension for a declared type; sound of a type that is not known here is kept as the bytes that it is."""
+    if media_type is None:
+        return None
+    name = media_type.partition(";")[0].strip().lower()
+    return HEADERLESS.get(name) or ("bin" if name.startswith(("audio/", "application/octet")) else None)
 
 
 def recognise(head: bytes) -> str | None:

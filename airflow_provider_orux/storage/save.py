@@ -25,7 +25,7 @@ from airflow_provider_orux.storage import inline, manifest
 from airflow_provider_orux.storage.destination import Folder, safe_job_id
 from airflow_provider_orux.storage.download import Downloader
 from airflow_provider_orux.storage.manifest import MANIFEST, SavedArtifact, SavedJob
-from airflow_provider_orux.storage.media import IMAGES, MEDIA_TYPES, Media, inspect
+from airflow_provider_orux.storage.media import HEADERLESS, IMAGES, MEDIA_TYPES, Media, inspect
 from airflow_provider_orux.storage.settings import StorageSettings
 from airflow_provider_orux.storage.spool import DestinationError, Spool, sha256_of, too_large
 from airflow_provider_orux.storage.texts import announces_text, text_in
@@ -189,9 +189,8 @@ class _Saving:
                 room = self.settings.max_job_bytes - sum(a.bytes for a in saved.values())
                 try:
                     self._check_bounds(number, room, deadline)
-                    kept = self._kept(number, names.get(number, ()), artifact.url, digests.get(number))
-                    there = kept or self._fetch(downloader, number, artifact, room, deadline)
-                    saved[number] = replace(there, details={**artifact.details, **there.details})
+                    kept = self._kept(number, names.get(number, ()), artifact, digests.get(number))
+                    saved[number] = kept or self._fetch(downloader, number, artifact, room, deadline)
                 except (DestinationError, ConfigurationError):
                     raise  # the next artifact would meet the same
                 except ArtifactError as e:
@@ -232,7 +231,7 @@ class _Saving:
         return found
 
     def _kept(
-        self, number: int, names: list[str] | tuple[str, ...], url: str | None, expected: str | None
+        self, number: int, names: list[str] | tuple[str, ...], artifact: Artifact, expected: str | None
     ) -> SavedArtifact | None:
         """A file for this artifact that is there already and whole."""
         for name in names:
@@ -249,22 +248,26 @@ class _Saving:
             if media.extension not in IMAGES and expected is None and not self.folder.keeps_only_whole_files:
                 continue  # where a write may have stopped half-way, a clip does not show it
             log.info("%s is already saved", self.folder.uri_of(name))
-            saved = self._saved(name, url, media, sha256=sha256, size=size)
+            saved = self._saved(name, artifact, media, sha256=sha256, size=size)
             return self._with_thumbnail(saved, number, partial(self.folder.open, name))
         return None
 
     def _examine(self, name: str) -> tuple[Media, str, int]:
         """What a file is that is there already, its digest and its size."""
+        declared = MEDIA_TYPES.get(name.rpartition(".")[2])
+        declared = declared if declared in HEADERLESS or declared == MEDIA_TYPES["bin"] else None
         if self.folder.is_local:
             with self.folder.open(name) as file:
                 sha256, size = sha256_of(file, self.settings.max_bytes)
                 if size > self.settings.max_bytes:
                     raise too_large(self.settings.max_bytes)
-                return self._media(file, size, text=announces_text(name)), sha256, size
+                media = self._media(file, size, text=announces_text(name), declared=declared)
+                return media, sha256, size
         # To go to and fro in a file of a store is slow: it is looked at here.
         with self.folder.spool("check", max_bytes=self.settings.max_bytes) as spool:
             self.folder.copy_into(name, spool)
-            return self._inspect(spool, text=announces_text(name)), spool.sha256, spool.size
+            media = self._inspect(spool, text=announces_text(name), declared=declared)
+            return media, spool.sha256, spool.size
 
     def _fetch(
         self, downloader: Downloader, number: int, artifact: Artifact, room: int, deadline: float
@@ -276,7 +279,7 @@ class _Saving:
         with self.folder.spool(str(number), max_bytes=min(self.settings.max_bytes, room)) as spool:
             if artifact.inline is not None:
                 inline.decode(artifact.inline, spool)
-                media = self._inspect(spool)
+                media = self._inspect(spool, declared=artifact.media_type)
             elif artifact.url:
                 look = partial(self._inspect, text=announces_text(artifact.url))
                 media = downloader.fetch(artifact.url, spool, look, deadline=deadline)
@@ -286,29 +289,33 @@ class _Saving:
             if self.folder.publish(spool, name):
                 # Counted where it is written: what a retry finds there was counted before, also if that try failed.
                 count("orux.saved_bytes", gateway=self.job.gateway, by=spool.size)
-            saved = self._saved(name, artifact.url, media, sha256=spool.sha256, size=spool.size)
+            saved = self._saved(name, artifact, media, sha256=spool.sha256, size=spool.size)
             saved = self._with_thumbnail(saved, number, lambda: nullcontext(spool.file))
         log.info("Saved %s (%s, %d bytes)", saved.uri, saved.media_type, saved.bytes)
         return saved
 
-    def _inspect(self, spool: Spool, *, text: bool = False) -> Media:
+    def _inspect(self, spool: Spool, *, text: bool = False, declared: str | None = None) -> Media:
         spool.finish()
-        return self._media(spool.file, spool.size, text=text)
+        return self._media(spool.file, spool.size, text=text, declared=declared)
 
-    def _media(self, file: IO[bytes], size: int, *, text: bool) -> Media:
+    def _media(self, file: IO[bytes], size: int, *, text: bool, declared: str | None) -> Media:
+        """
+        :param text: whether the file's name promises a text.
+        :param declared: what the gateway, or the name of a file that was saved, says that it is.
+        """
         found = text_in(file, size) if text else None
-        return found or inspect(file, size, max_pixels=self.settings.max_pixels)
+        return found or inspect(file, size, max_pixels=self.settings.max_pixels, declared=declared)
 
-    def _saved(self, name: str, url: str | None, media: Media, *, sha256: str, size: int) -> SavedArtifact:
+    def _saved(self, name: str, artifact: Artifact, media: Media, *, sha256: str, size: int) -> SavedArtifact:
         return SavedArtifact(
             uri=self.folder.uri_of(name),
-            url=url,
+            url=artifact.url,
             media_type=media.media_type,
             width=media.width,
             height=media.height,
             bytes=size,
             sha256=sha256,
-            details=media.length,
+            details={**artifact.details, **media.length},
         )
 
     def _with_thumbnail(

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_orux import compat
+from airflow_provider_orux.lifecycle.charges import PROGRESS_KEY
 from airflow_provider_orux.lifecycle.polling import Wait
 
 if TYPE_CHECKING:
     from airflow_provider_orux.poller.poller import Poller
+
+#: Seconds that the triggerer may take to store how much is done; the end of the job is told after that.
+PROGRESS_SECONDS = 5.0
 
 
 class OruxJobTrigger(BaseTrigger):
@@ -31,7 +36,7 @@ class OruxJobTrigger(BaseTrigger):
     :param kind: what kind of job it is (``midjourney-v7:upscale``). Jobs of one kind take about the same time, so the
         first poll comes when the quickest of them can be done. None (default): unknown; the durations of the
         connection's other jobs are used.
-    :param push_urls: False: the event holds no URLs. Default True.
+    :param push_urls: False: the event holds neither URLs nor the gateway's words. Default True.
     """
 
     def __init__(
@@ -83,8 +88,17 @@ class OruxJobTrigger(BaseTrigger):
         started = self.started if self.started is not None else time.time()
         wait = Wait(self.job_id, self.deadline, started, self.poll_interval, self.kind, self.push_urls)
         poller_for = await _load_poller()
-        event = await poller_for(self.conn_id).wait(wait)
+        event = await poller_for(self.conn_id).wait(wait, self._show_progress)
         yield TriggerEvent(event.model_dump(mode="json", exclude_none=True))
+
+    async def _show_progress(self, percent: int) -> None:
+        """Push an XCom for the gallery, if this Airflow lets a trigger do that. Nothing may come of a failure."""
+        value = {"job_id": self.job_id, "percent": percent}
+        try:
+            push = compat.push_xcom(getattr(self, "task_instance", None), PROGRESS_KEY, value)
+            await asyncio.wait_for(push, PROGRESS_SECONDS)
+        except Exception as e:
+            self.log.debug("The gallery will not show the progress (%s: %s)", type(e).__name__, e)
 
     async def on_kill(self) -> None:
         """Log that the job continues and will be charged: no gateway documents a way to cancel one.

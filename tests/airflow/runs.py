@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -76,6 +77,8 @@ class Run:
             ti = self._instance(session, task_id)
             assert ti.state is None
             ti.try_number += 1
+            # A clear takes it away, and the scheduler sets it: on 3.1 no task starts without it.
+            ti.dag_run.start_date = ti.dag_run.start_date or datetime.now(timezone.utc)
             ti.state = TaskInstanceState.SCHEDULED
             session.commit()
             _run_task(ti=ti, task=self.dag.get_task(task_id), run_triggerer=True)

@@ -43,6 +43,33 @@ def test_the_midjourney_chain_on_yescale(gateways, example_dag, run):
     assert blend["width"] > blend["height"]
 
 
+def test_clips_and_a_song_on_yescale(gateways, example_dag, run):
+    result = run(example_dag("yescale_video_and_song"), logical_date=None)
+    assert result.state == "success", result.states()
+    assert sorted(c["model"] for c in gateways.charges()) == sorted(
+        ["flux-pro", "kling-image2video", "grok-video", "hailuo-2.3", "gpt-image-1-edit", *["suno_music"] * 2]
+    )
+    for task_id in ("moves", "clip", "new_model"):
+        (clip,) = result.xcom(task_id)["artifacts"]
+        assert clip["media_type"].startswith("video/")
+    assert [a["title"] for a in result.xcom("longer")["artifacts"]] == ["Night bus II"] * 2
+
+
+def test_further_steps_of_midjourney_on_yescale(gateways, example_dag, run):
+    result = run(example_dag("yescale_midjourney_steps"), logical_date=None)
+    assert result.state == "success", result.states()
+    assert sorted(c["action"] for c in gateways.charges()) == [
+        "DESCRIBE",
+        "IMAGINE",
+        "IMAGINE",
+        "UPSCALE",
+        "ZOOM",
+    ]
+    prompts = result.xcom("describe", "prompts")
+    assert manifest_of(result.xcom("again"))["prompt"] == prompts[0]
+    assert len(prompts) == 4
+
+
 def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
     result = run(example_dag("opengpu_relay_mapped"), logical_date=None)
     assert result.state == "success", result.states()
@@ -52,6 +79,16 @@ def test_a_mapped_table_on_the_relay(gateways, example_dag, run):
     assert first["artifacts"][0]["url"] is None
     rows = sum(1 for name in result.states() if name.startswith("image["))
     assert len(gateways.charges()) == rows > 3
+
+
+def test_models_by_their_names_on_the_relay(gateways, example_dag, run):
+    result = run(example_dag("opengpu_relay_media"), logical_date=None)
+    assert result.state == "success", result.states()
+    types = {
+        task: result.xcom(task)["artifacts"][0]["media_type"] for task in ("clip", "voice", "transcript")
+    }
+    assert types == {"clip": "video/x-msvideo", "voice": "audio/wav", "transcript": "text/plain"}
+    assert len(gateways.charges()) == 3
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)

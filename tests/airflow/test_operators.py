@@ -139,6 +139,77 @@ def test_decorator_on_the_deferred_way(sandbox, dag_of, run, tmp_path, monkeypat
     assert manifest["job_id"].startswith("task_")
 
 
+def test_a_function_says_what_each_operator_makes(sandbox, dag_of, run, tmp_path):
+    from airflow_provider_orux.compat import serialized
+
+    dag = dag_of(f"""
+    @task.orux_imagine(stylize=250, save_to="file://{tmp_path}/a")
+    def imagine():
+        open("{tmp_path}/calls", "a").write("i")
+        return {{"prompt": "a harbour of {{{{ braces }}}}", "aspect_ratio": "16:9"}}
+
+    grid = imagine()
+
+    @task.orux_upscale(parent_job_id=grid["job_id"], conn_id=grid["conn_id"], record_prompt="none")
+    def best(names):
+        open("{tmp_path}/calls", "a").write("u")
+        return names.index("night") + 1
+
+    @task.orux_variation
+    def other(grid):
+        return {{"parent_job_id": grid["job_id"], "index": 4}}
+
+    @task.orux_job(model="suno-v5")
+    def song():
+        return {{"prompt": "a slow waltz", "duration": 30}}
+
+    best(["dawn", "noon", "night"]) >> other(grid) >> song()
+    """)
+    assert {t.operator_name for t in serialized(dag).tasks} >= {"@task.orux_upscale", "@task.orux_job"}
+    assert dag.task_dict["best"].upstream_task_ids == {"imagine"}
+    result = run(dag)
+    assert result.state == "success", result.states()
+    said = [(c["model"], c["action"]) for c in sandbox.charges()]
+    assert said == [
+        ("midjourney-v7", "imagine"), ("midjourney-v7", "upscale"), ("midjourney-v7", "variation"), ("suno-v5", "generate"),
+    ]  # fmt: skip
+    bodies = [r["body"] for r in sandbox.requests() if r["method"] == "POST"]
+    assert (bodies[0]["prompt"], bodies[0]["aspect_ratio"], bodies[0]["stylize"]) == (
+        "a harbour of {{ braces }}",
+        "16:9",
+        250,
+    )
+    assert [b.get("index") for b in bodies] == [None, 3, 4, None]
+    assert bodies[3]["duration"] == 30
+    # Also where prompts are private: an index is none, so the function that chose is not asked again.
+    assert (tmp_path / "calls").read_text() == "iu"
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ("{'promt': 'a fox'}", ["`promt`", "`prompt`", "@task.orux_imagine"]),
+        ("['a fox']", ["returned a list", "the prompt"]),
+        ("{'prompt': 'a fox', 'stylize': 5000}", ["`stylize`", "0 to 1000"]),
+    ],
+)
+def test_what_a_function_returned_is_checked_before_it_is_paid_for(
+    sandbox, dag_of, run, capfd, returned, words
+):
+    dag = dag_of(f"""
+    @task.orux_imagine(retries=0)
+    def imagine():
+        return {returned}
+
+    imagine()
+    """)
+    assert run(dag).state == "failed"
+    assert sandbox.charges() == []
+    log = capfd.readouterr().out
+    for word in [*words, "Not charged"]:
+        assert word in log
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_submit_wait_save(sandbox, dag_of, run, tmp_path, deferrable):
     dag = dag_of(f"""

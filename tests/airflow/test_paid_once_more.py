@@ -112,7 +112,7 @@ def test_a_connection_that_is_gone_is_named_together_with_the_job(
     assert result.again("pay") == "failed"
     out = "".join(capfd.readouterr())
     assert "ConfigurationError" in out
-    assert "'no_such_connection' is not defined" in out
+    assert "There is no connection 'no_such_connection'" in out
     assert f"holds job {charge['job_id']} of an earlier attempt" in out
 
 

@@ -373,7 +373,7 @@ class Checker:
                     self.wrong(Kind.WRONG_RESULT, f"{path.name} is not there")
                 elif hashlib.sha256(path.read_bytes()).hexdigest() != artifact["sha256"]:
                     self.wrong(Kind.WRONG_RESULT, f"{path.name} is not what the result says")
-                else:
+                elif path.suffix != ".svg":  # which Pillow does not read
                     with Image.open(path) as image:
                         image.load()
 

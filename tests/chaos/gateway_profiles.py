@@ -27,6 +27,47 @@ NONSENSE: tuple[Fault, ...] = (
     {"malformed": "other_shape"},
     {"malformed": "empty"},
 )
+#: What hosts and proxies do to a good answer on its way.
+ON_THE_WAY: tuple[Fault, ...] = (
+    {"packed": "gzip"},
+    {"packed": "gzip_twice"},
+    {"packed": "bomb"},
+    {"packed": "aws_chunked"},
+    {"packed": "gzip_in_name_only"},
+    {"packed": "unknown_name"},
+    {"framing": "two_lengths"},
+    {"framing": "folded_header"},
+    {"framing": "line_feeds"},
+    {"framing": "early_hints"},
+    {"framing": "single_bytes"},
+    {"drip": "head"},
+    {"drip": "body"},
+    {"drip": "interim"},
+    {"echo_key": "plain"},
+    {"echo_key": "utf16"},
+)
+#: A good answer with values that a careless reader trips over.
+ODD_VALUES: tuple[Fault, ...] = (
+    {"rewrite": "other_words"},
+    {"rewrite": "huge_numbers"},
+    {"rewrite": "spaced_urls"},
+)
+#: Those after which the job cannot be found by what the answer says, and the one of a refusal that names a job.
+ODD_SUBMIT: tuple[Fault, ...] = (
+    *ON_THE_WAY,
+    *ODD_VALUES,
+    {"rewrite": "unusable_id"},
+    {"status": 400, "names_job": True, "after_accepting": True},
+    {"status": 422, "names_job": True, "after_accepting": True},
+)
+ODD_POLL: tuple[Fault, ...] = (
+    *ON_THE_WAY,
+    *ODD_VALUES,
+    {"rewrite": "another_id"},
+    {"rewrite": "data_urls"},
+    {"rewrite": "script_urls"},
+    {"status": 404, "names_job": True},
+)
 ORUX_SUBMIT: tuple[Fault, ...] = (
     *CUTS,
     *NONSENSE,
@@ -121,6 +162,10 @@ MJ_POLL: tuple[Fault, ...] = (
 )
 #: Polls of several Midjourney jobs at once.
 BATCH: tuple[Fault, ...] = (
+    *ON_THE_WAY,
+    *ODD_VALUES,
+    {"rewrite": "broken_entries"},
+    {"rewrite": "another_id"},
     {"status": 400, "message": "bind_request_body_failed"},
     {"status": 404, "message": "Invalid URL"},
     {"status": 500, "message": "get_channel_failed"},
@@ -226,6 +271,10 @@ GEN1_POLL: tuple[Fault, ...] = (
     {"delay": 1.2, "when": "after"},
 )
 FILES: tuple[Fault, ...] = (
+    {"packed": "gzip"},
+    {"packed": "aws_frames"},
+    {"content": "svg"},
+    {"content": "bomb"},
     {"truncate": True},
     {"truncate": "quietly"},
     {"content": "html"},
@@ -269,6 +318,16 @@ class GatewayProfile:
     #: Codes of failed jobs that a synchronous call answers with a refusal: then nobody need be asked.
     refuses_late: frozenset[str] = frozenset()
 
+    @property
+    def strikes_submissions(self) -> tuple[Fault, ...]:
+        """All that can happen to a paid request."""
+        return (*self.submit_faults, *ODD_SUBMIT)
+
+    @property
+    def strikes_polls(self) -> tuple[Fault, ...]:
+        """All that can happen to a question about a job; nothing where there is none."""
+        return (*self.poll_faults, *ODD_POLL) if self.poll_faults else ()
+
     def handle(self, raw_id: str) -> str:
         """The job id that a person gives to ``ledger settle``."""
         return f"{self.family}:{raw_id}" if self.family else raw_id
@@ -279,6 +338,8 @@ class GatewayProfile:
 
     def loses_answer(self, then: Fault) -> bool:
         """Whether after this fault nobody can say what the gateway made of a paid request."""
+        if then in ODD_SUBMIT:
+            return True
         if "answer" in then:
             return int(then["answer"]["status"]) >= 500
         if any(kind in then for kind in ("cut", "malformed", "delay", "merge")):

@@ -147,12 +147,12 @@ class Step:
         step.false_failure = resuming and dice.random() < 0.3
         faults: list[dict[str, Any]] = []
         if dice.random() < 0.3:
-            faults.append(_order(way.submits, dice.choice(way.submit_faults), dice))
+            faults.append(_order(way.submits, dice.choice(way.strikes_submissions), dice))
         elif dice.random() < 0.25:
             faults.append({"endpoint": way.submits, "times": 1, "then": dict(dice.choice(way.fates))})
         looks = recorded and not resuming
-        if dice.random() < (0.4 if looks else 0.25) and way.poll_faults:
-            order = _order(way.polls, dice.choice(way.poll_faults), dice)
+        if dice.random() < (0.4 if looks else 0.25) and way.strikes_polls:
+            order = _order(way.polls, dice.choice(way.strikes_polls), dice)
             # The first question after a retry or a clear decides whether a job is taken up or paid again.
             faults.append({**order, "skip": 0} if looks else order)
         if dice.random() < 0.25:

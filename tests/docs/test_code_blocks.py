@@ -75,6 +75,17 @@ def test_python_is_complete(text, tmp_path):
     exec(compile(ast.Module(imports, []), str(file), "exec"), {})
 
 
+def test_python_passes_the_strict_type_checker_of_a_user(tmp_path):
+    """Without this project's configuration of mypy, as in a project of DAGs."""
+    for number, block in enumerate(blocks("python")):
+        (tmp_path / f"block_{number}.py").write_text(f"# {block.id}\n{block.values[0]}")
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}/.cache", tmp_path],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout
+
+
 @pytest.mark.parametrize("text", [p for p in blocks("python") if "DAG(" in p.values[0]])
 def test_python_with_a_dag_is_a_dag_file(text, load_dag):
     """Airflow takes it as it stands, and it has what it names; a test in it passes."""

@@ -235,7 +235,7 @@ class FakeDelivery:
         #: Raised by the check before the payment.
         self.refuses: Exception | None = None
         self.push_fails = False
-        self.push_urls = True
+        self.tells_the_trigger = True
         #: What the gallery was told of errors: each with the record as it was.
         self.errors: list[Any] = []
         #: The arguments of each save.

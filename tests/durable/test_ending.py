@@ -78,11 +78,11 @@ def test_a_full_gateway_while_fetching_is_waited_for_and_runs_no_part_of_the_tas
     assert world.state is State.SUBMITTED
 
 
-@pytest.mark.parametrize("push_urls", [True, False])
-def test_whether_the_event_may_hold_urls_is_said_to_the_trigger(push_urls):
+@pytest.mark.parametrize("tells", [True, False])
+def test_whether_the_event_may_hold_urls_is_said_to_the_trigger(tells):
     world = World()
-    world.delivery.push_urls = push_urls
-    assert world.start().push_urls is push_urls
+    world.delivery.tells_the_trigger = tells
+    assert world.start().push_urls is tells
 
 
 def test_a_key_that_was_refused_all_the_while_ends_it():

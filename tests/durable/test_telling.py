@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from airflow_provider_orux.compat import COMMAND
@@ -9,6 +11,7 @@ from airflow_provider_orux.durable.opening import complete_unread
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
     ConfigurationError,
+    GatewayUnavailableError,
     JobFailedError,
     LedgerError,
     OruxError,
@@ -135,19 +138,36 @@ def test_a_task_killed_between_answer_and_ledger_names_the_job():
 
 
 # -- before the ledger was read --------------------------------------------------------------------------------
+def unread(error, store=None, *, try_number=1, durable=True):
+    ti = SimpleNamespace(
+        dag_id="dag", run_id="run", task_id="task", map_index=-1, try_number=try_number, max_tries=3
+    )
+    context = {"ti": ti, **({} if store is None else {"task_state_store": store.rows.view()})}
+    complete_unread(error, context, durable=durable, record_prompt="full")
+    return error
+
+
 def test_an_error_before_the_ledger_was_read_tells_what_the_ledger_holds():
     world = World()
     world.start()
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": world.rows.view()}, durable=True, record_prompt="full")
+    unread(error, world)
     assert (error.job_id, error.charged) == ("task_1", "unknown")
 
 
-def test_an_error_before_the_ledger_was_read_with_nothing_in_it_stays_as_it_is():
-    error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": World().rows.view()}, durable=True, record_prompt="full")
-    complete_unread(error, {}, durable=True, record_prompt="full")
-    assert error.charged == "no"
+def test_an_error_before_the_ledger_was_read_with_nothing_in_it_says_what_comes_next():
+    pays = "it submits a new job, which is charged."
+    for store, more in ((World(), {}), (None, {"durable": False})):
+        error = unread(ConfigurationError("no such connection", charged="no"), store, **more)
+        assert (error.charged, error.outlook) == ("no", f"No retry is used.\nA clear of the task: {pays}")
+    error = unread(GatewayUnavailableError("away", charged="no"), World())
+    assert error.outlook == f"A retry or a clear of the task: {pays}"
+    error = unread(GatewayUnavailableError("away", charged="no"), World(), try_number=4)
+    assert error.outlook == f"No retry is left.\nA clear of the task: {pays}"
+
+
+def test_a_ledger_that_cannot_be_read_promises_nothing():
+    assert unread(ConfigurationError("no such connection", charged="no")).outlook == ""
 
 
 def test_an_ambiguous_submission_of_an_earlier_attempt_is_told_too():
@@ -156,5 +176,5 @@ def test_an_ambiguous_submission_of_an_earlier_attempt_is_told_too():
     with pytest.raises(AmbiguousSubmitError):
         world.start()
     error = ConfigurationError("no such connection", charged="no")
-    complete_unread(error, {"task_state_store": world.rows.view()}, durable=True, record_prompt="full")
+    unread(error, world)
     assert "a submission without a known answer" in error.outlook

@@ -64,6 +64,16 @@ def test_a_job_is_polled_until_it_ended(monkeypatch):
     assert hook.slept == pytest.approx(30, abs=1)
 
 
+def test_each_quarter_is_told_once(monkeypatch):
+    polls = [Job("task_1", JobStatus.RUNNING, "yescale", progress=p) for p in (10, 30, 30, 100, 100)]
+    hook, told = Hook(monkeypatch, *polls, done("task_1")), []
+    now = time.time()
+    job = waiting.wait_in_worker(hook, Wait("task_1", now + 600, now, 1.0), lambda *it: told.append(it))
+    assert job.status is JobStatus.SUCCEEDED
+    assert told == [("task_1", 25), ("task_1", 100)]
+    assert hook.log.lines == ["Job task_1: 25 % done", "Job task_1: 100 % done"]
+
+
 def test_a_job_that_does_not_end_is_given_up_at_its_deadline(monkeypatch):
     hook = Hook(monkeypatch, RUNNING)
     with pytest.raises(JobTimeoutError):

@@ -25,6 +25,10 @@ _REFUSED_WITH_200 = re.compile(
     r"|task_not_exist))\Z",
     re.IGNORECASE,
 )
+#: What stands before the colon of YEScale's job ids.
+_FAMILIES = {
+    "mj", "media", "kling-image", "kling-text2video", "kling-image2video", "luma", "pika", "runway", "suno",
+}  # fmt: skip
 _NAMES_A_JOB = {"task_id", "taskId", "job_id", "jobId", "run_id", "poll_url"}
 _SECRET = re.compile(r"sk-app-Ab3dEf9h|relay_sk_abcdefgh|Bearer abcdefgh12345678")
 
@@ -106,6 +110,12 @@ def check_job(job: Job, texts: set[str] | None) -> None:
     _must(len(job.artifacts) <= 1000, "a bounded number of artifacts")
     for artifact in job.artifacts:
         check_artifact(artifact, texts)
+        check_details(artifact)
+    buttons, prompts = job.details.get("buttons", {}), job.details.get("prompts", [])
+    _must(
+        len(buttons) <= 50 and all(len(i) <= 300 and i.isprintable() for i in buttons.values()), "few buttons"
+    )
+    _must(all(isinstance(p, str) and p.strip() == p != "" for p in prompts), "prompts are texts")
     kept = json.dumps(job.to_dict(), allow_nan=False)
     kept.encode()
     _must(
@@ -137,13 +147,27 @@ def check_artifact(artifact: Artifact, texts: set[str] | None) -> None:
         _must(texts is None or any(begin in squeezed for squeezed in texts), "bytes of the answer")
 
 
+def check_details(artifact: Artifact) -> None:
+    """What is said of an artifact is short, on one line, and a cover is a URL."""
+    for name, value in artifact.details.items():
+        _must(name in ("id", "title", "duration", "cover", "seed"), "known details")
+        if name == "seed":
+            _must(isinstance(value, int), "a seed is a number")
+        elif name == "duration":
+            _must(isinstance(value, float) and 0 <= value < 1e6, "a length in seconds")
+        else:
+            _must(
+                isinstance(value, str) and value.isprintable() and len(value) <= 16_384,
+                "a detail on one line",
+            )
+            _must(not _SECRET.search(str(value)) or name == "cover", "no key in a detail")
+    cover = artifact.details.get("cover")
+    _must(cover is None or re.match(r"https?://[^/?#]", str(cover), re.IGNORECASE), "a cover is a URL")
+
+
 def named_in(job_id: str, texts: set[str]) -> bool:
     """Whether an accepted id, less what we put before it, stands in the answer."""
-    raw = (
-        job_id.split(":", 1)[-1]
-        if job_id.split(":", 1)[0] in ("mj", "media", "kling-image", "suno")
-        else job_id
-    )
+    raw = job_id.split(":", 1)[-1] if job_id.split(":", 1)[0] in _FAMILIES else job_id
     return raw in texts or job_id in texts or job_id.startswith("path:")
 
 

@@ -156,6 +156,37 @@ SUNO_TASK: dict[str, Any] = {
                        "video_url": "", "image_url": "https://cdn.example.org/c9.jpg", "status": "complete",
                        "metadata": {"tags": "synthwave", "prompt": "…", "duration": 121.4}}]},
 }  # fmt: skip
+
+
+def video_task(**facts: Any) -> dict[str, Any]:
+    """A task of Kling's clips in Kling's own envelope."""
+    task = {
+        "task_id": "k1-0123456789",
+        "task_status": "succeed",
+        "task_status_msg": "",
+        "created_at": 1790000000000,
+        "updated_at": 1790000060000,
+        "task_result": {"videos": [{"id": "v1", "url": URL, "duration": "5.1"}]},
+    }
+    return {"code": 0, "message": "SUCCEED", "request_id": "r2", "data": {**task, **facts}}  # fmt: skip
+
+
+LUMA_TASK: dict[str, Any] = {
+    "id": TASK, "state": "completed", "assets": {"video": URL}, "video_raw": {"url": URL, "width": 1360, "height": 752},
+    "created_at": "2026-01-01T00:00:00Z", "thumbnail": {"url": "https://cdn.example.org/t.jpg"},
+}  # fmt: skip
+PIKA_TASK: dict[str, Any] = {
+    "id": TASK, "message": "", "promptText": "apple melts",
+    "videos": [{"id": TASK, "status": "finished", "progress": 100, "resultUrl": URL, "duration": 5, "seed": 7,
+                "error": "", "videoPoster": "https://cdn.example.org/t.jpg"}],
+}  # fmt: skip
+RUNWAY_TASK: dict[str, Any] = {
+    "id": TASK, "status": "SUCCEEDED", "createdAt": "2026-01-01T00:00:00Z", "output": [URL], "progress": 1,
+}  # fmt: skip
+KLING_CLIP = yescale.KlingTextToVideo(prompt="a heron", model_name="kling-v1-6", mode="std")
+LUMA = yescale.LumaVideo(prompt="a heron")
+PIKA = yescale.PikaVideo(prompt="a heron")
+RUNWAY = yescale.RunwayVideo(version="gen4_turbo", image=DATA_URL)
 UPSCALE = yescale.MidjourneyUpscale(parent_job_id="mj:14001929738841620", index=2)
 MJ = yescale.MidjourneyImagine(prompt="a heron")
 MEDIA = yescale.FluxKontextMax(prompt="a heron")
@@ -188,6 +219,20 @@ YESCALE_READERS = (
         (200, {"code": "success", "message": "", "data": TASK}),
         (200, {"code": "quota_not_enough", "message": "no", "data": None}),
     ),
+    submits(
+        "yescale.kling-video.submit", YESCALE, KLING_CLIP,
+        (200, {"code": 0, "message": "SUCCEED", "request_id": "r1",
+               "data": {"task_id": "k1-0123456789", "task_status": "submitted", "created_at": 1790000000000}}),
+        (200, {"id": "k1-0123456789", "task_id": "k1-0123456789", "object": "video", "status": "queued"}),
+        (200, {"code": 1301, "message": "content", "request_id": "r1", "data": None}),
+    ),
+    submits("yescale.luma.submit", YESCALE, LUMA, (200, {**LUMA_TASK, "state": "pending", "assets": None})),
+    submits("yescale.pika.submit", YESCALE, PIKA, (200, {"id": TASK}), (200, {"error": {"message": "no"}})),
+    submits("yescale.runway.submit", YESCALE, RUNWAY, (200, {"id": TASK})),
+    generates(
+        "yescale.edits.generate", YESCALE, yescale.GptImage1Edit(prompt="a heron", images=[DATA_URL]),
+        {"created": 1724554354, "data": [{"b64_json": PNG}], "usage": {"total_tokens": 3}},
+    ),
     generates(
         "yescale.images.generate", YESCALE, yescale.FluxPro(prompt="a heron"),
         {"created": 1724554354, "data": [{"b64_json": None, "revised_prompt": None, "url": URL}]},
@@ -208,7 +253,9 @@ YESCALE_READERS = (
     polls(
         "yescale.mj.poll", YESCALE, "mj:14001929738841620", [("id",)], MJ_TASK,
         {**MJ_TASK, "status": "FAILURE", "failReason": "Banned prompt", "imageUrl": ""},
-        {**MJ_TASK, "action": "DESCRIBE", "properties": {"finalPrompt": "1️⃣ a heron --ar 5:4"}},
+        {**MJ_TASK, "action": "DESCRIBE", "properties": {"finalPrompt": "1️⃣ a heron --ar 5:4\n\n2️⃣ two"}},
+        {**MJ_TASK, "action": "UPSCALE", "buttons": [{"customId": "MJ::Outpaint::50::1::u::SOLO", "label": "Zoom"},
+                                                     {"customId": "MJ::CustomZoom::u"}, {"customId": 5}, None]},
     ),
     polls(
         "yescale.media.poll", YESCALE, f"media:{MEDIA_ID}", [("task_id",)], MEDIA_TASK,
@@ -217,6 +264,36 @@ YESCALE_READERS = (
         {"task_id": MEDIA_ID, "status": "PROCESSING", "error": {"code": "x", "type": "y", "message": "z"}},
     ),
     polls("yescale.kling.poll", YESCALE, "kling-image:k1-0123456789", [("data", "task_id")], KLING_TASK),
+    polls(
+        "yescale.kling-video.poll", YESCALE, "kling-text2video:k1-0123456789", [("data", "task_id"), ("data", "id")], video_task(),
+        video_task(task_status="failed", task_status_msg="content", task_result=None),
+    ),
+    polls(
+        "yescale.kling-openai.poll", YESCALE, "kling-image2video:k1-0123456789", [("task_id",), ("id",)],
+        {"id": "k1-0123456789", "task_id": "k1-0123456789", "object": "video", "status": "completed",
+         "progress": 100, "created_at": 1790000000, "metadata": {"url": URL}},
+        {"task_id": "k1-0123456789", "status": "completed", "url": URL, "format": "mp4", "metadata": {}, "error": None},
+        {"task_id": "k1-0123456789", "status": "failed", "url": "", "error": {"code": "x", "message": "no"}},
+    ),
+    polls(
+        "yescale.kling-task.poll", YESCALE, "kling-image2video:k1-0123456789", [("data", "task_id"), ("data", "id")],
+        {"code": "success", "data": {"task_id": "k1-0123456789", "action": "g", "status": "SUCCESS", "progress": "100%",
+                                     "fail_reason": "", "data": video_task()}},
+    ),
+    polls(
+        "yescale.luma.poll", YESCALE, f"luma:{TASK}", [("id",), ("task_id",)], LUMA_TASK,
+        {"id": TASK, "state": "completed", "video": {"url": URL, "download_url": URL}},
+        {"id": TASK, "state": "failed", "failure_reason": "content"}, {"id": TASK, "artifact": {"video_raw": {"url": URL}}},
+    ),
+    polls(
+        "yescale.pika.poll", YESCALE, f"pika:{TASK}", [("id",), ("task_id",)], PIKA_TASK,
+        {"id": TASK, "videos": [{"status": "error", "error": "content"}]}, {"id": TASK, "videos": [{"status": "queued"}]},
+    ),
+    polls(
+        "yescale.runway.poll", YESCALE, f"runway:{TASK}", [("id",), ("task_id",)], RUNWAY_TASK,
+        {"id": TASK, "status": "FAILED", "failure": "content", "failureCode": "SAFETY.INPUT.TEXT"},
+        {"id": TASK, "status": "THROTTLED"},
+    ),
     polls("yescale.suno.poll", YESCALE, f"suno:{TASK}", [("data", "task_id")], SUNO_TASK),
     Reader(
         "yescale.mj.batch", "batch", YESCALE,

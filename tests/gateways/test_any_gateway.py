@@ -67,6 +67,12 @@ URLS = {
     "yescale.mj.poll": ("imageUrl",),
     "yescale.media.poll": ("task_result", "url"),
     "yescale.kling.poll": ("data", "task_result", "images", 0, "url"),
+    "yescale.kling-video.poll": ("data", "task_result", "videos", 0, "url"),
+    "yescale.kling-openai.poll": ("metadata", "url"),
+    "yescale.kling-task.poll": ("data", "data", "data", "task_result", "videos", 0, "url"),
+    "yescale.luma.poll": ("assets", "video"),
+    "yescale.pika.poll": ("videos", 0, "resultUrl"),
+    "yescale.runway.poll": ("output", 0),
     "yescale.suno.poll": ("data", "data", 0, "audio_url"),
     "relay.generate": ("urls", 0),
     "relay.2.poll": ("result", "urls", 0),
@@ -78,6 +84,12 @@ STATES = {
     "yescale.mj.poll": ("status",),
     "yescale.media.poll": ("status",),
     "yescale.kling.poll": ("data", "task_status"),
+    "yescale.kling-video.poll": ("data", "task_status"),
+    "yescale.kling-openai.poll": ("status",),
+    "yescale.kling-task.poll": ("data", "status"),
+    "yescale.luma.poll": ("state",),
+    "yescale.pika.poll": ("videos", 0, "status"),
+    "yescale.runway.poll": ("status",),
     "yescale.suno.poll": ("data", "status"),
     "relay.2.poll": ("status",),
     "relay.1.poll": ("status",),
@@ -241,7 +253,7 @@ def test_only_http_urls_are_urls(name: str) -> None:
 def test_white_space_does_not_spoil_a_url(name: str) -> None:
     for text in (f" {URL}\n", f"{URL}\t", URL.replace("?", "\r\n?"), URL.replace("HTTPS", "https")):
         job = BY_NAME[name].read(response(changed(whole(name), URLS[name], text)))
-        assert job.artifacts[0] == Artifact(url=URL)
+        assert (job.artifacts[0].url, job.artifacts[0].inline) == (URL, None)
 
 
 @pytest.mark.parametrize("name", ["orux.images.generate", "yescale.images.generate", "relay.generate"])
@@ -281,7 +293,7 @@ ODD: list[Any] = [
 def test_the_fields_beside_the_result_never_lose_it(name: str, odd: Any) -> None:
     reader = BY_NAME[name]
     body = changed(whole(name), URLS[name], URL) if name in URLS else copy.deepcopy(whole(name))
-    keep = {"status", "task_status", "code", *(str(step) for step in URLS.get(name, ("choices",)))}
+    keep = {"status", "state", "task_status", "code", *(str(step) for step in URLS.get(name, ("choices",)))}
     keep |= {"action", "id", "task_id", "task_address", "result_urls", "result", "data", "images"}
 
     def spoil(value: Any) -> None:
@@ -584,13 +596,17 @@ def test_relay_results_of_every_family() -> None:
     assert relay_made({"videos": [URL], "duration": 5}).urls == [URL]
     assert relay_made({"audio_url": URL, "characters": 3, "expires_at": 1}).urls == [URL]
     assert relay_made({"audio_base64": PNG, "content_type": "audio/mpeg"}).artifacts == (
-        Artifact(inline=PNG),
+        Artifact(inline=PNG, media_type="audio/mpeg"),
     )
     assert relay_made({"data": [{"b64_json": PNG}, {"url": URL}]}).artifacts == (
         Artifact(inline=PNG),
         Artifact(url=URL),
     )
     assert relay_made({"text": "a heron", "language": "en"}).text == "a heron"
+    assert relay_made({"text": "a heron", "language": "en"}).details == {"language": "en"}
+    assert relay_made({"text": "", "language": "en"}).text == ""
+    assert relay_made({"videos": [URL], "duration": 5}).artifacts[0].details == {"duration": 5}
+    assert relay_made({"clip": {"file": URL}}).urls == [URL]
     assert relay_made({"images": [PNG], "text": "here"}).text is None
 
 

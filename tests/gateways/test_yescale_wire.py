@@ -199,7 +199,7 @@ def test_ideogram_keeps_back_what_is_not_safe() -> None:
         (
             yescale.MidjourneyImagine(prompt="a fox", aspect_ratio="16:9", state="s"),
             "/mj/submit/imagine",
-            {"prompt": "a fox --ar 16:9", "state": "s"},
+            {"prompt": "a fox --ar 16:9", "state": "s", "botType": "MID_JOURNEY"},
         ),
         (
             yescale.MidjourneyImagine(
@@ -210,8 +210,34 @@ def test_ideogram_keeps_back_what_is_not_safe() -> None:
                 "prompt": "a",
                 "base64Array": [f"data:image/png;base64,{PNG}"],
                 "notifyHook": "https://e.org/h",
+                "botType": "MID_JOURNEY",
                 "x": 1,
             },
+        ),
+        (
+            yescale.MidjourneyImagine(prompt="a", bot_type="NIJI_JOURNEY"),
+            "/mj/submit/imagine",
+            {"prompt": "a", "botType": "NIJI_JOURNEY"},
+        ),
+        (
+            yescale.MidjourneyDescribe(image=PNG, extra_body={"botType": "NIJI_JOURNEY"}),
+            "/mj/submit/describe",
+            {"base64": f"data:image/png;base64,{PNG}", "botType": "NIJI_JOURNEY"},
+        ),
+        (
+            yescale.MidjourneyAction(parent_job_id="mj:140", custom_id="MJ::JOB::pan_left::1::u::SOLO"),
+            "/mj/submit/action",
+            {"taskId": "140", "customId": "MJ::JOB::pan_left::1::u::SOLO"},
+        ),
+        (
+            yescale.MidjourneyModal(parent_job_id="mj:140", prompt="a --zoom 2", mask=PNG),
+            "/mj/submit/modal",
+            {"taskId": "140", "prompt": "a --zoom 2", "maskBase64": f"data:image/png;base64,{PNG}"},
+        ),
+        (
+            yescale.MidjourneyShorten(prompt="a long prompt"),
+            "/mj/submit/shorten",
+            {"prompt": "a long prompt", "botType": "MID_JOURNEY"},
         ),
         (
             yescale.MidjourneyUpscale(parent_job_id="mj:140", index=2),
@@ -234,12 +260,13 @@ def test_ideogram_keeps_back_what_is_not_safe() -> None:
             {
                 "base64Array": [f"data:image/png;base64,{PNG}", f"data:image/jpeg;base64,{PNG}"],
                 "dimensions": "LANDSCAPE",
+                "botType": "MID_JOURNEY",
             },
         ),
         (
             yescale.MidjourneyDescribe(image=PNG),
             "/mj/submit/describe",
-            {"base64": f"data:image/png;base64,{PNG}"},
+            {"base64": f"data:image/png;base64,{PNG}", "botType": "MID_JOURNEY"},
         ),
     ],
     ids=lambda v: type(v).__name__ if isinstance(v, yescale.YEScaleRequest) else "",
@@ -250,7 +277,10 @@ def test_midjourney_submissions(request_: Any, path: str, body: dict[str, Any]) 
 
 
 def test_midjourney_options_of_the_connection() -> None:
-    other = gateway_for("yescale", {"midjourney_path": "mj-fast/mj/", "reroll_index": "omit"})
+    other = gateway_for(
+        "yescale", {"midjourney_path": "mj-fast/mj/", "reroll_index": "omit", "blend_bot": "omit"}
+    )
+    assert "botType" not in (other.submit(yescale.MidjourneyBlend(images=[PNG, PNG])).body or {})
     sent = other.submit(yescale.MidjourneyReroll(parent_job_id="mj:140"))
     assert (sent.path, sent.body) == ("/mj-fast/mj/submit/change", {"taskId": "140", "action": "REROLL"})
     assert other.poll("mj:1").path == "/mj-fast/mj/task/1/fetch"

@@ -44,6 +44,21 @@ def test_bytes_are_never_part_of_an_event():
     assert over_the_wire(JobEvent.of_job(job)) == JobEvent(kind="fetch", job_id="task_1")
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"artifacts": (Artifact(url="https://a/1"),)},
+        {"text": "a fox"},
+        {"error_message": "a fox is not allowed"},
+    ],
+)
+def test_what_is_private_is_fetched_by_the_worker(told):
+    job = Job("task_1", JobStatus.FAILED, "orux", **told)
+    assert JobEvent.of_job(job).kind == "job"
+    assert JobEvent.of_job(job, push_urls=False) == JobEvent(kind="fetch", job_id="task_1")
+    assert JobEvent.of_job(Job("task_1", JobStatus.EXPIRED, "orux"), push_urls=False).kind == "job"
+
+
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda c: c.__name__)
 def test_an_error_is_of_its_own_class_again(cls):
     error = cls(

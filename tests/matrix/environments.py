@@ -15,9 +15,12 @@ FOLDER = ROOT / "build" / "matrix"
 #: What the tests of the matrix need beside the package itself.
 TOOLS = (
     "hatchling>=1.26",
+    "hatch-fancy-pypi-readme>=25.1",
     "editables>=0.5",
     "hypothesis>=6.120",
+    "asyncpg",
     "psutil",
+    "psycopg2-binary",
     "pytest>=8.3",
     "pytest-mock>=3.14",
     "pytest-timeout>=2.3",

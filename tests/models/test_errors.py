@@ -37,7 +37,7 @@ def test_final_and_next_step(cls):
         assert error.next_step is None
         assert error.advice == cls.default_next_step
         assert not error.advice or error.advice.endswith(".")
-        assert str(error) == f"It broke. [no job id, charged: unknown] {error.advice}".rstrip()
+        assert str(error) == f"It broke. (no job id, charged: unknown) {error.advice}".rstrip()
         assert cls("It broke", next_step="Do this.").advice == "Do this."
         assert cls("It broke", next_step="").advice == ""
 
@@ -65,9 +65,21 @@ def test_all_facts_survive_a_process_boundary(cls, through):
 
 def test_the_facts_in_the_text():
     error = OruxError("It broke!", gateway="orux", http_status=429, code="x", job_id="task_1", charged="no")
-    assert str(error) == "It broke! [gateway Orux AI, HTTP 429, code x, job task_1, not charged]"
-    assert "charged]" in str(OruxError("a", charged="yes"))
+    assert str(error) == "It broke! (gateway Orux AI, HTTP 429, code x, job task_1, not charged)"
+    assert "charged)" in str(OruxError("a", charged="yes"))
     assert "gateway other" in str(OruxError("a", gateway="other"))
+
+
+def test_a_report_fits_a_page_and_its_commands_can_be_pasted():
+    error = OruxError(
+        "It broke " + "again and " * 30 + "again", gateway="orux", conn_id="orux_default", charged="no",
+        outlook="No retry is used.\nA clear pays.", next_step="Look.\n`airflow orux ledger discard " + "d" * 120 + "`",
+    )  # fmt: skip
+    lines = error.report().splitlines()
+    assert lines[-1] == "airflow orux ledger discard " + "d" * 120
+    assert lines[-4:-1] == ["No retry is used.", "A clear pays.", "Look."]
+    assert lines[-5] == "Not charged. Gateway Orux AI, connection orux_default."
+    assert all(len(line) <= 100 for line in lines[:-1])
 
 
 def test_a_failed_job_says_whether_a_retry_pays():

@@ -126,3 +126,19 @@ def test_the_gateways_own_list(prices, monkeypatch):
     found = budget(conn_id="relay", model="Qwen/qwen-image", limit=100).execute({})
     assert found["currency"] == "USD"
     assert found["cost"] > 0
+
+
+@pytest.mark.parametrize(("balance", "enough"), [(5.0, True), (1.0, False)])
+def test_the_balance_of_an_account_with_a_key_of_its_own(prices, monkeypatch, balance, enough):
+    monkeypatch.setenv("AIRFLOW__ORUX__PRICES", json.dumps({"yescale": {"currency": "USD", "flux-pro": 0.5}}))
+    connection = json.loads(prices.connection("yescale"))
+    connection["extra"] |= {"access_key": "sandbox-account-access-key", "account_host": prices.url}
+    monkeypatch.setenv("AIRFLOW_CONN_YESCALE", json.dumps(connection))
+    prices.save_account(account="yescale", balance=balance)
+    asked = budget(conn_id="yescale", model="flux-pro", count=4)
+    if enough:
+        assert asked.execute({})["balance"] == 5.0
+    else:
+        with pytest.raises(AirflowFailException) as raised:
+            asked.execute({})
+        assert "the account holds" in raised.value.error.message

@@ -135,10 +135,9 @@ def delays(task):
     return task.retry_delay.total_seconds(), bool(task.retry_exponential_backoff), task.max_retry_delay
 
 
-@pytest.mark.skipif(HAS_RETRY_POLICIES, reason="this Airflow has retry policies")
 @pytest.mark.parametrize("form", FORMS)
-def test_without_policies_the_scheduler_knows_short_delays(form):
-    """It computes the time of the next try from what is stored, also of a mapped task."""
+def test_the_scheduler_knows_short_delays(form):
+    """It asks no policy: it computes the time of the next try from what is stored, also of a mapped task."""
     dag = make(form, "nowhere", None)
     assert delays(stored(dag)) == delays(as_it_runs(dag)) == (30.0, True, timedelta(minutes=10))
 

@@ -159,3 +159,27 @@ def test_a_mistake_in_the_decorator_does_too(arguments, names):
         poster()
 
     check(message(make), names)
+
+
+@pytest.mark.parametrize(
+    ("decorator", "arguments", "names"),
+    [
+        ("orux_imagine", {"stylize": 5000}, ["`stylize`", "0 to 1000"]),
+        ("orux_imagine", {"prompt": P}, ["`prompt`", "@task.orux_imagine returns"]),
+        ("orux_upscale", {"parent_job_id": "task_1", "index": 2}, ["`index`", "@task.orux_upscale returns"]),
+        ("orux_upscale", {"parent_job_id": " "}, ["`parent_job_id`"]),
+        ("orux_job", {"model": "suno-v5", "options": {"duration": 5}}, ["`duration`"]),
+        ("orux_job", {"model": "suno-v5", "options": {"duration": 5, "lyrics": "{{ ds }}"}}, ["`duration`"]),
+        ("orux_job", {"model": "suno-v5", "options": ["lyrics"]}, ["`options`", "list"]),
+        ("orux_job", {"model": "suno-v6"}, ["`suno-v6`", "`suno-v5`"]),
+    ],
+)
+def test_a_mistake_in_each_decorator_does_too(decorator, arguments, names):
+    def make():
+        @getattr(task, decorator)(**arguments)
+        def poster() -> str:
+            return P
+
+        poster()
+
+    check(message(make), names)

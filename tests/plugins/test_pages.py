@@ -82,6 +82,31 @@ def test_a_job_in_flight_says_how_long_it_waits_and_how_long_such_jobs_take(worl
     assert 'http-equiv="refresh"' in answer.text
 
 
+def test_how_much_of_a_job_in_flight_is_done(world, viewer):
+    facts = {"orux_job": job("j", at=time.time()), "orux_progress": {"job_id": "j", "percent": 50}}
+    world.task(maker(), facts, state="deferred")
+    text = text_of(run_page(viewer))
+    assert "in flight: 50 % done" in text
+    assert "1 in flight" in text
+
+
+@pytest.mark.parametrize(
+    "percent",
+    [
+        {"job_id": "another", "percent": 50},
+        {"job_id": "j", "percent": "<b>"},
+        {"job_id": "j", "percent": 900},
+        {},
+    ],
+)
+def test_progress_of_another_job_or_of_any_form_is_not_shown(world, viewer, percent):
+    world.task(maker(), {"orux_job": job("j", at=time.time()), "orux_progress": percent}, state="deferred")
+    world.task(maker(map_index=4), {"orux_progress": percent}, state="deferred")
+    text = text_of(run_page(viewer))
+    assert "% done" not in text
+    assert "1 in flight" in text, "progress alone is no job"
+
+
 @pytest.mark.parametrize(
     ("charged", "words"), [("yes", "charged"), ("no", "not charged"), ("unknown", "may have been charged")]
 )

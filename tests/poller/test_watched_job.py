@@ -69,6 +69,33 @@ def test_a_failure_and_its_end_are_logged_in_the_task_once_each(caplog):
     assert said == ["A poll of job j1 failed: away", "Polling of job j1 works again"]
 
 
+def test_each_quarter_is_told_once_while_polls_go_on(caplog):
+    caplog.set_level("INFO")
+    told: list[int] = []
+
+    async def slow(percent: int) -> None:
+        told.append(percent)
+        await asyncio.sleep(0.05)
+
+    async def story() -> None:
+        job = watched()
+        waiting = asyncio.create_task(job.event(logging.getLogger("task"), slow))
+        for percent in (None, 3, 24, 25, 26, 49, 20, 51, 52, 99, 99):
+            began = time.monotonic()
+            job.saw(Job("j1", JobStatus.RUNNING, "orux", progress=percent))
+            assert time.monotonic() - began < 0.04, "no poll waits for what is told"
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        job.saw(Job("j1", JobStatus.SUCCEEDED, "orux", progress=100))
+        assert (await waiting).kind == "job"
+
+    run(story)
+    assert told == [25, 75], "of two that come while one is told, the later one"
+    assert [r.getMessage() for r in caplog.records if r.name == "task"] == [
+        "Job j1: 25 % done", "Job j1: 75 % done",
+    ]  # fmt: skip
+
+
 def test_twice_in_a_batch_that_failed_is_no_accident():
     async def story() -> None:
         job, running = watched(), Job("j1", JobStatus.RUNNING, "orux")

@@ -21,10 +21,17 @@ from airflow_provider_orux.client.settings import ClientSettings
 from airflow_provider_orux.client.sync import GatewayClient
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.models.catalogue import RequestSpec, requests_of
+from airflow_provider_orux.models.describe import describe_fields
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.orux import MidjourneyV7, SunoStep, SunoV5
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
-from airflow_provider_orux.models.yescale import GeminiFlashImage
+from airflow_provider_orux.models.yescale import (
+    GeminiFlashImage,
+    MidjourneyAction,
+    MidjourneyImagine,
+    MidjourneyModal,
+    MidjourneyUpscale,
+)
 from orux_sandbox import SandboxServer
 
 FAST = {
@@ -80,26 +87,43 @@ def sample(cls: type[GenerationRequest], client: GatewayClient, server: Any) -> 
             if not field.is_required():
                 continue
             many = "list" in str(field.annotation)
-            fields[name] = [data_url("#c33"), data_url("#36c")] if many else data_url("#c33")
+            most = describe_fields(cls)[name].get("max_items")
+            fields[name] = [data_url("#c33"), data_url("#36c")][:most] if many else data_url("#c33")
         elif not field.is_required():
             continue
+        elif name == "parent_job_id" and cls is MidjourneyModal:
+            fields |= {name: waiting_zoom(client, server), "prompt": "a fox --zoom 2"}
         elif name == "parent_job_id":
             imagine = next(c for c in client.gateway.requests if c.verb == "imagine")
             first = SunoV5 if issubclass(cls, SunoStep) else imagine
             parent = make(client, first(prompt="a fox"), server)
             assert parent.status is JobStatus.SUCCEEDED
             fields[name] = parent.job_id
+        elif name == "custom_id":
+            fields[name] = client.poll(fields["parent_job_id"]).details["buttons"]["upscale_1"]
         elif name == "index":
             fields[name] = 2
+        elif name == "image_url":
+            fields[name] = "https://example.com/fox.png"
+        elif (allowed := describe_fields(cls)[name].get("allowed")) is not None:
+            fields[name] = allowed[0]
         elif name in cls.fetched_fields():
             fields[name] = "https://example.com/fox"
         elif name == "size":
-            fields[name] = "1K"
+            fields[name] = "1024x1024" if cls.model == "gpt-image" else "1K"
         else:
             fields[name] = "a fox in the snow"
     if "prompt" in cls.model_fields and cls.verb == "generate":
-        fields["prompt"] = "a fox in the snow"
+        fields.setdefault("prompt", "a fox in the snow")
     return cls(**fields)
+
+
+def waiting_zoom(client: GatewayClient, server: Any) -> str:
+    """A custom zoom of an upscale of a grid: it waits for its prompt."""
+    grid = make(client, MidjourneyImagine(prompt="a fox"), server)
+    large = make(client, MidjourneyUpscale(parent_job_id=grid.job_id, index=1), server)
+    button = large.details["buttons"]["custom_zoom"]
+    return client.submit(MidjourneyAction(parent_job_id=large.job_id, custom_id=button)).job_id
 
 
 @contextlib.contextmanager
@@ -112,7 +136,8 @@ def charged(server: Any, times: int = 1) -> Iterator[None]:
 
 def run(client: GatewayClient, cls: type[GenerationRequest], server: Any, way: str | None = None) -> None:
     request = sample(cls, client, server)
-    with charged(server):
+    # A modal continues a job that was paid for.
+    with charged(server, times=0 if cls is MidjourneyModal else 1):
         job = make(client, request, server, way)
     check(job, cls.kind, server)
 

@@ -20,7 +20,7 @@ ROOMS = (
     {"__init__"},
     {"http"},
     {"orux", "yescale", "relay"},
-    {"gateway"},
+    {"gateway", "words"},
     {"engine"},
     {"art", "faults"},
     {"settings", "wire", "bodies", "keys"},

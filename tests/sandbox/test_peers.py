@@ -6,8 +6,7 @@ Where such a client and the reference disagree (relaygpu 0.1.2's published types
   "model (default)" for every route. The sandbox refuses it there (setting ``relay_gpt_image_model``).
 - ``message`` of a 202 is required in the types; in the recorded answer it is missing (``relay_accepted_message``).
 - ``urls`` may stand beside ``images`` in the base64 answers (``relay_stored_urls``, off by default).
-- gemini knows more ratios (1:4, 4:1, 1:8, 8:1), a size 0.5K and further models; gpt-image-2 has the qualities
-  xhigh and max and two sister models. The sandbox keeps to the reference and refuses them.
+- gemini knows a size 0.5K, of one model. The sandbox refuses it.
 - ``mode`` has ``opengpu`` on routes outside the reference. The SD and both Qwen routes' models are not in the
   vendor's list of models any more; the routes and their types still are, txt2img's excepted.
 
@@ -215,7 +214,7 @@ def test_openai_chats_for_an_image(sandbox, shape):
     with openai.OpenAI(api_key=sandbox.key_of("yescale"), base_url=f"{sandbox.url}/v1") as client:
         made = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "a fox"}])
         with pytest.raises(openai.BadRequestError):
-            client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "a fox"}])
+            client.chat.completions.create(model="nobody-1", messages=[{"role": "user", "content": "a fox"}])
     (choice,) = made.choices
     assert (made.object, made.model, choice.finish_reason) == ("chat.completion", model, "stop")
     message = choice.message.model_dump(warnings=False)
@@ -226,6 +225,132 @@ def test_openai_chats_for_an_image(sandbox, shape):
     }[shape]()
     assert image_of(base64.b64decode(held.partition("base64,")[2])).size == (256, 256)
     assert [charge["model"] for charge in sandbox.charges()] == [model]
+
+
+CHATS = [
+    ("orux", "/api/v1", "gpt-5-2"),
+    ("yescale", "/v1", "gpt-4o"),
+    ("opengpu_relay", "/v2/openai/v1", "openai/gpt-4o-mini"),
+]
+
+
+@pytest.fixture
+def chat(sandbox: Any, request: Any) -> Iterator[Any]:
+    gateway, base, model = request.param
+    with openai.OpenAI(
+        api_key=sandbox.key_of(gateway), base_url=sandbox.url_of(gateway) + base, max_retries=0
+    ) as client:
+        yield lambda *messages, **more: client.chat.completions.create(
+            model=model, messages=list(messages), **more
+        )
+
+
+@pytest.mark.parametrize("chat", CHATS, ids=[one[0] for one in CHATS], indirect=True)
+def test_openai_chats(chat, sandbox):
+    system = {"role": "system", "content": "You write prompts for images."}
+    row = {"role": "user", "content": "One prompt for this product: a blue ceramic mug"}
+    made = chat(system, row)
+    (choice,) = made.choices
+    assert choice.finish_reason == "stop"
+    assert choice.message.content.startswith("a blue ceramic mug, ")
+    assert made.usage.total_tokens == made.usage.prompt_tokens + made.usage.completion_tokens > 10
+    assert chat(system, row).choices[0].message.content == choice.message.content, "always the same"
+    other = {"role": "user", "content": "One prompt for this product: a wooden bowl"}
+    assert "wooden bowl" in chat(system, other).choices[0].message.content
+    assert len(sandbox.charges()) == 3
+    with pytest.raises(openai.APIStatusError):
+        chat(row, stream=True)
+    with pytest.raises(openai.APIStatusError):
+        chat({"role": "user", "content": ""})
+    assert len(sandbox.charges()) == 3
+
+
+@pytest.mark.parametrize("chat", CHATS, ids=[one[0] for one in CHATS], indirect=True)
+def test_openai_shows_it_an_image(chat):
+    out = io.BytesIO()
+    Image.new("RGB", (80, 40), "red").save(out, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    words = {"type": "text", "text": "Describe this:"}
+    content = (
+        chat({"role": "user", "content": [words, {"type": "image_url", "image_url": {"url": url}}]})
+        .choices[0]
+        .message.content
+    )
+    assert "a photograph in red" in content
+    with pytest.raises(openai.APIStatusError, match="image"):
+        chat(
+            {
+                "role": "user",
+                "content": [words, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+            }
+        )
+
+
+def test_it_knows_what_an_image_of_its_own_shows(sandbox):
+    with openai.OpenAI(api_key=sandbox.key_of("orux"), base_url=f"{sandbox.url}/api/v1") as client:
+        made = client.images.generate(model="gpt-image-2", prompt="a fox in snow")
+        told = client.chat.completions.create(
+            model="gpt-5-2",
+            messages=[
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "A prompt like this image:"},
+                        {"type": "image_url", "image_url": {"url": made.data[0].url}},
+                    ],
+                }
+            ],
+        )
+    assert told.choices[0].message.content.startswith("a fox in snow, ")
+
+
+@pytest.mark.parametrize("chat", CHATS, ids=[one[0] for one in CHATS], indirect=True)
+def test_openai_gets_json_of_a_schema_and_calls_of_tools(chat):
+    schema = {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "string"},
+            "ratio": {"enum": ["16:9", "1:1"]},
+            "tags": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+            "size": {"$ref": "#/$defs/size"},
+        },
+        "$defs": {"size": {"anyOf": [{"type": "integer", "minimum": 3}, {"type": "null"}]}},
+    }
+    row = {"role": "user", "content": "For: a mug"}
+    format_ = {"type": "json_schema", "json_schema": {"name": "image", "schema": schema}}
+    told = json.loads(chat(row, response_format=format_).choices[0].message.content)
+    assert told["prompt"].startswith("a mug, ")
+    assert (told["ratio"], len(told["tags"]), told["size"]) == ("16:9", 2, 3)
+    tool = {"type": "function", "function": {"name": "image", "parameters": schema}}
+    choice = chat(row, tools=[tool], tool_choice="required").choices[0]
+    (call,) = choice.message.tool_calls
+    assert (choice.finish_reason, call.function.name) == ("tool_calls", "image")
+    assert json.loads(call.function.arguments) == told
+
+
+@pytest.mark.parametrize(
+    ("gateway", "base", "model"),
+    [
+        ("yescale", "/v1", "text-embedding-3-small"),
+        ("opengpu_relay", "/v2/openai/v1", "openai/text-embedding-3-small"),
+    ],
+)
+def test_openai_embeds(sandbox, gateway, base, model):
+    with openai.OpenAI(api_key=sandbox.key_of(gateway), base_url=sandbox.url_of(gateway) + base) as client:
+        texts = ["a blue mug", "a blue cup", "winter tyres"]
+        made = [one.embedding for one in client.embeddings.create(model=model, input=texts).data]
+        floats = (
+            client.embeddings.create(model=model, input=texts[0], encoding_format="float").data[0].embedding
+        )
+        short = client.embeddings.create(model=model, input=texts[0], dimensions=64).data[0].embedding
+
+    def near(one, other):
+        return sum(a * b for a, b in zip(one, other, strict=True))
+
+    assert floats == pytest.approx(made[0], abs=1e-6)
+    assert (len(made[0]), len(short)) == (1536, 64)
+    assert near(made[0], made[0]) == pytest.approx(1.0, abs=1e-5)
+    assert near(made[0], made[1]) > near(made[0], made[2])
 
 
 def test_openai_reads_our_errors(sandbox):

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -165,10 +165,12 @@ def test_without_push_urls_no_url_travels(sandbox, capfd):
     assert "files/" not in outcome.model_dump_json() + "".join(capfd.readouterr())
 
 
-def test_without_push_urls_a_failure_travels(sandbox):
+def test_without_push_urls_no_error_message_travels(sandbox, capfd):
+    """The gateway's message may quote the prompt: the worker asks for it."""
     sandbox.order_fault({"endpoint": "tasks.submit", "then": {"job": "fail", "after": 0.1}})
-    (outcome,) = wait_for(trigger(submit(sandbox)[0], push_urls=False))
-    assert (outcome.kind, outcome.job["status"]) == ("job", "failed")
+    job_id = submit(sandbox)[0]
+    (outcome,) = wait_for(trigger(job_id, push_urls=False))
+    assert (outcome.kind, outcome.job_id, outcome.job) == ("fetch", job_id, None)
 
 
 @pytest.mark.parametrize(("fate", "status"), [("fail", "failed"), ("expire", "expired")])
@@ -506,3 +508,46 @@ def test_a_gateway_that_repeats_the_key_does_not_bring_it_into_an_event_or_a_log
         assert server.heard[0].headers["authorization"] == f"Bearer {key}"
     assert outcome.job["status"] == "failed"
     assert key not in json.dumps(outcome.model_dump()) + caplog.text + "".join(capfd.readouterr())
+
+
+# -- how much is done ---------------------------------------------------------------------------------------------
+class Progressing:
+    """A gateway whose job is a quarter further at each poll."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from airflow_provider_orux.gateways.orux import OruxGateway
+
+        self.polls, real = 0, OruxGateway.read_poll
+
+        def read(gateway: Any, job_id: str, response: Any) -> Any:
+            self.polls += 1
+            job = real(gateway, job_id, response)
+            return job if job.status.is_terminal else replace(job, progress=min(self.polls * 10, 99))
+
+        monkeypatch.setattr(OruxGateway, "read_poll", read)
+
+
+@pytest.mark.parametrize("outcome", ["stored", "refused", "hangs"])
+def test_what_becomes_of_progress_never_touches_the_job(sandbox, monkeypatch, outcome):
+    from airflow_provider_orux import compat
+    from airflow_provider_orux.triggers import jobs
+
+    sandbox.configure(**{**FAST, "run_seconds": 1.5})
+    gateway, pushed = Progressing(monkeypatch), []
+
+    async def push(ti: Any, key: str, value: Any) -> None:
+        pushed.append((ti, key, value))
+        if outcome == "hangs":
+            await asyncio.sleep(60)
+        if outcome == "refused":
+            raise RuntimeError("no such message")
+
+    monkeypatch.setattr(compat, "push_xcom", push)
+    monkeypatch.setattr(jobs, "PROGRESS_SECONDS", 0.2)
+    (job_id,) = submit(sandbox)
+    (event,) = wait_for(trigger(job_id))
+    assert event.kind == "job"
+    assert gateway.polls > 8, "polls went on"
+    assert 1 <= len(pushed) <= 4
+    assert {(key, value["job_id"]) for _, key, value in pushed} == {("orux_progress", job_id)}
+    assert [value["percent"] for *_, value in pushed] == sorted({v["percent"] for *_, v in pushed})

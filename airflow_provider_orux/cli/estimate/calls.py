@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_orux.lifecycle.billing import Billed
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.catalogue import is_pending
 from airflow_provider_orux.models.describe import describe_fields
+from airflow_provider_orux.models.registry import GATEWAYS
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.operators.base import OruxOperator
 from airflow_provider_orux.operators.images import OruxModelOperator
@@ -26,7 +28,7 @@ class Call:
     :param conn_id: the connection; None: known only when the task runs.
     :param model: the model's id; None: known only when the task runs, or the gateway's only one with the verb.
     :param images: how many images it asks for; None: known only when the task runs.
-    :param tier: its resolution tier, where it names one.
+    :param billed: what else its price depends on, as far as it is known.
     """
 
     task_id: str
@@ -34,7 +36,7 @@ class Call:
     model: str | None
     verb: str
     images: int | None
-    tier: str | None = None
+    billed: Billed | None = None
     reuse: bool = False
 
     @classmethod
@@ -67,14 +69,14 @@ class Call:
         more_fields = more_fields or (function is not None and not _returns_prompt(function))
         fields |= {n: given[n] for n in _request_fields(operator) if given.get(n) is not None}
         conn_id = given.get("conn_id", DEFAULT_CONN)
-        tier = fields.get("image_size")
+        known = {} if more_fields else {name: v for name, v in fields.items() if not is_pending(v)}
         return cls(
             task_id=task_id,
             conn_id=None if is_pending(conn_id) or not isinstance(conn_id, str) else conn_id,
             model=None if is_pending(model) or not isinstance(model, str) else model,
             verb=verb,
             images=_images(model, verb, fields, more_fields=more_fields),
-            tier=tier if isinstance(tier, str) and not is_pending(tier) and not more_fields else None,
+            billed=Billed.of(known),
             reuse=given.get("reuse") == "always",
         )
 
@@ -239,7 +241,7 @@ def _common(task_id: str, calls: Sequence[Call]) -> Call:
         return values.pop() if len(values) == 1 else None
 
     return Call(
-        task_id, same("conn_id"), same("model"), first.verb, same("images"), same("tier"), first.reuse
+        task_id, same("conn_id"), same("model"), first.verb, same("images"), same("billed"), first.reuse
     )
 
 
@@ -259,6 +261,8 @@ def _images(model: Any, verb: str, fields: Mapping[str, Any], *, more_fields: bo
         return 1 if verb != "generate" else None
     if more_fields:
         return None
+    if any(catalogue.names_of(gateway).get(model, "image") != "image" for gateway in GATEWAYS):
+        return 1  # one clip, song or text
     classes = catalogue.find(model=model, verb=verb)
     defaults = {
         default if isinstance(default := field["default"], int) else 1

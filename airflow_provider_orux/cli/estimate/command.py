@@ -259,7 +259,7 @@ def _price(table: PriceTable, call: Call, gateway: str | None) -> tuple[Price, P
             models=call.models(gateway),
             verb=call.verb,
             images=images,
-            tier=call.tier,
+            billed=call.billed,
         )
 
     most = call.most_images(gateway)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_orux.cli.connections import FoundConnection
 from airflow_provider_orux.cli.errors import CommandError
+from airflow_provider_orux.lifecycle.billing import Billed
 from airflow_provider_orux.lifecycle.prices import amount_of, price_in_table
 from airflow_provider_orux.models.errors import OruxError
 
@@ -97,13 +98,13 @@ class PriceTable:
         models: tuple[str, ...],
         verb: str,
         images: int | None,
-        tier: str | None = None,
+        billed: Billed | None = None,
     ) -> Price | None:
         """The price of one submission; None: unknown.
 
         :param models: the ids that the model may have there.
         :param images: how many images it asks for; None: not known.
-        :param tier: its resolution, where prices depend on it.
+        :param billed: what else the price depends on, as far as it is known.
         """
         found = price_in_table(
             self.groups, groups=(conn_id, gateway), models=models, verb=verb, images=images
@@ -111,13 +112,9 @@ class PriceTable:
         if found is not None:
             return Price(found[0], found[1], f"[orux] prices, {found[2]}")
         listed = self.listed.get(conn_id, {})
+        known = replace(billed or Billed(), images=images)
         for model in models:
-            row = listed.get(f"{model}@{tier}") if tier else None
-            row = row or listed.get(model)
-            if row is not None:
-                amount, unit = row
-                currency, _, per = unit.partition("/")
-                if per == "image" and images is None:
-                    return None
-                return Price(amount * (images or 1 if per == "image" else 1), currency, "the gateway's list")
+            if model in listed:
+                cost = known.cost(listed, model, at_most=True)
+                return None if cost is None else Price(cost[0], cost[1], "the gateway's list")
         return None

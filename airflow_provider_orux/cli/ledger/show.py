@@ -152,12 +152,18 @@ def _show_one(args: argparse.Namespace, out: Output) -> int:
     record = entry.record
     job: Job | None = None
     remote: RemoteState | None = None
+    unasked: CommandError | None = None
     if args.ask_gateway and record is not None:
-        job, remote = _ask(record, found, out)
+        try:
+            job, remote = _ask(record, found, out)
+        except CommandError as e:
+            unasked = e  # what the ledger holds is told all the same
     lines = _next(entry, found, now, remote=remote)
     if args.output != "table":
         more = {"gateway": found.gateway_name, "remote": job.to_dict() if job else None}
         _data(args, out, [(entry, lines, more)], now, single=True)
+        if unasked is not None:
+            raise unasked
         return 0
     out.facts(_facts(entry, now, found, job))
     out.say()
@@ -173,6 +179,9 @@ def _show_one(args: argparse.Namespace, out: Output) -> int:
     elif record is None:
         out.say()
         out.say(f"To give it up: {instance.command('discard')}")
+    if unasked is not None:
+        out.say()
+        raise unasked
     return 0
 
 
@@ -184,7 +193,8 @@ def _ask(record: Record, found: FoundConnection, out: Output) -> tuple[Job | Non
     connection = found.connection
     if connection is None or not (found.with_key or not connection.gateway.key_required):
         raise CommandError(
-            f"The gateway cannot be asked: {found.why.rstrip('.') or 'its key is not readable here'}."
+            f"The gateway cannot be asked: {found.why.rstrip('.') or 'its key is not readable here'}. Export the "
+            f"connection in this shell, as AIRFLOW_CONN_{record.conn_id.upper()}."
         )
     if connection.client.host != record.host:
         raise CommandError(
@@ -222,9 +232,7 @@ def _facts(entry: LedgerEntry, now: float, found: FoundConnection, job: Job | No
             "connection": record.conn_id
             + (f" ({found.connection.gateway.title})" if found.connection else ""),
             "host": record.host,
-            "max tries": f"{record.max_tries} (the task's is {instance.facts.get('max_tries')})"
-            if instance.facts
-            else record.max_tries,
+            "cleared since": "yes" if _cleared(record, instance) else None,
             "submission id": record.submission_id,
             "fields": ", ".join(record.fields),
             "sent again": plural(record.resubmits, "time") if record.resubmits else None,
@@ -244,6 +252,12 @@ def _facts(entry: LedgerEntry, now: float, found: FoundConnection, job: Job | No
     if job is not None:
         facts["gateway says"] = job.status.value + (f": {job.error_message}" if job.error_message else "")
     return facts
+
+
+def _cleared(record: Record, instance: Instance) -> bool:
+    """Whether the task was cleared after this was recorded, as far as Airflow says how it is."""
+    tries = instance.facts.get("max_tries")
+    return isinstance(tries, int) and tries != record.max_tries
 
 
 def _tries(instance: Instance) -> str:

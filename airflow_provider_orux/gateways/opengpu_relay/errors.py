@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from airflow_provider_orux.models.errors import (
 )
 
 NAME = "opengpu_relay"
+#: ``https://cdn.relaygpu.com/content/{token}``.
+_FILE_URL = re.compile(r"https?://[^\s/'\"]+/content/[\w.-]+", re.IGNORECASE)
 
 #: Generation 2.
 CODES: Mapping[str, type[OruxError]] = {
@@ -115,6 +118,7 @@ def read_error(response: HttpResponse) -> OruxError | None:
     cls = CODES.get(code or "") or _class_of_status(response.status, code)
     message, param = _message(detail)
     message = message or words_of(facts) or words_of(error) or "The gateway gave no message"
+    message = without_file_urls(message)
     request_id = words_of(facts.get("request_id") or response.headers.get("x-request-id"), 80)
     result = cls(
         message + (f" (request {request_id})" if request_id else ""),
@@ -134,6 +138,11 @@ def read_error(response: HttpResponse) -> OruxError | None:
             "Check the connection's generation as well." if code is None else ""
         )
     return result
+
+
+def without_file_urls(text: str) -> str:
+    """What the vendor says, without URLs of files that it keeps: whoever has one can fetch the file."""
+    return _FILE_URL.sub("(the URL of a file)", text)
 
 
 def fails_again(code: str | None, detail: Any) -> bool:

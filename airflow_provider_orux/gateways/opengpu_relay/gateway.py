@@ -12,21 +12,23 @@ from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.answers import (
     LONGEST_TEXT,
+    artifacts_anywhere,
     first_status_of,
     reason_of,
     status_of,
     words_of,
 )
 from airflow_provider_orux.gateways.base import Gateway, Route
-from airflow_provider_orux.gateways.image_fields import wire_fields
-from airflow_provider_orux.gateways.opengpu_relay import errors
+from airflow_provider_orux.gateways.opengpu_relay import bodies, errors, listed
 from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
 from airflow_provider_orux.gateways.opengpu_relay.tasks import (
     PATH_HANDLE,
     address_of,
     artifacts_of,
+    cost_of_run,
+    details_of,
     handle_of,
-    own_path,
+    is_run,
 )
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -36,16 +38,10 @@ from airflow_provider_orux.models.errors import (
     InvalidRequestError,
     OruxError,
     UnsupportedByGatewayError,
-    redact,
 )
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
-from airflow_provider_orux.models.opengpu_relay import (
-    MODEL_IN_BODY,
-    OTHER_MODELS,
-    Generation2,
-    RelayRequest,
-    StableDiffusion,
-)
+from airflow_provider_orux.models.listed import InputFile, ListedRequest
+from airflow_provider_orux.models.opengpu_relay import Generation2, RelayRequest
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
 HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
@@ -59,8 +55,8 @@ LONGEST_WAIT = 30.0
 class OpenGPURelayGateway(Gateway):
     """The wire of OpenGPU Relay.
 
-    A ``CustomRequest`` names a known model (and uses its path), or the path itself:
-    ``CustomRequest(name="/v2/image/new-model/generate", body={…})``.
+    A ``CustomRequest`` names a model, which generation 2's catalogue describes (:meth:`look_up`), or the path itself,
+    and then is sent unchecked: ``CustomRequest(name="/v2/image/new-model/generate", body={…})``.
     """
 
     name: ClassVar[str] = "opengpu_relay"
@@ -76,6 +72,8 @@ class OpenGPURelayGateway(Gateway):
         "route": ("auto", "sync", "async"),
         # How long generation 2 keeps the images. auto: what the request says, and a day for what will be saved.
         "store_output": ("auto", "provider", "relay1d", "relay7d", "relay30d"),
+        # How long the vendor keeps an input file that it has to fetch itself; more than an hour costs a fee.
+        "file_retention": ("relay1h", "relay1d", "relay7d", "relay30d"),
         # Both are documented, X-API-Key wins; generation 1's is not known.
         "key_header": ("X-API-Key", "Authorization"),
         # The tables of generation 1 have no such field but for Stable Diffusion, and each route has its default.
@@ -109,6 +107,44 @@ class OpenGPURelayGateway(Gateway):
             if issubclass(cls, RelayRequest) and cls.generation == self.generation
         ]
 
+    def look_up(self, request: GenerationRequest) -> HttpRequest | None:
+        """Generation 2: GET /v2/models/{model} of a request by name."""
+        if self.generation == 2 and isinstance(request, CustomRequest) and listed.is_by_name(request):
+            return listed.question(request)
+        return None
+
+    def read_look_up(self, request: GenerationRequest, response: HttpResponse) -> GenerationRequest:
+        """The request with the catalogue's entry, checked against its schema; see :mod:`.listed`."""
+        if not isinstance(request, CustomRequest):
+            raise bodies.foreign(request)
+        try:
+            self.check(response, purpose=Purpose.READ)
+        except UnsupportedByGatewayError as e:
+            raise listed.unknown(request, e) from e
+        return listed.listed_request(request, self.json_object(response))
+
+    def upload(self, file: InputFile, *, key: str) -> HttpRequest:
+        """POST /v2/files, kept for an hour (free), or as long as the connection's ``file_retention`` says.
+
+        :param key: of its idempotency: sent again, it is the same file at the same URL.
+        """
+        return HttpRequest(
+            "POST",
+            "/v2/files",
+            Purpose.READ,  # free for an hour, and one fee under one key
+            query={"retention": self.options["file_retention"], "filename": file.name},
+            headers={"Content-Type": file.media_type, "Idempotency-Key": key[:255]},
+            content=file.content,
+        )
+
+    def read_upload(self, response: HttpResponse) -> str:
+        """201 ``{"file_id", "url", …}``. Whoever has the URL can fetch the file while it lives."""
+        self.check(response, purpose=Purpose.READ)
+        url = self.json_object(response).get("url")
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            raise self.unexpected(response, "an uploaded file without a URL")
+        return url
+
     def with_retention(self, request: GenerationRequest) -> GenerationRequest:
         """Generation 2: keep artifacts for a day, not an hour, unless the request or the connection says how long.
 
@@ -121,7 +157,17 @@ class OpenGPURelayGateway(Gateway):
             and self.options["store_output"] == "auto"
         ):
             return request.model_copy(update={"store_output": "relay1d"})
+        if (
+            isinstance(request, ListedRequest)
+            and request.entry.stores_output
+            and self._stores_by_default(request)
+        ):
+            return request.with_body(store_output="relay1d")
         return request
+
+    def _stores_by_default(self, request: ListedRequest) -> bool:
+        chosen = {**request.fields(), **request.extra_body}.get("store_output")
+        return chosen is None and self.options["store_output"] == "auto"
 
     def refuses_retention(self, error: OruxError) -> bool:
         """The account's tier has no ``store_output`` (403), or the route has none (422): nothing was accepted."""
@@ -146,7 +192,12 @@ class OpenGPURelayGateway(Gateway):
 
         :raises UnsupportedByGatewayError: the request belongs to the other generation.
         """
-        self._path(request)
+        if self.look_up(request) is None:
+            bodies.path_of(request, generation=self.generation)
+        if bodies.is_workflow(request):
+            if wanted == "sync":
+                raise bodies.only_as_job(request)
+            return "async"
         if wanted is not None:
             return wanted
         preferred = self.options["route"]
@@ -156,7 +207,7 @@ class OpenGPURelayGateway(Gateway):
 
     def generate(self, request: GenerationRequest) -> HttpRequest:
         """POST to the model's route; it answers when the image is made."""
-        body = self._body(request)
+        body = bodies.body_of(request, generation=self.generation, options=self.options)
         if "webhook_url" in body:
             raise InvalidRequestError(
                 f"`webhook_url` of {request.label()} works with asynchronous jobs only",
@@ -165,8 +216,9 @@ class OpenGPURelayGateway(Gateway):
                 charged="no",
                 next_step="Nothing was sent. Set the connection's route to 'async', or leave the field out.",
             )
-        path = self._path(request)
-        if path.startswith("/v2/video/"):
+        path = bodies.path_of(request, generation=self.generation)
+        by_default = isinstance(request, ListedRequest) and request.entry.async_default
+        if by_default or path.startswith("/v2/video/"):
             body = {**body, "async": False}  # the default there is true
         return HttpRequest("POST", path, Purpose.PAY, body=body)
 
@@ -189,6 +241,7 @@ class OpenGPURelayGateway(Gateway):
             artifacts=artifacts,
             text=text,
             charged="yes",
+            details=details_of(value) if text is not None else {},
         )
 
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
@@ -202,8 +255,16 @@ class OpenGPURelayGateway(Gateway):
                     charged="no",
                 )
             headers["Idempotency-Key"] = idempotency_key
-        body = {**self._body(request), "async": True}
-        return HttpRequest("POST", self._path(request), Purpose.PAY, body=body, headers=headers)
+        body = bodies.body_of(request, generation=self.generation, options=self.options)
+        if not bodies.is_workflow(request):
+            body = {**body, "async": True}
+        return HttpRequest(
+            "POST",
+            bodies.path_of(request, generation=self.generation),
+            Purpose.PAY,
+            body=body,
+            headers=headers,
+        )
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """202 ``{"task_id", "status", "poll_url"}``; generation 1 (body unknown): ``task_id`` or ``task_address``."""
@@ -223,7 +284,8 @@ class OpenGPURelayGateway(Gateway):
     def poll(self, job_id: str, *, wait: float = 0.0) -> HttpRequest:
         """GET the poll_url of the job, on the connection's own host. The task id is the secret: no key is sent."""
         path, query = address_of(job_id, gateway=self.name)
-        seconds = min(int(wait), int(self.long_poll_seconds))
+        # The runs of workflows have no long poll.
+        seconds = 0 if is_run(job_id) else min(int(wait), int(self.long_poll_seconds))
         if seconds >= 1:
             query["wait"] = str(seconds)
         return HttpRequest("GET", path, Purpose.READ, query=query, with_key=False)
@@ -242,31 +304,42 @@ class OpenGPURelayGateway(Gateway):
         if not isinstance(state, str):
             raise self.unexpected(response, "no `status`")
         if not job_id.startswith(PATH_HANDLE):
-            self.check_same_job(response, job_id, [value.get("task_id"), value.get("task_address")])
+            self.check_same_job(
+                response, job_id, [value.get(n) for n in ("task_id", "task_address", "run_id")]
+            )
         status = status_of(state)
         succeeded, failed = status is JobStatus.SUCCEEDED, status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        model = value.get("model")
+        if is_run(job_id) and model is None:
+            model = f"{listed.WORKFLOW}{words_of(value.get('workflow_id'), 100)}"
         artifacts: tuple[Artifact, ...] = ()
         text = code = why = None
+        result = value.get("output" if is_run(job_id) else "result")
+        result = result if isinstance(result, Mapping) else value
         if succeeded:
-            result = value.get("result")
-            artifacts, text = self._made(result if isinstance(result, Mapping) else value, response)
+            artifacts, text = self._made(result, response)
         detail = value.get("error_detail")
+        price = cost_of_run(value) if is_run(job_id) and succeeded else None
         if failed:
             code, why = reason_of(value, detail)
             said = words_of(detail.get("text")) if isinstance(detail, Mapping) else None
-            why = "; ".join(part for part in (why, said and f"the model said: {said}") if part)[:500] or None
+            why = "; ".join(part for part in (why, said and f"the model said: {said}") if part)
+            why = errors.without_file_urls(why)[:500] or None
         return Job(
             job_id=job_id,
             status=status,
             gateway=self.name,
-            model=words_of(value.get("model"), 200),
+            model=words_of(model, 200),
             artifacts=artifacts,
             text=text,
             error_code=code,
             error_message=why,
             submitted_at=parse_time(value.get("created_at")),
             charged="yes" if succeeded else "unknown",
+            price=price,
+            currency=None if price is None else "USD",
             retry_helps=not errors.fails_again(code, detail),
+            details=details_of(result) if text is not None else {},
         )
 
     # -- prices and catalogue ---------------------------------------------------------------------------
@@ -313,75 +386,19 @@ class OpenGPURelayGateway(Gateway):
         return super()._error_of_status(response)
 
     # -- inside -----------------------------------------------------------------------------------------
-    def _path(self, request: GenerationRequest) -> str:
-        if isinstance(request, CustomRequest):
-            return self._custom_path(request)
-        if not isinstance(request, RelayRequest):
-            raise self._foreign(request)
-        if request.generation != self.generation:
-            raise UnsupportedByGatewayError(
-                f"{type(request).__name__} ({request.label()}) is of {self.title}'s generation {request.generation} "
-                f"only; the connection is set to generation {self.generation}",
-                gateway=self.name,
-                charged="no",
-                next_step="Nothing was sent. Use a model of that generation, or set the connection's generation.",
-            )
-        return request.path
-
-    def _foreign(self, request: GenerationRequest) -> UnsupportedByGatewayError:
-        return UnsupportedByGatewayError(
-            f"{request.label()} is a request for another gateway, not {self.title}",
-            gateway=self.name,
-            charged="no",
-            next_step="Build the request from airflow_provider_orux.models.opengpu_relay, or use another connection.",
-        )
-
-    def _custom_path(self, request: CustomRequest) -> str:
-        name = request.model_id
-        if name.startswith("/"):
-            path = own_path(name)
-            if path is not None and path.startswith("/v2/"):
-                return path
-        for cls in self.requests:
-            if issubclass(cls, RelayRequest) and cls.model == name:
-                return cls.path
-        if self.generation == 2 and name in OTHER_MODELS:
-            return OTHER_MODELS[name]
-        if self.generation == 1 and name.endswith(".safetensors"):
-            return StableDiffusion.path
-        raise InvalidRequestError(
-            f"{self.title} has a route for each model, and that of `{redact(name)[:80]}` is not known to this version",
-            gateway=self.name,
-            param="name",
-            charged="no",
-            next_step='Pass the route as the name: CustomRequest(name="/v2/image/…/generate", body={…}).',
-        )
-
-    def _body(self, request: GenerationRequest) -> dict[str, Any]:
-        if isinstance(request, CustomRequest):
-            # "Send no model" where the route has one only.
-            named = request.model_id in OTHER_MODELS or self._custom_path(request) in MODEL_IN_BODY
-            if request.model_id.startswith("/") or not (named or self.options["send_model"] == "send"):
-                return {**request.fields(), **request.extra_body}
-            return {"model": request.model_id, **request.fields(), **request.extra_body}
-        if not isinstance(request, RelayRequest):
-            raise self._foreign(request)
-        body = wire_fields(request, form=request.image_form)
-        if isinstance(request, StableDiffusion) or self.options["send_model"] == "send":
-            body = {"model": request.model_id, **body}
-        if (
-            isinstance(request, Generation2)
-            and request.stores_output
-            and self.options["store_output"] != "auto"
-        ):
-            body.setdefault("store_output", self.options["store_output"])
-        return {**body, **request.extra_body}
-
     def _made(
         self, value: Mapping[str, Any], response: HttpResponse
     ) -> tuple[tuple[Artifact, ...], str | None]:
-        artifacts, text = artifacts_of(value), value.get("text")
-        text = text[:LONGEST_TEXT] if isinstance(text, str) and text.strip() and not artifacts else None
+        """What a result holds: files, a text, or both (a transcript and its subtitles).
+
+        :raises UnexpectedResponseError: neither.
+        """
+        artifacts, said = artifacts_of(value), value.get("text")
+        text: str | None = None
+        if isinstance(said, str) and all(one.is_text for one in artifacts):
+            text = said[:LONGEST_TEXT]  # of silence it is empty
+        if not artifacts and text is None:
+            artifacts = artifacts_anywhere(value)
         if not artifacts and text is None:
             raise self.unexpected(response, "a result without URLs, base64 or text")
         return tuple(artifacts), text

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from airflow_provider_orux.gateways.answers import first_status_of, reason_of
+from airflow_provider_orux.gateways.answers import first_status_of, progress_of, reason_of
 from airflow_provider_orux.gateways.base import Gateway, not_a_job_id, require_id
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
@@ -122,11 +122,13 @@ class JobFamily(abc.ABC):
         final: bool = False,
         submitted: Any = None,
         finished: Any = None,
+        details: Mapping[str, Any] | None = None,
     ) -> Job:
         """One job in one answer.
 
-        :param why: the objects in the answer that may say why it failed.
+        :param why: the objects in the answer that may say why it failed, or how much is done.
         :param final: whether a retry is known to be useless.
+        :param details: more for the task's result.
         :raises UnexpectedResponseError: it succeeded without a result.
         """
         succeeded = status is JobStatus.SUCCEEDED
@@ -134,6 +136,7 @@ class JobFamily(abc.ABC):
         if succeeded and not made and text is None:
             raise self.gateway.unexpected(response, "a job that succeeded without a result")
         failed = status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        why = tuple(why)
         code, reason = reason_of(*why) if failed else (None, None)
         return Job(
             job_id=job_id,
@@ -147,11 +150,13 @@ class JobFamily(abc.ABC):
             finished_at=parse_time(finished),
             charged="yes" if succeeded else "unknown",
             retry_helps=not (final or fails_again(code, reason)),
+            progress=None if status.is_terminal else progress_of(*why),
+            details={name: value for name, value in (details or {}).items() if value} if succeeded else {},
         )
 
-    def check_same_job(self, response: HttpResponse, job_id: str, named: Any) -> None:
-        """Check that the id in an answer, if it has one, is that of the job that was asked for."""
-        self.gateway.check_same_job(response, job_id.partition(":")[2], [named])
+    def check_same_job(self, response: HttpResponse, job_id: str, *named: Any) -> None:
+        """Check that one of the ids in an answer, if it has any, is that of the job that was asked for."""
+        self.gateway.check_same_job(response, job_id.partition(":")[2], named)
 
 
 def split_handle(job_id: str, families: Mapping[str, JobFamily], *, gateway: str) -> tuple[JobFamily, str]:

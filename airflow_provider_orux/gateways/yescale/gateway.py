@@ -1,25 +1,40 @@
 """YEScale: which family handles which request and job.
 
-Sources: YEScale's page "Flux (OpenAI dall-e-3 format)" and the names of its other pages (documented); clients
-written against it (observed); new-api, midjourney-proxy and sibling gateways (inferred). The account and its balance
-are on another host with another key, and are left out.
+Sources: those of YEScale's pages that can be read, and the names of the others (documented); clients written against it
+(observed); new-api, midjourney-proxy and sibling gateways (inferred). The account and its balance are on another host
+with another key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from airflow_provider_orux.gateways.answers import at, number_of
 from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.gateways.yescale import errors
 from airflow_provider_orux.gateways.yescale.chat import generate_chat, read_chat
 from airflow_provider_orux.gateways.yescale.family import JobFamily, split_handle
-from airflow_provider_orux.gateways.yescale.images import generate_ideogram, generate_image, read_images
+from airflow_provider_orux.gateways.yescale.images import (
+    edit_image,
+    generate_ideogram,
+    generate_image,
+    read_images,
+)
 from airflow_provider_orux.gateways.yescale.kling import KlingImages, KolorsTryOn
 from airflow_provider_orux.gateways.yescale.media import Media
 from airflow_provider_orux.gateways.yescale.midjourney import Midjourney
 from airflow_provider_orux.gateways.yescale.suno import Suno
+from airflow_provider_orux.gateways.yescale.video import (
+    KlingImageToVideo,
+    KlingTextToVideo,
+    Luma,
+    Pika,
+    Runway,
+)
 from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     JobNotFoundError,
@@ -31,7 +46,9 @@ from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 from airflow_provider_orux.models.yescale import YEScaleRequest
 
-SYNCHRONOUS = ("images", "ideogram", "chat")
+SYNCHRONOUS = ("images", "edits", "ideogram", "chat")
+#: What one USD is in the account's numbers (documented).
+UNITS_OF_A_DOLLAR = 500_000
 #: Jobs of one batch fetch: a bound of ours, none is documented.
 BATCH = 50
 
@@ -40,7 +57,7 @@ class YEScaleGateway(Gateway):
     """The wire of YEScale. ``https://api.yescale.vip`` is the same without the proxy, for long requests.
 
     A ``CustomRequest`` goes to POST /v1/images/generations on the synchronous route and to POST /task/submit on the
-    other: with ``body={"prompt": …, "config": {…}}`` that is the way to the video models.
+    other: with ``body={"prompt": …, "config": {…}}`` that is the way to any model of YEScale Media.
     """
 
     name: ClassVar[str] = "yescale"
@@ -54,6 +71,8 @@ class YEScaleGateway(Gateway):
         "midjourney_path": ("/mj",),
         # Upstream ignores it, the layer before it asks for it.
         "reroll_index": ("send", "omit"),
+        # Documented of imagine and describe alone; other upstreams have it for blend, too.
+        "blend_bot": ("send", "omit"),
         # list-by-condition is upstream's, and not among YEScale's pages.
         "batch_fetch": ("off", "on"),
         # "URL or base64" (documented): whether with a data: prefix is not said.
@@ -62,8 +81,21 @@ class YEScaleGateway(Gateway):
         "ideogram_path": ("/ideogram/v1/ideogram-v3",),
         "kling_path": ("/kling/v1/images",),
         "suno_path": ("/suno",),
+        # The same for Kling's clips, Pika's submission and both of Runway's addresses; some have others for Runway.
+        "kling_video_path": ("/kling/v1/videos",),
+        "pika_path": ("/pika/generate",),
+        "runway_path": ("/runwayml/v1/image_to_video",),
+        "runway_task_path": ("/runwayml/v1/tasks",),
+        # Luma and Pika take base64 at sibling gateways, whether with a data: prefix is not said.
+        "video_image": ("base64", "data_url"),
         # OpenAI's, which new-api follows: YEScale lists its Gemini image page among the chat models.
         "chat_path": ("/v1/chat/completions",),
+        # OpenAI's: YEScale lists the pages of both edits. Whether Qwen's takes a form or JSON is not known.
+        "edits_path": ("/v1/images/edits",),
+        "qwen_edit_body": ("multipart", "json"),
+        # Documented; the access key is another one than the API key, and optional. Which header holds it is not said.
+        "account_host": ("https://yescale.bogia.app",),
+        "access_key": (None,),
         # Costs nothing and needs the key in OpenAI's API, which new-api follows.
         "probe_path": ("/v1/models",),
     }
@@ -73,7 +105,14 @@ class YEScaleGateway(Gateway):
         self._midjourney = Midjourney(self)
         self._families: dict[str, JobFamily] = {
             family.name: family
-            for family in (self._midjourney, Media(self), KlingImages(self), KolorsTryOn(self), Suno(self))
+            for family in (
+                self._midjourney,
+                *(
+                    kind(self)
+                    for kind in (Media, KlingImages, KolorsTryOn, KlingTextToVideo, KlingImageToVideo)
+                ),
+                *(kind(self) for kind in (Runway, Luma, Pika, Suno)),
+            )
         }
         self.batch_size = BATCH if self.options["batch_fetch"] == "on" else 0
 
@@ -108,15 +147,20 @@ class YEScaleGateway(Gateway):
             return generate_ideogram(request, path="/" + str(self.options["ideogram_path"]).strip("/"))
         if family == "chat":
             return generate_chat(request, path="/" + str(self.options["chat_path"]).strip("/"))
+        if family == "edits":
+            as_json = request.model_id == "qwen-image-edit" and self.options["qwen_edit_body"] == "json"
+            path = "/" + str(self.options["edits_path"]).strip("/")
+            return edit_image(request, path=path, encoding="json" if as_json else "multipart")
         return generate_image(request)
 
     def read_generate(self, request: GenerationRequest, response: HttpResponse, *, submission_id: str) -> Job:
         """The images."""
-        self.check(response, purpose=Purpose.PAY)
-        self.check_length(response)
-        if not isinstance(request, CustomRequest) and self._family(request) == "chat":
-            return read_chat(self, request, response, submission_id=submission_id)
-        return read_images(self, request, response, submission_id=submission_id)
+        chat = not isinstance(request, CustomRequest) and self._family(request) == "chat"
+        read = read_chat if chat else read_images
+        with _told(response):
+            self.check(response, purpose=Purpose.PAY)
+            self.check_length(response)
+            return _known_as(read(self, request, response, submission_id=submission_id), response)
 
     def submit(self, request: GenerationRequest, *, idempotency_key: str | None = None) -> HttpRequest:
         """The asynchronous call. YEScale has no idempotency key, so none is sent."""
@@ -126,8 +170,9 @@ class YEScaleGateway(Gateway):
         """The job that was accepted."""
         family = self._family_of(request)
         try:
-            self.check(response, purpose=Purpose.PAY)
-            return family.read_submit(request, response)
+            with _told(response):
+                self.check(response, purpose=Purpose.PAY)
+                return _known_as(family.read_submit(request, response), response)
         except JobNotFoundError as e:
             if e.charged == "no":
                 raise _not_found(request, e) from e
@@ -146,7 +191,8 @@ class YEScaleGateway(Gateway):
     def read_poll(self, job_id: str, response: HttpResponse) -> Job:
         """The current state of a job."""
         family, _ = split_handle(job_id, self._families, gateway=self.name)
-        return family.read_poll(job_id, response)
+        with _told(response):
+            return _known_as(family.read_poll(job_id, response), response)
 
     def can_batch(self, job_id: str) -> bool:
         """Midjourney's jobs, if the connection allows it."""
@@ -165,6 +211,27 @@ class YEScaleGateway(Gateway):
     def probe(self) -> HttpRequest:
         """GET /v1/models (an assumption, see the option)."""
         return HttpRequest("GET", "/" + str(self.options["probe_path"]).strip("/"), Purpose.READ)
+
+    def usage(self) -> HttpRequest:
+        """GET /yescale/user: the account. It is at ``account_host``, for the holder of ``access_key`` (documented)."""
+        return HttpRequest("GET", "/yescale/user", Purpose.READ)
+
+    def read_usage(self, response: HttpResponse) -> dict[str, Any]:
+        """``balance`` and ``used`` in USD, and the number of ``requests``; None what is not told.
+
+        :raises OruxError: the key was refused, or something else answered.
+        """
+        self.check(response, purpose=Purpose.READ)
+        data = self.json_object(response).get("data")
+        quota, used, requests = (at(data, name) for name in ("quota", "used_quota", "request_count"))
+        if usd_of(quota) is None:
+            raise self.unexpected(response, "no `data.quota`")
+        return {
+            "balance": usd_of(quota),
+            "used": usd_of(used),
+            "currency": "USD",
+            "requests": number_of(requests),
+        }
 
     def read_error(self, response: HttpResponse) -> OruxError | None:
         """See :mod:`airflow_provider_orux.gateways.yescale.errors`."""
@@ -193,6 +260,29 @@ class YEScaleGateway(Gateway):
         return self._families["media" if isinstance(request, CustomRequest) else self._family(request)]
 
 
+def _known_as(job: Job, response: HttpResponse) -> Job:
+    """The job with the gateway's id of the answer that told of it: "log it" (documented)."""
+    if response.request_id is None:
+        return job
+    return replace(job, details={**job.details, "request_id": response.request_id})
+
+
+@contextmanager
+def _told(response: HttpResponse) -> Iterator[None]:
+    """Let an error name the answer that it was read from."""
+    try:
+        yield
+    except OruxError as e:
+        e.request_id = response.request_id
+        raise
+
+
+def usd_of(quota: Any) -> float | None:
+    """USD of an amount as the account has it."""
+    told = isinstance(quota, (int, float)) and not isinstance(quota, bool) and abs(quota) < 1e18
+    return quota / UNITS_OF_A_DOLLAR if told else None
+
+
 def _not_found(request: GenerationRequest, error: JobNotFoundError) -> OruxError:
     """Something that a submission needs was not found, and nothing was accepted: that mostly passes."""
     parent = getattr(request, "parent_job_id", None)
@@ -203,6 +293,7 @@ def _not_found(request: GenerationRequest, error: JobNotFoundError) -> OruxError
             code=error.code,
             charged="no",
             http_status=error.http_status,
+            request_id=error.request_id,
         )
     error.message = f"The gateway does not find the parent job {redact(str(parent))[:80]}: {error.message}"
     error.next_step = (

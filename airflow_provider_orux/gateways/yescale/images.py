@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_orux.gateways.answers import images_of
 from airflow_provider_orux.gateways.base import Gateway
-from airflow_provider_orux.gateways.image_fields import image_bytes
+from airflow_provider_orux.gateways.image_fields import image_bytes, wire_fields
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Part, Purpose
 from airflow_provider_orux.models.errors import InvalidRequestError
@@ -22,6 +22,8 @@ IDEOGRAM_PAGES: Mapping[str, str] = {
 }
 #: Bytes: "each image ≤ 10 MB", and all style references together.
 LARGEST_UPLOAD = 10 * 1000 * 1000
+#: Bytes of an image to edit (OpenAI).
+LARGEST_EDIT = 25 * 1000 * 1000
 
 
 def generate_image(request: GenerationRequest) -> HttpRequest:
@@ -40,18 +42,36 @@ def generate_ideogram(request: GenerationRequest, *, path: str) -> HttpRequest:
     for name, value in {**request.fields(), **request.extra_body}.items():
         if name in images:
             items = value if isinstance(value, list) else [value]
-            files = [_file(request, name, item) for item in items]
-            if sum(len(content) for _, content, _ in files) > LARGEST_UPLOAD:
-                raise InvalidRequestError(
-                    f"`{name}` of {request.label()} is larger than 10 MB",
-                    gateway=request.gateway,
-                    param=name,
-                    charged="no",
-                )
-            parts[name] = files
+            # "All style references together".
+            parts[name] = _files(request, name, items, LARGEST_UPLOAD, together=True)
         else:
             parts[name] = ("", _text(value).encode(), "text/plain; charset=utf-8")
     return HttpRequest("POST", f"{path}/{IDEOGRAM_PAGES[request.model_id]}", Purpose.PAY, files=parts)
+
+
+def edit_image(
+    request: GenerationRequest, *, path: str, encoding: Literal["multipart", "json"]
+) -> HttpRequest:
+    """POST /v1/images/edits: a form as OpenAI has it, several images as ``image[]``; or the same as JSON.
+
+    :param encoding: of the body; a setting, for Qwen's edit.
+    """
+    model = getattr(request, "wire_model", request.model_id)
+    if encoding == "json":
+        fields = wire_fields(request, form="data_url")
+        images = fields.pop("images")
+        body = {"model": model, "image": images[0] if len(images) == 1 else images, **fields}
+        return HttpRequest("POST", path, Purpose.PAY, body={**body, **request.extra_body})
+    fields = request.fields()
+    images = fields.pop("images")
+    parts: dict[str, Part | list[Part]] = {
+        ("image" if len(images) == 1 else "image[]"): _files(request, "images", images, LARGEST_EDIT)
+    }
+    if "mask" in fields:
+        parts["mask"] = _files(request, "mask", [fields.pop("mask")], LARGEST_EDIT)
+    for name, value in {"model": model, **fields, **request.extra_body}.items():
+        parts[name] = ("", _text(value).encode(), "text/plain; charset=utf-8")
+    return HttpRequest("POST", path, Purpose.PAY, files=parts)
 
 
 def read_images(
@@ -83,9 +103,27 @@ def read_images(
     )
 
 
-def _file(request: GenerationRequest, name: str, value: str) -> Part:
-    content, media_type = image_bytes(request, name, value)
-    return (f"{name}.{media_type.rpartition('/')[2]}", content, media_type)
+def _files(
+    request: GenerationRequest, name: str, images: list[str], largest: int, *, together: bool = False
+) -> list[Part]:
+    """The images of a field as parts of a form.
+
+    :param largest: bytes of one image, or of all of them ``together``.
+    :raises InvalidRequestError: larger ones.
+    """
+    files = []
+    for image in images:
+        content, media_type = image_bytes(request, name, image)
+        files.append((f"{name}.{media_type.rpartition('/')[2]}", content, media_type))
+    sizes = [len(content) for _, content, _ in files]
+    if (sum(sizes) if together else max(sizes)) > largest:
+        raise InvalidRequestError(
+            f"`{name}` of {request.label()} is larger than {largest // 10**6} MB",
+            gateway=request.gateway,
+            param=name,
+            charged="no",
+        )
+    return files
 
 
 def _text(value: Any) -> str:

@@ -1,21 +1,26 @@
-"""YEScale Media: the gateway's own tasks, ``/task/…``. The submission is documented, the poll was observed."""
+"""YEScale Media: the gateway's own tasks, ``/task/…``, for images and clips.
+
+The submission is documented, the poll was observed. A task that succeeded says when its URL dies
+(``url_expires_at``), in a zone that it does not name (UTC+7, by arithmetic): it is not read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from airflow_provider_orux.gateways.answers import artifacts_anywhere, artifacts_in, status_of
+from airflow_provider_orux.gateways.answers import REPEATED, artifacts_anywhere, artifacts_in, status_of
 from airflow_provider_orux.gateways.image_fields import wire_fields
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale.errors import error_of, is_refusal
 from airflow_provider_orux.gateways.yescale.family import JobFamily
+from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
 
 class Media(JobFamily):
-    """Typed image models, and any model by name (video among them) through ``CustomRequest``."""
+    """Typed models, and any model by name through ``CustomRequest``."""
 
     name: ClassVar[str] = "media"
 
@@ -23,6 +28,7 @@ class Media(JobFamily):
         """POST /task/submit. A typed request's ``extra_body`` goes into ``config``; a custom one is sent unchanged."""
         if isinstance(request, CustomRequest):
             body: dict[str, Any] = {"model": request.model_id, **request.fields(), **request.extra_body}
+            _check_custom(request, body)
         else:
             form: Literal["data_url", "base64"] = (
                 "base64" if self.gateway.options["media_image"] == "base64" else "data_url"
@@ -61,7 +67,9 @@ class Media(JobFamily):
             raise self.gateway.unexpected(response, "no `status`")
         self.check_same_job(response, job_id, value.get("task_id"))
         results = [value.get(name) for name in ("task_result", "results", "output", "result", "data")]
-        made = next(filter(None, map(artifacts_in, results)), None) or artifacts_anywhere(results)
+        made = next(filter(None, map(artifacts_in, results)), None) or artifacts_anywhere(
+            results, skip=REPEATED
+        )
         return self.job(
             job_id,
             response,
@@ -71,3 +79,21 @@ class Media(JobFamily):
             submitted=value.get("submit_time") or value.get("created_at"),
             finished=value.get("finish_time"),
         )
+
+
+def _check_custom(request: CustomRequest, body: Mapping[str, Any]) -> None:
+    """What every model of Media has (documented): a text ``prompt``, and an object ``config`` for the rest.
+
+    :raises InvalidRequestError: it is otherwise; nothing was sent.
+    """
+    config = body.get("config", {})
+    if isinstance(body.get("prompt"), str) and isinstance(config, Mapping):
+        return
+    name, what = ("prompt", "a text") if isinstance(config, Mapping) else ("config", "an object")
+    raise InvalidRequestError(
+        f"`{name}` in the body of {request.name!r} must be {what}: YEScale Media takes "
+        '{"prompt": …, "config": {…}}',
+        gateway="yescale",
+        param=name,
+        charged="no",
+    )

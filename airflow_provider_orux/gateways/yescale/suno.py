@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from airflow_provider_orux.gateways.answers import LONGEST_TEXT, artifacts_in, status_of
+from airflow_provider_orux.gateways.answers import (
+    LONGEST_TEXT,
+    artifacts_in,
+    at,
+    details_of,
+    status_of,
+)
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
 from airflow_provider_orux.gateways.yescale.family import JobFamily
-from airflow_provider_orux.models.job import Job
+from airflow_provider_orux.models.job import Artifact, Job
 from airflow_provider_orux.models.requests import GenerationRequest
 
 
@@ -20,7 +27,11 @@ class Suno(JobFamily):
     def submit(self, request: GenerationRequest) -> HttpRequest:
         """POST /suno/submit/music|lyrics."""
         page = "lyrics" if request.kind == "text" else "music"
-        body = {**request.fields(), **request.extra_body}
+        fields = request.fields()
+        if "task_id" in fields:
+            # As the gateway knows it.
+            fields["task_id"] = fields["task_id"].removeprefix(f"{self.name}:")
+        body = {**fields, **request.extra_body}
         return HttpRequest("POST", f"{self.path_option('suno_path')}/submit/{page}", Purpose.PAY, body=body)
 
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
@@ -39,7 +50,7 @@ class Suno(JobFamily):
         self.check_same_job(response, job_id, task.get("task_id"))
         made = task.get("data")
         items = [item for item in (made if isinstance(made, list) else [made]) if isinstance(item, Mapping)]
-        songs = artifacts_in(made, ("audio_url", "data"))
+        songs = [song for item in items for song in _songs(item)] or artifacts_in(made, ("audio_url", "data"))
         words = next((text for item in items if isinstance(text := item.get("text"), str) and text), None)
         return self.job(
             job_id,
@@ -58,3 +69,14 @@ class Suno(JobFamily):
         if str(value.get("code")).lower() != "success":
             raise self.refused(value, response)
         return value.get("data")
+
+
+def _songs(clip: Mapping[str, Any]) -> list[Artifact]:
+    """The song of a clip, with what Suno says of it: raw, or as sibling gateways flatten it."""
+    details = details_of(
+        id=clip.get("id"),
+        title=clip.get("title"),
+        duration=at(clip, "metadata", "duration") or clip.get("duration"),
+        cover=clip.get("image_large_url") or clip.get("image_url"),
+    )
+    return [replace(song, details=details) for song in artifacts_in(clip, ("audio_url",))[:1]]

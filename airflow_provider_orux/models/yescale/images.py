@@ -1,4 +1,4 @@
-"""Images: /v1/images/generations, chat completions (both synchronous), and YEScale Media."""
+"""Synchronous images: /v1/images/generations, /v1/images/edits, chat completions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from airflow_provider_orux.models.input_images import PixelSize, UrlImage
-from airflow_provider_orux.models.requests import NonBlank, Ratio
+from airflow_provider_orux.models.input_images import InlineImage, PixelSize
+from airflow_provider_orux.models.requests import NonBlank
 from airflow_provider_orux.models.yescale.base import Family, YEScaleRequest
 
 
@@ -91,59 +91,48 @@ class GeminiFlashImage(YEScaleRequest):
         return True
 
 
-MediaImages = Annotated[list[UrlImage], Field(description="Reference images.")]
+class GptImage1Edit(OpenAIImage):
+    """Edit with GPT Image 1: OpenAI's own API answers with base64 only. An image may have 25 MB at most."""
 
-
-class MediaRequest(YEScaleRequest):
-    """A model behind POST /task/submit. All fields but ``prompt`` and those of ``extra_body`` go into ``config``."""
-
-    family: ClassVar[Family] = "media"
-    source: ClassVar[str] = "public clients of YEScale Media (observed)"
-    prompt: Annotated[NonBlank, Field(description="What to make.")]
-
-
-class FluxKontextMax(MediaRequest):
-    """Flux Kontext Max, as in YEScale Media's own example."""
-
-    model: ClassVar[str] = "flux-kontext[max]"
-    source: ClassVar[str] = "YEScale documentation, YEScale Media"
-    aspect_ratio: Ratio | None = None
-    images: MediaImages | None = None
-
-
-class NanoBanana2(MediaRequest):
-    """Nano Banana 2."""
-
-    model: ClassVar[str] = "nano-banana-2"
-    size: Annotated[NonBlank, Field(description="Resolution tier. The gateway refuses a request without it.")]
-    aspect_ratio: Ratio | None = None
-    images: MediaImages | None = None
-
-
-class NanoBananaPro(MediaRequest):
-    """Nano Banana Pro."""
-
-    model: ClassVar[str] = "nano-banana-pro"
-    aspect_ratio: Ratio | None = None
-    size: Annotated[NonBlank | None, Field(description="Resolution tier.")] = None
-    images: MediaImages | None = None
-
-
-class GptImage2(MediaRequest):
-    """GPT Image 2."""
-
-    model: ClassVar[str] = "gpt-image-2"
-    quality: Annotated[
-        NonBlank, Field(description="Rendering budget. The gateway refuses a request without it.")
+    model: ClassVar[str] = "gpt-image-1-edit"
+    family: ClassVar[Family] = "edits"
+    wire_model: ClassVar[str] = "gpt-image-1"
+    source: ClassVar[str] = "OpenAI's image API (inferred; YEScale names the page)"
+    prompt: Annotated[NonBlank, Field(max_length=32000, description="What to change.")]
+    images: Annotated[
+        list[InlineImage], Field(min_length=1, max_length=16, description="The images to edit.")
     ]
-    size: Annotated[NonBlank | None, Field(description="Width x height in pixels.")] = None
-    images: MediaImages | None = None
-    mask: Annotated[UrlImage | None, Field(description="What to change.")] = None
+    mask: Annotated[
+        InlineImage | None, Field(description="A PNG; where it is transparent, the first image changes.")
+    ] = None
+    n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
+    size: Literal["1024x1024", "1536x1024", "1024x1536", "auto"] = "auto"
+    quality: Literal["low", "medium", "high", "auto"] = "auto"
+    background: Literal["transparent", "opaque", "auto"] = "auto"
+    output_format: Literal["png", "jpeg", "webp"] = "png"
+    input_fidelity: Annotated[
+        Literal["low", "high"] | None, Field(description="How much of the images to keep.")
+    ] = None
+
+    @property
+    def makes_inline(self) -> bool:
+        """OpenAI's GPT Image models answer with base64."""
+        return True
 
 
-class Seedream45(MediaRequest):
-    """Seedream 4.5."""
+class QwenImageEdit(OpenAIImage):
+    """Edit with Qwen Image. An image may have 25 MB at most."""
 
-    model: ClassVar[str] = "seedream-4.5"
-    size: Annotated[Literal["1K", "2K"] | None, Field(description="Resolution tier.")] = None
-    images: MediaImages | None = None
+    model: ClassVar[str] = "qwen-image-edit"
+    family: ClassVar[Family] = "edits"
+    wire_model: ClassVar[str] = "qwen-image-edit"
+    source: ClassVar[str] = "OpenAI's image API (inferred; YEScale names the page)"
+    prompt: Annotated[NonBlank, Field(description="What to change.")]
+    images: Annotated[list[InlineImage], Field(min_length=1, description="The images to edit.")]
+    n: Annotated[int, Field(ge=1, le=10, description="How many images.")] = 1
+    size: PixelSize = "1024x1024"
+
+    @property
+    def makes_inline(self) -> bool:
+        """Not known: so there has to be somewhere to put bytes."""
+        return True

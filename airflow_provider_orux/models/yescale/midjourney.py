@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from airflow_provider_orux.models.input_images import InlineImage
 from airflow_provider_orux.models.requests import HttpsUrl, Kind, NonBlank, Ratio, Verb
@@ -21,7 +22,14 @@ FLAGS = (
     ("tile", "--tile", ("tile",)),
 )
 
+#: Where the steps are from that YEScale lists no page for.
+BUTTONS = "midjourney-proxy-plus and new-api (inferred; not among YEScale's pages)"
+
 MidjourneyRatio = Annotated[Ratio, Field(description='Any width:height, like "16:9". Becomes --ar.')]
+BotType = Annotated[
+    Literal["MID_JOURNEY", "NIJI_JOURNEY"],
+    Field(description="Which bot. Always sent: the page marks it required."),
+]
 PanelIndex = Annotated[int, Field(ge=1, le=4, description="Which image of the grid: 1 to 4, row by row.")]
 
 
@@ -29,7 +37,9 @@ class Midjourney(YEScaleRequest):
     """A Midjourney submission. The gateway names the models after their verbs (``mj_imagine``)."""
 
     family: ClassVar[Family] = "mj"
-    source: ClassVar[str] = "novicezk/midjourney-proxy (YEScale's pages name the five endpoints)"
+    source: ClassVar[str] = (
+        "YEScale documentation (imagine, describe, the query; in part) and novicezk/midjourney-proxy (inferred)"
+    )
 
     @classmethod
     def label(cls) -> str:
@@ -59,6 +69,7 @@ class MidjourneyImagine(Midjourney):
         Field(description="Sent as notifyHook; mostly stripped. The provider does not need it: it polls."),
     ] = None
     state: Annotated[str | None, Field(description="Your own text, returned with the task.")] = None
+    bot_type: BotType = "MID_JOURNEY"
 
     def flags(self) -> Iterator[tuple[str, str, str | None]]:
         """For each given option: field, its flag, and the flag already in the prompt."""
@@ -130,12 +141,59 @@ class MidjourneyBlend(Midjourney):
     dimensions: Annotated[
         Literal["PORTRAIT", "SQUARE", "LANDSCAPE"], Field(description="2:3, 1:1 or 3:2.")
     ] = "SQUARE"
+    bot_type: BotType = "MID_JOURNEY"
 
 
 class MidjourneyDescribe(Midjourney):
-    """Prompts that describe an image: the result is text."""
+    """Four prompts that describe an image: the result is text, and ``prompts`` a list of them."""
 
     model: ClassVar[str] = "mj_describe"
     verb: ClassVar[Verb] = "describe"
     kind: ClassVar[Kind] = "text"
     image: Annotated[InlineImage, Field(description="The image to describe.")]
+    bot_type: BotType = "MID_JOURNEY"
+
+
+class MidjourneyAction(Midjourney):
+    """What a button under a Midjourney job does: zoom out, pan, vary, upscale in another way.
+
+    A job's ``buttons`` say which it has, by name, and the id of each. Not among YEScale's pages.
+    """
+
+    model: ClassVar[str] = "mj_action"
+    source: ClassVar[str] = BUTTONS
+    parent_job_id: Annotated[NonBlank, Field(description="The job that has the button.")]
+    custom_id: Annotated[NonBlank, Field(description="The button's id, from the `buttons` of that job.")]
+
+
+class MidjourneyModal(Midjourney):
+    """The answer to a job that waits for words or a region: a custom zoom, or vary (region).
+
+    The job is that of an ``mj_action``, submitted with ``wait_for_completion=False``. Not among YEScale's pages.
+    """
+
+    model: ClassVar[str] = "mj_modal"
+    source: ClassVar[str] = BUTTONS
+    parent_job_id: Annotated[NonBlank, Field(description="The job that waits (status MODAL).")]
+    prompt: Annotated[
+        NonBlank | None, Field(description="The new prompt; of a custom zoom with --zoom 1 to 2.")
+    ] = None
+    mask: Annotated[
+        InlineImage | None, Field(description="Black, and white where the image is to change.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _something_to_say(self) -> Self:
+        if self.prompt is None and self.mask is None:
+            raise ValueError("give `prompt` (a custom zoom) or `mask` (vary region), or both")
+        return self
+
+
+class MidjourneyShorten(Midjourney):
+    """Shorter forms of a prompt: the result is text, and ``prompts`` a list of them. Not among YEScale's pages."""
+
+    model: ClassVar[str] = "mj_shorten"
+    kind: ClassVar[Kind] = "text"
+    source: ClassVar[str] = BUTTONS
+    prompt: Annotated[NonBlank, Field(description="The prompt to shorten.")]
+    bot_type: BotType = "MID_JOURNEY"

@@ -16,6 +16,8 @@ from orux_sandbox.art.palettes import Dice
 
 #: Samples a second.
 _RATE = 16_000
+#: Bytes before the samples of a WAV file as `wave` writes it.
+HEADER = 44
 #: Scales of five notes, in semitones.
 _SCALES = ((0, 2, 4, 7, 9), (0, 3, 5, 7, 10), (0, 2, 3, 7, 8))
 

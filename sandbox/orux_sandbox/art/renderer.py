@@ -21,7 +21,8 @@ _HEAVY = 6_000_000
 def rendered(artifact: Mapping[str, Any], scale: float, inputs: Inputs | None = None) -> bytes:
     """The bytes of an artifact. ``scale`` below 1 makes a smaller image of the same scene."""
     if artifact["draw"] == "song":
-        return recordings.tune(artifact["seed"], artifact["seconds"])
+        tune = recordings.tune(artifact["seed"], artifact["seconds"])
+        return tune[recordings.HEADER :] if artifact.get("raw") else tune
     if artifact["draw"] == "words":
         return str(artifact["text"]).encode()
     if artifact["draw"] == "source" and inputs is not None:

@@ -9,7 +9,18 @@ from typing import Any, Literal
 
 #: What a field may hold.
 Kind = Literal[
-    "text", "integer", "number", "boolean", "choice", "pixels", "texts", "text_or_texts", "anything"
+    "text",
+    "integer",
+    "number",
+    "boolean",
+    "choice",
+    "pixels",
+    "texts",
+    "text_or_texts",
+    "numbers",
+    "object",
+    "objects",
+    "anything",
 ]
 #: ``1024x768``.
 _PIXELS = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
@@ -28,6 +39,10 @@ class Rule:
     multiple: int | None = None
     #: Values that are allowed beside what the kind says.
     words: Sequence[str] = ()
+    #: The fields of an object, or of each of several.
+    fields: Mapping[str, Rule] | None = None
+    #: What a published schema says of it.
+    says: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +68,27 @@ def problems(
         wrong = _wrong(value, rule)
         if wrong is not None:
             found.append(Problem(field=field, type=wrong[0], message=f"{field} {wrong[1]}"))
+        elif rule.fields is not None:
+            found += _inside(field, value, rule.fields)
     if unknown == "refused":
         found += [
             Problem(field=field, type="extra_forbidden", message=f"{field} is not a field here")
             for field in given
             if field not in rules
+        ]
+    return found
+
+
+def _inside(field: str, value: Any, rules: Mapping[str, Rule]) -> list[Problem]:
+    """What is wrong inside of an object, or of several."""
+    found = []
+    for number, one in enumerate(value if isinstance(value, list) else [value]):
+        place = f"{field}.{number}" if isinstance(value, list) else field
+        found += [
+            Problem(
+                field=f"{place}.{problem.field}", type=problem.type, message=f"{place}: {problem.message}"
+            )
+            for problem in problems(one, rules, unknown="refused")
         ]
     return found
 
@@ -96,6 +127,13 @@ def _wrong(value: Any, rule: Rule) -> tuple[str, str] | None:
         return _wrong_length(len(value), rule, "items")
     if rule.kind == "anything":
         return None
+    if rule.kind == "object":
+        return None if isinstance(value, dict) else ("dict_type", "must be an object")
+    if rule.kind in ("numbers", "objects"):
+        wanted: tuple[type, ...] = (dict,) if rule.kind == "objects" else (int, float)
+        if not isinstance(value, list) or not all(isinstance(one, wanted) for one in value):
+            return "list_type", f"must be a list of {rule.kind}"
+        return _wrong_length(len(value), rule, "items")
     if rule.kind == "texts":
         return "list_type", "must be a list"
     if not isinstance(value, str):

@@ -200,6 +200,18 @@ class Store:
                     (job.account, replay.key, replay.body, replay.job_id, replay.at),
                 )
 
+    def cancel(self, job_id: str, at: float, credits: float) -> None:
+        """End a job now, and charge what it has cost until here instead of its price."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE jobs SET outcome='cancelled', ends_at=?, credits=? WHERE id=?", (at, credits, job_id)
+            )
+            db.execute("UPDATE charges SET credits=?, state='charged' WHERE job_id=?", (credits, job_id))
+            db.execute(
+                "UPDATE accounts SET balance = balance - ? WHERE id = (SELECT account FROM jobs WHERE id=?)",
+                (credits, job_id),
+            )
+
     def replay(self, account: str, key: str, since: float) -> Replay | None:
         """What an idempotency key was used for since a moment."""
         found = self._rows(
@@ -227,6 +239,15 @@ class Store:
         """One job."""
         found = self._rows("SELECT * FROM jobs WHERE id=?", job_id)
         return _job(found[0]) if found else None
+
+    def change(self, job: Job) -> None:
+        """Write what has become of a job that was accepted before: not what it costs."""
+        values: dict[str, Any] = asdict(job)
+        for name in _JSON_COLUMNS:
+            values[name] = json.dumps(values[name])
+        sets = ", ".join(f"{name} = :{name}" for name in _JOB_COLUMNS if name != "id")
+        with self._transaction() as db:
+            db.execute(f"UPDATE jobs SET {sets} WHERE id = :id", values)  # noqa: S608 names of a dataclass
 
     def job_of_token(self, token: str) -> Job | None:
         """The job whose files live under this token."""

@@ -49,6 +49,11 @@ def router(engine: Engine) -> APIRouter:
 
     @routes.api_route("/content/{token}", methods=["GET", "HEAD"])
     async def content(request: Request, token: str) -> Response:
+        upload = engine.memory.get("uploads", {}).get(token)
+        if upload is not None:
+            if engine.clock.now() >= upload.expires:
+                return PlainTextResponse("There is no such file.\n", 404)
+            return _served(request, upload.content, upload.content_type)
         job, number = engine.job_of_file(token), token.partition(".")[2]
         known = job is not None and number.isdecimal() and int(number) < len(job.artifacts)
         return await serve(request, job, job.artifacts[int(number)] if job is not None and known else None)

@@ -1,4 +1,4 @@
-"""The Orux gateway: its keys, its errors, its webhook, and the routes of its five endpoints (orux.md)."""
+"""The Orux gateway: its keys, its errors, its webhook, and the routes of its six endpoints (orux.md)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 from orux_sandbox.keys import SANDBOX_KEY
+from orux_sandbox.orux.bodies import invalid
 from orux_sandbox.orux.endpoints import OruxEndpoints
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
+from orux_sandbox.words.chat import complete
 
+#: Models of the chat, as far as the page is readable (orux_more.md, 7).
+CHAT_MODELS = (
+    "gpt-5-2", "gpt-5-pro", "gpt-5-codex", "gpt-codex", "claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5",
+    "gemini-3-pro", "gemini-3-flash", "grok-3",
+)  # fmt: skip
 #: The letters of a key.
 _BASE62 = string.ascii_letters + string.digits
 
@@ -73,6 +80,7 @@ class Orux:
         Endpoint("images.generate", "POST", "/api/v1/images/generations", submits=True),
         Endpoint("tasks.submit", "POST", "/api/v1/tasks", submits=True),
         Endpoint("tasks.get", "GET", "/api/v1/tasks/{job_id}"),
+        Endpoint("chat", "POST", "/api/v1/chat/completions", submits=True),
         Endpoint("models", "GET", "/api/v1/models"),
         Endpoint("usage", "GET", "/api/user/v1/usage"),
     )
@@ -154,7 +162,7 @@ class Orux:
         return {"Content-Type": "application/json", "X-Sandbox-Signature": f"t={at},v1={digest}"}, body
 
     def router(self, engine: Engine) -> APIRouter:
-        """The five endpoints."""
+        """The six endpoints."""
         router = APIRouter()
         endpoints = OruxEndpoints(engine)
 
@@ -163,6 +171,13 @@ class Orux:
             context: RequestContext = request.state.context
             job = engine.submit(context, await asyncio.to_thread(endpoints.new_image, context))
             return JSONResponse(await endpoints.finish(request, context, job))
+
+        @router.post("/api/v1/chat/completions")
+        async def chat(request: Request) -> JSONResponse:
+            context: RequestContext = request.state.context
+            if isinstance(context.body, dict) and context.body.get("model") not in CHAT_MODELS:
+                raise invalid("model", f"model must be one of {', '.join(CHAT_MODELS)}.")
+            return JSONResponse(await complete(engine, request, price=1.0))
 
         @router.post("/api/v1/tasks")
         async def submit(request: Request) -> JSONResponse:

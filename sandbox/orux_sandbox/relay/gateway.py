@@ -22,8 +22,8 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 from orux_sandbox.keys import RELAY_KEY
-from orux_sandbox.relay import catalogue, tasks
-from orux_sandbox.relay.routes import ROUTES
+from orux_sandbox.relay import catalogue, openai, tasks, uploads, workflows
+from orux_sandbox.relay.table import ROUTES
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
 
@@ -106,8 +106,11 @@ class Relay:
             )
             for route in ROUTES
         ),
+        *openai.ENDPOINTS,
         *tasks.ENDPOINTS,
         *catalogue.ENDPOINTS,
+        *uploads.ENDPOINTS,
+        *workflows.ENDPOINTS,
     )
 
     def new_key(self) -> str:
@@ -140,10 +143,12 @@ class Relay:
     def target_of(self, context: RequestContext) -> tuple[str | None, str | None]:
         """The path names a task, or the route a model."""
         route = next((one for one in ROUTES if context.endpoint.name == f"relay.submit.{one.name}"), None)
-        if route is None:
+        if route is None and not context.endpoint.submits:
             return context.path_values.get("job_id"), None
         model = context.body.get("model") if isinstance(context.body, dict) else None
-        return None, model if isinstance(model, str) else route.models[2][0]
+        if route is None or isinstance(model, str):
+            return None, model if isinstance(model, str) else None
+        return None, route.models[2][0]
 
     def refuse(self, refusal: Refusal, engine: Engine, context: RequestContext | None) -> Answer:
         """``{"detail", "error"}`` [2]; of [1] no error is documented: ``detail`` alone."""
@@ -178,8 +183,7 @@ class Relay:
 
     def webhook(self, engine: Engine, base_url: str, job: Job) -> tuple[dict[str, str], bytes]:
         """Standard Webhooks: the poll body and an ``event``, signed; no result over 1 MiB [2]."""
-        task = tasks.task_fields(engine, base_url, job)
-        event = {"event": f"task.{task['status']}", **task}
+        event = _event(engine, base_url, job)
         body = json.dumps(event, ensure_ascii=False).encode()
         if len(body) > MAX_WEBHOOK:
             event = {name: value for name, value in event.items() if name != "result"}
@@ -202,8 +206,22 @@ class Relay:
         """The routes."""
         router = APIRouter()
         router.include_router(tasks.router(engine, _limit))
+        router.include_router(openai.router(engine, _limit))
         router.include_router(catalogue.router(engine))
+        router.include_router(uploads.router(engine))
+        router.include_router(workflows.router(engine, _limit))
         return router
+
+
+def _event(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
+    """The poll body and an ``event``; of a workflow run "top status always completed", and the run as its result."""
+    if "workflow" not in job.facts:
+        task = tasks.task_fields(engine, base_url, job)
+        return {"event": f"task.{task['status']}", **task}
+    run = workflows.run_fields(engine, base_url, job)
+    word = "completed" if run["status"] == "completed" else "failed"
+    event = {"event": f"workflow.{word}", "task_id": job.id, "status": "completed"}
+    return {**event, "mode": "workflows", "result": run}
 
 
 def _limit(engine: Engine, context: RequestContext) -> None:

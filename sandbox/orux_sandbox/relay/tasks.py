@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -22,8 +20,11 @@ from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.new_job import NewJob
 from orux_sandbox.engine.records import Job
 from orux_sandbox.engine.waiting import until_ended
-from orux_sandbox.relay import images
-from orux_sandbox.relay.routes import COMMON, ROUTES, SEEDREAM_PIXELS, Route
+from orux_sandbox.relay import images, media
+from orux_sandbox.relay.prices import price_of
+from orux_sandbox.relay.replays import replay_key, replayed, unprocessable
+from orux_sandbox.relay.routes import SEEDREAM_PIXELS, Route
+from orux_sandbox.relay.table import ROUTES
 from orux_sandbox.wire import Endpoint, Refusal
 
 #: The poll. A task's id is the only key to it.
@@ -35,11 +36,9 @@ ENDPOINTS = (
 #: Seconds.
 _DAY = 86400.0
 #: `store_output` [2].
-_STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
+STORED = {"relay1d": _DAY, "relay7d": 7 * _DAY, "relay30d": 30 * _DAY}
 #: "Response: urls (URL array, expire after 7 days)" [1].
 _LIFE_1 = 7 * _DAY
-#: How long an idempotency key is remembered [2].
-_KEY_LIFE = _DAY
 #: The words of a poll.
 _STATUSES = {
     "queued": "queued",
@@ -88,23 +87,23 @@ async def _submit(engine: Engine, request: Request, context: RequestContext, rou
         raise Refusal("unknown_path", "Not Found")
     fields, sent = _read(engine, context, route)
     asynchronous = bool(fields["async"])
-    replay = _replay_key(engine, context, sent) if asynchronous and generation == 2 else None
+    replay = replay_key(context, sent) if asynchronous and generation == 2 else None
     _check_tier(engine, context, fields)
     if replay is not None:
-        again = _replayed(engine, context, *replay)
+        again = replayed(engine, context, *replay)
         if again is not None:
             context.accepted = True
             return JSONResponse(
                 _accepted(engine, context, again), 202, headers={"Idempotency-Replayed": "true"}
             )
-    job = engine.submit(context, _new_job(engine, route, fields, sent, asynchronous, replay))
+    job = engine.submit(context, _new_job(engine, context, route, fields, sent, asynchronous, replay))
     if asynchronous:
         return JSONResponse(_accepted(engine, context, job), 202)
     await until_ended(engine, job, request)
     status = engine.status(job)
     if status != "succeeded":
         raise Refusal("failed", job.error_message or "The provider failed.", code=_error_code(job))
-    result = await asyncio.to_thread(_result, engine, context.base_url, job)
+    result = await asyncio.to_thread(result_of, engine, context.base_url, job)
     envelope = {"task_id": job.id, "task_address": None, "mode": "direct"}
     return JSONResponse({**result, **(envelope if generation == 2 else {})})
 
@@ -117,20 +116,23 @@ def _read(engine: Engine, context: RequestContext, route: Route) -> tuple[dict[s
     settings, body = engine.settings, context.body
     generation = settings.relay_generation
     if not isinstance(body, dict):
-        raise _unprocessable(
+        raise unprocessable(
             [Problem(field="", type="json_invalid", message="The body must be a JSON object")]
         )
     rules = route.rules(generation, model_field=settings.relay_gpt_image_model == "accepted")
-    common = dict(COMMON) if generation == 2 else {"async": COMMON["async"]}
+    common = dict(route.common) if generation == 2 else {"async": route.common["async"]}
     # "Unknown request fields are refused (422)" [2]; of [1] nothing is said.
     found = problems(body, {**rules, **common}, unknown="refused" if generation == 2 else "ignored")
     found += _cross_problems(engine, route, body, generation)
     if found:
-        raise _unprocessable(found)
+        raise unprocessable(found)
     fields = filled(body, {**rules, **common})
     model = fields.setdefault("model", route.models[generation][0])
     if model not in route.models[generation]:
         raise Refusal("unknown_model", f"Model '{model}' not found")
+    if model in settings.relay_retired:
+        message = f"Model '{model}' is retired and no longer served"
+        raise Refusal("tier", message, code="MODEL_RETIRED", status=403)
     return fields, body
 
 
@@ -163,7 +165,7 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
         message = "one of prompt, image and images is required"
         found.append(Problem(field="prompt", type="missing", message=message))
     stores = route.stores or engine.settings.relay_stored_urls
-    if generation == 2 and body.get("store_output") in tuple(_STORED) and not stores:
+    if generation == 2 and body.get("store_output") in tuple(STORED) and not stores:
         message = f"store_output is not supported for {route.models[2][0]}"
         found.append(Problem(field="store_output", type="value_error", message=message))
     size = pixels(str(body.get("size"))) if route.name == "seedream" else None
@@ -175,27 +177,23 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
     if many and body.get("enable_sequential") is not True:
         message = "n above 4 needs enable_sequential"
         found.append(Problem(field="n", type="value_error", message=message))
+    found += [
+        Problem(field=name, type="value_error", message=said)
+        for name, said in media.check_fields(route, body)
+    ]
     if isinstance(body.get("image"), list) and len(body["image"]) > 1 and body.get("mask"):
         message = "mask works with a single image only"
         found.append(Problem(field="mask", type="value_error", message=message))
-    if body.get("image") and body.get("images"):
+    if route.kind == "image" and body.get("image") and body.get("images"):
         found.append(
             Problem(field="images", type="value_error", message="image and images exclude each other")
         )
     return found
 
 
-def _unprocessable(found: list[Problem]) -> Refusal:
-    """``detail`` is ``[{type,loc,msg}]`` for 422 [2]."""
-    detail = [
-        {"type": one.type, "loc": ["body", one.field] if one.field else ["body"], "msg": one.message}
-        for one in found
-    ]
-    return Refusal("invalid", "; ".join(one.message for one in found), detail=detail)
-
-
 def _new_job(
     engine: Engine,
+    context: RequestContext,
     route: Route,
     fields: dict[str, Any],
     sent: Mapping[str, Any],
@@ -204,38 +202,40 @@ def _new_job(
 ) -> NewJob:
     settings = engine.settings
     generation = settings.relay_generation
-    artifacts = images.artifacts(engine, route, fields, generation)
+    if route.kind == "image":
+        artifacts, told = images.artifacts(engine, route, fields, generation), images.echo(route, fields)
+    else:
+        artifacts, told = media.made(engine, route, fields, context.base_url)
     model = str(fields["model"])
     storage = str(fields.get("store_output", "provider"))
-    count = len(artifacts)
-    price = settings.relay_price(model, str(fields.get("image_size", "")))
+    price = price_of(settings, model, fields, told)
     price += settings.relay_storage_prices.get(storage, 0.0)
     if generation == 1:
         job_id = "0x" + secrets.token_hex(20)
         lives = _LIFE_1
     else:
         job_id = f"direct:{uuid.uuid4()}"
-        lives = _STORED.get(storage, settings.relay_url_seconds)
+        lives = STORED.get(storage, settings.relay_url_seconds)
     return NewJob(
         job_id=job_id,
-        kind="image",
+        kind=route.kind,
         model=model,
         action=route.name,
         price=price,
-        prompt=str(fields.get("prompt", "")),
+        prompt=media.words_of(fields),
         # Images are long, and kept elsewhere.
         request={k: v for k, v in sent.items() if k not in (*route.images, "mask")},
         artifacts=artifacts,
-        images=count,
+        images=max(1, len(artifacts)),
         synchronous=not asynchronous,
         webhook_url=fields.get("webhook_url"),
         url_seconds=lives,
         facts={
             "generation": generation,
             "answers": route.answers[generation],
-            "echo": images.echo(route, fields),
+            "echo": told,
             "stored": storage != "provider",
-            "kept": _STORED.get(storage, 0.0),
+            "kept": STORED.get(storage, 0.0),
         },
         replay=replay,
     )
@@ -253,45 +253,6 @@ def _accepted(engine: Engine, context: RequestContext, job: Job) -> dict[str, An
     if settings.relay_accepted_message:
         body["message"] = "Task accepted. Poll poll_url for the result."
     return body
-
-
-# Idempotency [2]
-
-
-def _replay_key(engine: Engine, context: RequestContext, sent: Mapping[str, Any]) -> tuple[str, str] | None:
-    key = context.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= 255:
-        raise _unprocessable(
-            [Problem(field="", type="value_error", message="Idempotency-Key has 1 to 255 characters")]
-        )
-    body = json.dumps([context.endpoint.name, sent], sort_keys=True, ensure_ascii=False)
-    return key, hashlib.sha256(body.encode()).hexdigest()
-
-
-def _replayed(engine: Engine, context: RequestContext, key: str, body: str) -> Job | None:
-    """The job that this key has made already, if it has.
-
-    :raises Refusal: the key was used for another body, or its first request is not answered yet.
-    """
-    busy: dict[tuple[str, str], str] = engine.memory.setdefault("relay.keys_in_use", {})
-    used = engine.store.replay(context.user.id, key, engine.clock.now() - _KEY_LIFE)
-    before = used.body if used is not None else busy.get((context.user.id, key))
-    if before is not None and before != body:
-        raise Refusal("key_reused", "This Idempotency-Key was used with another request body.")
-    if (context.user.id, key) in busy:
-        raise Refusal("key_in_progress", "The first request with this Idempotency-Key is still in progress.")
-    if used is not None:
-        return engine.store.job(used.job_id)
-    account = context.user.id
-    busy[account, key] = body
-
-    def answered() -> None:
-        busy.pop((account, key), None)
-
-    context.afterwards.append(answered)
-    return None
 
 
 # Polling
@@ -337,7 +298,7 @@ def task_fields(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
         "mode": "direct",
         "model": job.model,
         "created_at": iso(job.submitted_at),
-        "result": _result(engine, base_url, job) if status == "completed" else None,
+        "result": result_of(engine, base_url, job) if status == "completed" else None,
         "error": (job.error_message or "The provider failed.") if status == "failed" else None,
         "error_code": _error_code(job) if status == "failed" else None,
         "error_detail": None,
@@ -347,19 +308,30 @@ def task_fields(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
     return task
 
 
-def _result(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
-    """The synchronous body less the envelope: ``images`` or ``urls``."""
+def result_of(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
+    """The synchronous body less the envelope: ``images``, ``urls``, or what else the route answers with."""
     settings = engine.settings
     base = (settings.public_url or base_url).rstrip("/")
     urls = [f"{base}/content/{job.token}.{number}" for number in range(len(job.artifacts))]
     result: dict[str, Any] = {"success": True} if settings.relay_result_success else {}
-    if job.facts["answers"] == "base64":
-        result["images"] = [
+    answers, echo = job.facts["answers"], {"model": job.model, **job.facts["echo"]}
+    if answers == "text":
+        return {**result, **echo}
+    encoded = []
+    if answers in ("base64", "audio_base64"):
+        encoded = [
             base64.b64encode(engine.renderer.render(artifact, scale=settings.image_scale)).decode()
             for artifact in job.artifacts
         ]
+    if answers == "audio_url":
+        life = settings.url_seconds if job.url_seconds is None else job.url_seconds
+        result["expires_at"] = int(job.ends_at + life)
+    if answers == "base64":
+        result["images"] = encoded
         if job.facts["stored"] and settings.relay_stored_urls:
             result["urls"] = urls
+    elif answers == "urls as images":
+        result["images"] = urls
     else:
-        result["urls" if job.facts["answers"] == "urls" else "images"] = urls
-    return {**result, "model": job.model, **job.facts["echo"]}
+        result |= media.shaped(answers, job.artifacts, urls, encoded)
+    return {**result, **echo}

@@ -53,6 +53,22 @@ class RelaySettings(BaseModel):
         description="whose tier includes store_output: 'accounts' (not guests), 'everyone' or 'nobody'; without it: 403"
         " TIER_FEATURE_UNAVAILABLE",
     )
+    relay_files_a_day: int = Field(
+        default=1000,
+        ge=0,
+        description="files that an account may keep for an hour each day; the number is made up",
+    )
+    relay_catalogue: Literal["as_recorded", "without_schemas"] = Field(
+        default="as_recorded", description="whether a model's `request_schema` and `response_schema` are told"
+    )
+    relay_retired: list[str] = Field(
+        default_factory=list, description="models that the catalogue calls retired, beside those that are"
+    )
+    relay_workflow_runs: int = Field(
+        default=0,
+        ge=0,
+        description="workflow runs of an account in flight at once; 0: no limit; the number is made up",
+    )
     relay_rate_limit: int = Field(
         default=0,
         ge=0,

@@ -1,13 +1,15 @@
-"""Gemini's images in YEScale's chat interface: POST /v1/chat/completions (yescale.md, Ideogram; the body is [U]).
+"""YEScale's chat and embeddings, and Gemini's images in that chat: POST /v1/chat/completions (the image's body is [U]).
 
-Answers as OpenAI's chat does, with the image where the gateway software puts it [G]: in the text as markdown, or,
-by setting, in parts of the content or in ``message.images``. Nothing is streamed.
+A model of words writes (``words/``). A model of images answers as OpenAI's chat does, with the image where the gateway
+software puts it [G]: in the text as markdown, or, by setting, in parts of the content or in ``message.images``.
+Nothing is streamed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 from typing import Any
 
@@ -21,10 +23,18 @@ from orux_sandbox.engine.new_job import NewJob
 from orux_sandbox.engine.records import Job
 from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.wire import Endpoint, Refusal
+from orux_sandbox.words.chat import PRICE
+from orux_sandbox.words.chat import complete as write_answer
+from orux_sandbox.words.embeddings import embed
 from orux_sandbox.yescale.bodies import as_object, check_group
 
-#: The chat.
-ENDPOINTS = (Endpoint("yescale.chat.complete", "POST", "/v1/chat/completions", counted=False, submits=True),)
+#: The chat, and embeddings.
+ENDPOINTS = (
+    Endpoint("yescale.chat.complete", "POST", "/v1/chat/completions", counted=False, submits=True),
+    Endpoint("yescale.embeddings", "POST", "/v1/embeddings", counted=False, submits=True),
+)
+#: Models of words: the makers of the seed's navigation (ChatGpt, Anthropic Claude, Gemini), by how ids begin.
+_WORDS = re.compile(r"(gpt|chatgpt|o\d|claude|gemini|text-embedding)-?[\w.-]*")
 #: Models that answer with images.
 MODELS = {"gemini-2.0-flash-exp-image-generation": None}
 #: Width and height of its images.
@@ -38,11 +48,32 @@ def router(engine: Engine) -> APIRouter:
     @routes.post("/v1/chat/completions")
     async def complete(request: Request) -> JSONResponse:
         context: RequestContext = request.state.context
+        if (model := _model_of_words(engine, context)) is not None:
+            return JSONResponse(await write_answer(engine, request, price=_price(engine, model)))
         job = engine.submit(context, _new_job(engine, context))
         await until_ended(engine, job, request)
         return JSONResponse(await _answer(engine, context, job))
 
+    @routes.post("/v1/embeddings")
+    async def embeddings(request: Request) -> JSONResponse:
+        model = _model_of_words(engine, request.state.context)
+        if model is None:
+            raise Refusal("unknown_model", "This model makes no embeddings")
+        return JSONResponse(await embed(engine, request, price=_price(engine, model)))
+
     return routes
+
+
+def _model_of_words(engine: Engine, context: RequestContext) -> str | None:
+    """The model of a body, if it is one of words and in the key's groups."""
+    model = as_object(context.body).get("model")
+    if not isinstance(model, str) or model in MODELS or not _WORDS.fullmatch(model):
+        return None
+    return None if model in engine.settings.yescale_models_refused else model
+
+
+def _price(engine: Engine, model: str) -> float:
+    return engine.settings.yescale_prices.get(model, PRICE)
 
 
 def _new_job(engine: Engine, context: RequestContext) -> NewJob:

@@ -21,6 +21,7 @@ from orux_sandbox.wire import Answer, Endpoint, Reason, Refusal, Then
 from orux_sandbox.yescale import chat, ideogram, images, kling, media, suno
 from orux_sandbox.yescale.midjourney import routes as midjourney
 from orux_sandbox.yescale.midjourney.refusals import refused
+from orux_sandbox.yescale.video import routes as video
 
 #: The letters of a key.
 _LETTERS = string.ascii_letters + string.digits
@@ -65,7 +66,9 @@ class YEScale:
     name = "yescale"
     title = "YEScale"
     default_key = YESCALE_KEY
-    paths: Sequence[str] = ("/v1", "/mj", "/task", "/ideogram", "/kling", "/suno", "/yescale")
+    paths: Sequence[str] = (
+        "/v1", "/mj", "/task", "/ideogram", "/kling", "/suno", "/yescale", "/luma", "/pika", "/runwayml", "/runway",
+    )  # fmt: skip
     currency: Literal["Credits", "USD"] = "USD"
     charges_on: Literal["acceptance", "completion"] = "acceptance"
     failed_code = "upstream_error"
@@ -78,6 +81,7 @@ class YEScale:
         *ideogram.ENDPOINTS,
         *kling.ENDPOINTS,
         *suno.ENDPOINTS,
+        *video.ENDPOINTS,
     )
 
     def new_key(self) -> str:
@@ -102,8 +106,8 @@ class YEScale:
         return {}
 
     def headers(self, context: RequestContext) -> Mapping[str, str]:
-        """None are documented."""
-        return {}
+        """``x-request-id``: every response carries it [D]."""
+        return {"x-request-id": context.request_id}
 
     def target_of(self, context: RequestContext) -> tuple[str | None, str | None]:
         """The path names a job, the body a model or a parent; elsewhere the path is the model."""
@@ -122,6 +126,7 @@ class YEScale:
             "yescale.kling.submit.try_on": "kolors-virtual-try-on",
             "yescale.suno.submit.music": "suno_music",
             "yescale.suno.submit.lyrics": "suno_lyrics",
+            **video.MODELS,
         }
         model = models.get(context.endpoint.name, body.get("model"))
         return None, model if isinstance(model, str) else None
@@ -134,7 +139,7 @@ class YEScale:
         before_any_family = refusal.reason in _BEFORE_ANY_FAMILY
         if family == "mj" and not before_any_family:
             return refused(refusal, status, engine)
-        if family in ("media", "kling", "suno") and not before_any_family:
+        if family in ("media", "kling", "suno", "video") and not before_any_family:
             return Answer.of_json(status, {"code": code, "message": refusal.message, "data": None})
         return Answer.of_json(status, _openai_error(refusal.message, code, param=refusal.param))
 
@@ -153,7 +158,7 @@ class YEScale:
                 "code": number,
             }
             return Answer.of_json(status, body, headers)
-        if family in ("media", "kling", "suno"):
+        if family in ("media", "kling", "suno", "video"):
             return Answer.of_json(status, {"code": code, "message": message, "data": None}, headers)
         return Answer.of_json(status, _openai_error(message, code, param=then.param, kind=then.type), headers)
 
@@ -172,6 +177,7 @@ class YEScale:
             ideogram,
             kling,
             suno,
+            video,
         ):
             router.include_router(family.router(engine))
         return router

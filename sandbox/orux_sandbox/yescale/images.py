@@ -20,10 +20,12 @@ from orux_sandbox.engine.records import Job
 from orux_sandbox.engine.waiting import until_ended
 from orux_sandbox.wire import Endpoint, Refusal
 from orux_sandbox.yescale.bodies import as_object, check_group, checked
+from orux_sandbox.yescale.edits import new_edit
 
 #: Synchronous images, the models, the account.
 ENDPOINTS = (
     Endpoint("yescale.images.generate", "POST", "/v1/images/generations", counted=False, submits=True),
+    Endpoint("yescale.images.edit", "POST", "/v1/images/edits", counted=False, submits=True),
     Endpoint("yescale.models", "GET", "/v1/models", counted=False),
     Endpoint("yescale.account", "GET", "/yescale/user", key="none", counted=False),
 )
@@ -92,6 +94,13 @@ def router(engine: Engine) -> APIRouter:
     async def generate(request: Request) -> JSONResponse:
         context: RequestContext = request.state.context
         job = engine.submit(context, _new_job(engine, context))
+        await until_ended(engine, job, request)
+        return JSONResponse(await _answer(engine, context, job))
+
+    @routes.post("/v1/images/edits")
+    async def edit(request: Request) -> JSONResponse:
+        context: RequestContext = request.state.context
+        job = engine.submit(context, new_edit(engine, context))
         await until_ended(engine, job, request)
         return JSONResponse(await _answer(engine, context, job))
 

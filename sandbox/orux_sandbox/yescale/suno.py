@@ -94,6 +94,8 @@ def _new_job(engine: Engine, context: RequestContext, action: str) -> NewJob:
     )
     if not prompt:
         raise Refusal("invalid", "prompt is required", param="prompt")
+    if action == "music":
+        _check_continuation(engine, context, body)
     seed = recipes.seed_of(model, body)
     artifacts = []
     if action == "music":
@@ -113,6 +115,28 @@ def _new_job(engine: Engine, context: RequestContext, action: str) -> NewJob:
         request=body,
         artifacts=artifacts,
     )
+
+
+def _check_continuation(engine: Engine, context: RequestContext, body: dict[str, Any]) -> None:
+    """A continuation names the clip, the task that made it, and a second in it (yescale_more.md, 6)."""
+    clip, task_id, at = (body.get(name) for name in ("continue_clip_id", "task_id", "continue_at"))
+    if not clip or body.get("gpt_description_prompt"):
+        return  # "it drops the continuation"
+    if not task_id:
+        raise Refusal("invalid", "task id is empty")
+    parent = _own(engine, context, str(task_id))
+    if parent is None:
+        raise Refusal("unknown_job", "task_not_exist")
+    if clip not in [_clip_id(parent, number) for number in range(2)]:
+        raise Refusal("invalid", "continue_clip_id is not a clip of the task", param="continue_clip_id")
+    if isinstance(at, bool) or not isinstance(at, (int, float)) or not 0 <= at <= _SECONDS:
+        raise Refusal("invalid", "continue_at must be a second of the clip", param="continue_at")
+    if body.get("mv", "chirp-v3-0") != parent.request.get("mv", "chirp-v3-0"):
+        raise Refusal("invalid", "mv must be that of the clip", param="mv")
+
+
+def _clip_id(job: Job, number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job.id}/{number}"))
 
 
 def _task(engine: Engine, base_url: str, job: Job) -> dict[str, Any]:
@@ -138,16 +162,36 @@ def _made(engine: Engine, base_url: str, job: Job) -> Any:
         text = f"[Verse]\n{job.prompt}\n\n[Chorus]\nAnd nobody was billed for it"
         return {"id": job.id, "title": title, "text": text, "status": "complete"}
     urls = dict(zip((one["name"] for one in job.artifacts), engine.artifact_urls(base_url, job), strict=True))
+    songs = [url for name, url in urls.items() if name.startswith("song-")]
+    cover, model = urls.get("cover.png", ""), str(job.request.get("mv", "chirp-v3-0"))
+    words, tags = job.prompt, str(job.request.get("tags", ""))
+    if engine.settings.yescale_suno_clip == "flat":
+        return [
+            {
+                "id": _clip_id(job, number),
+                "title": title,
+                "state": "succeeded",
+                "audio_url": url,
+                "image_url": cover,
+                "video_url": "",
+                "duration": _SECONDS,
+                "tags": tags,
+                "prompt": words,
+                "mv": model,
+            }
+            for number, url in enumerate(songs)
+        ]
     return [
         {
-            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job.id}/{number}")),
+            "id": _clip_id(job, number),
             "title": title,
             "status": "complete",
             "audio_url": url,
-            "image_url": urls.get("cover.png", ""),
+            "image_url": cover,
+            "image_large_url": cover,
             "video_url": "",
-            "metadata": {"prompt": job.prompt, "duration": _SECONDS, "tags": job.request.get("tags", "")},
+            "model_name": model,
+            "metadata": {"prompt": words, "duration": _SECONDS, "tags": tags},
         }
-        for number, (name, url) in enumerate(urls.items())
-        if name.startswith("song-")
+        for number, url in enumerate(songs)
     ]

@@ -59,7 +59,6 @@ with DAG("privacy", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as 
         model="recraft-v3",
         prompt=PROMPT,
         save_to=f"{OUT}/quoted",
-        deferrable=False,
         **COMMON,
     )
     smuggled = OruxDescribeOperator(

@@ -445,8 +445,8 @@ def test_every_answer_has_a_request_id(relay, anyone, sandbox):
 
 def test_prices_and_models(anyone, relay, sandbox):
     rows = {row["model"]: row for row in anyone.get("/v2/pricing").json()["pricing"]}
-    assert rows["black-forest-labs.black-forest-labs/FLUX-2-pro"]["per_image"] == 0.036
-    assert rows["google.google/gemini-3-pro-image"]["per_image_resolution"] == {
+    assert rows["image.black-forest-labs/FLUX-2-pro"]["per_image"] == 0.036
+    assert rows["image.google/gemini-3-pro-image"]["per_image_resolution"] == {
         "1K": 0.14,
         "2K": 0.14,
         "4K": 0.24,

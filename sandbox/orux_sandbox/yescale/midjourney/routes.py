@@ -13,12 +13,14 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
 from orux_sandbox.wire import Endpoint, Refusal
+from orux_sandbox.yescale.midjourney.actions import MidjourneyActions
 from orux_sandbox.yescale.midjourney.refusals import UpstreamRefusal, gateway_refusal
-from orux_sandbox.yescale.midjourney.submissions import MidjourneySubmissions
 from orux_sandbox.yescale.midjourney.tasks import MidjourneyTasks
 
 #: The last part of the path.
-_ACTIONS = ("imagine", "change", "blend", "describe")
+_ACTIONS = ("imagine", "change", "blend", "describe", "action", "modal", "shorten")
+#: Those of them that YEScale's pages do not list.
+_UNLISTED = ("action", "modal", "shorten")
 #: Submit, fetch one, fetch many.
 ENDPOINTS = (
     *(
@@ -40,6 +42,8 @@ ENDPOINTS = (
 def target_of(context: RequestContext, body: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """The job in the path or the parent in the body; the model is the action's name on the price list [D]."""
     action = context.endpoint.name.rpartition(".")[2]
+    if action in ("action", "modal") and body.get("taskId") is not None:
+        return str(body["taskId"]), None
     if action == "change":
         parent, change = body.get("taskId"), body.get("action")
         return (
@@ -55,11 +59,13 @@ def router(engine: Engine) -> APIRouter:
     """The routes."""
     routes = APIRouter()
     tasks = MidjourneyTasks(engine)
-    submissions = MidjourneySubmissions(engine, tasks)
+    submissions = MidjourneyActions(engine, tasks)
 
     @routes.post("/mj/submit/{action}")
     async def submit(request: Request, action: str) -> Response:
-        if action not in _ACTIONS:
+        if action not in _ACTIONS or (
+            action in _UNLISTED and engine.settings.yescale_mj_actions == "refused"
+        ):
             raise Refusal("unknown_path", f"Invalid URL (POST /mj/submit/{action})")
         try:
             return JSONResponse(submissions.submit(request.state.context, action))

@@ -13,6 +13,7 @@ from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.new_job import NewJob
 from orux_sandbox.engine.records import Job
+from orux_sandbox.yescale.midjourney.buttons import GRIDS
 from orux_sandbox.yescale.midjourney.prompt import Prompt, read_prompt
 from orux_sandbox.yescale.midjourney.refusals import DESCRIPTIONS, UpstreamRefusal, gateway_refusal
 from orux_sandbox.yescale.midjourney.tasks import MidjourneyTasks
@@ -20,7 +21,7 @@ from orux_sandbox.yescale.midjourney.tasks import MidjourneyTasks
 #: What can be done with a grid.
 _CHANGES = ("UPSCALE", "VARIATION", "REROLL")
 #: Actions that make a grid.
-_PARENTS = ("IMAGINE", "VARIATION", "REROLL", "BLEND")
+_PARENTS = GRIDS
 #: Aspect ratios of a blend.
 _DIMENSIONS = {"PORTRAIT": (2, 3), "SQUARE": (1, 1), "LANDSCAPE": (3, 2)}
 #: Longest side of a grid, and of an upscale.
@@ -42,11 +43,23 @@ class MidjourneySubmissions:
         if not isinstance(body, dict):
             raise gateway_refusal("bind_request_body_failed")
         ordered = context.ordered_outcome.submit_code if context.ordered_outcome is not None else None
+        self._check_bot(action, body)
         new_job = getattr(self, f"_{action}")(context, body)
         if ordered is not None and not (context.ordered_outcome and context.ordered_outcome.after_accepting):
             self._refuse_as_ordered(context, ordered)
         job = self._engine.submit(context, new_job)
         return self._accepted(job, 1 if ordered is None else ordered)
+
+    def _check_bot(self, action: str, body: dict[str, Any]) -> None:
+        """``botType`` of imagine and describe: "marked required" [D]; that it is asked for is a setting."""
+        bot = body.get("botType")
+        if action not in ("imagine", "describe", "blend", "shorten"):
+            return
+        if bot not in (None, "MID_JOURNEY", "NIJI_JOURNEY"):
+            raise UpstreamRefusal(4, "botType is wrong", {})
+        needed = action in ("imagine", "describe") and self._engine.settings.yescale_bot_type == "required"
+        if bot is None and needed:
+            raise gateway_refusal("botType_is_required")
 
     def _refuse_as_ordered(self, context: RequestContext, code: int) -> None:
         if code in (1, 22):
@@ -122,7 +135,7 @@ class MidjourneySubmissions:
             body,
             action=action,
             prompt=prompt,
-            artifacts=[_grid_of(scenes, read.ratio)],
+            artifacts=[grid_of(scenes, read.ratio)],
             scenes=scenes,
             facts=facts,
             doomed=None if read.wrong is None else ("invalid_parameter", read.wrong),
@@ -186,6 +199,7 @@ class MidjourneySubmissions:
             width, height = _fitted(ratio, _UPSCALE_SIDE)
             scene = parent.scenes[(index or 1) - 1]
             artifacts = [recipes.image(scene, width, height, name=f"upscale-{index}.png")]
+            facts = {**facts, "scene": scene}
         else:
             ordinal = self._engine.store.followups(parent.id, action)
             seed = recipes.seed_of([scene["seed"] for scene in parent.scenes], action, index, ordinal)
@@ -200,7 +214,7 @@ class MidjourneySubmissions:
                     share=facts["share"],
                     **facts["options"],
                 )
-            artifacts = [_grid_of(scenes, ratio)]
+            artifacts = [grid_of(scenes, ratio)]
         return self._new_job(
             context,
             body,
@@ -228,11 +242,11 @@ class MidjourneySubmissions:
         settings = self._engine.settings
         state, hook = body.get("state"), body.get("notifyHook")
         # What was sent in is long and kept elsewhere.
-        request = {k: v for k, v in body.items() if k not in ("base64", "base64Array")}
+        request = {k: v for k, v in body.items() if k not in ("base64", "base64Array", "maskBase64")}
         obeyed = settings.yescale_notify_hook and isinstance(hook, str) and hook.startswith("http")
         return NewJob(
             job_id=_new_id(self._engine.clock.now()),
-            kind="text" if action == "DESCRIBE" else "image",
+            kind="text" if action in ("DESCRIBE", "SHORTEN") else "image",
             model=model,
             action=action,
             price=settings.yescale_price(model),
@@ -271,7 +285,8 @@ class MidjourneySubmissions:
             raise UpstreamRefusal(4, f"base64Array: {wrong}", {}) from None
 
 
-def _grid_of(scenes: list[dict[str, Any]], ratio: Any) -> dict[str, Any]:
+def grid_of(scenes: list[dict[str, Any]], ratio: Any) -> dict[str, Any]:
+    """Four scenes in one image of this ratio."""
     return recipes.grid(scenes, *_fitted(ratio, _GRID_SIDE), name="grid.png")
 
 

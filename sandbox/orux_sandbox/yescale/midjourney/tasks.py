@@ -7,6 +7,7 @@ from typing import Any
 from orux_sandbox.engine.context import RequestContext
 from orux_sandbox.engine.engine import Engine
 from orux_sandbox.engine.records import Job
+from orux_sandbox.yescale.midjourney import buttons
 
 #: The words of a poll.
 _STATUSES = {
@@ -60,6 +61,8 @@ class MidjourneyTasks:
         return {
             "id": job.id,
             "action": job.action,
+            "customId": str(job.request.get("customId") or ""),
+            "botType": str(job.request.get("botType") or "MID_JOURNEY"),
             "status": status,
             "prompt": job.facts.get("final_prompt", job.prompt) if status == "SUCCESS" else job.prompt,
             "promptEn": job.prompt,
@@ -72,7 +75,7 @@ class MidjourneyTasks:
             "progress": self._progress(job, status),
             "failReason": (job.error_message or job.error_code) if status in ("FAILURE", "CANCEL") else None,
             "properties": properties,
-            "buttons": _buttons(job) if status == "SUCCESS" else [],
+            "buttons": buttons.shown(job) if status == "SUCCESS" else [],
         }
 
     def _progress(self, job: Job, status: str) -> str:
@@ -87,14 +90,3 @@ class MidjourneyTasks:
 
 def _ms(at: float) -> int:
     return int(at * 1000)
-
-
-def _buttons(job: Job) -> list[dict[str, Any]]:
-    """What one could press in Discord. The ids are the sandbox's own."""
-    if not job.scenes:
-        return []
-    labels = [f"{kind}{number}" for kind in "UV" for number in range(1, 5)]
-    return [
-        {"customId": f"sandbox::{label}::{job.id}", "emoji": "", "label": label, "type": 2, "style": 2}
-        for label in labels
-    ]
