@@ -17,6 +17,7 @@ from airflow_provider_orux.durable.provenance import (
     RecordPrompt,
     provenance,
     with_shown_details,
+    without_inputs,
     without_own_words,
     without_texts,
 )
@@ -154,6 +155,7 @@ class Delivery:
         :raises ArtifactError: artifacts could not be saved.
         """
         job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
+        job = without_inputs(job, request)
         job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         job = without_own_words(job, request, record_prompt=self.record_prompt)
         requested = request.count if request is not None else None

@@ -86,6 +86,13 @@ def without_own_words(job: Job, request: GenerationRequest | None, *, record_pro
     return replace(job, artifacts=artifacts, text=None) if artifacts else job
 
 
+def without_inputs(job: Job, request: GenerationRequest | None) -> Job:
+    """The job without artifacts at URLs that the request itself named: a gateway may repeat its inputs in a result."""
+    named = set(_texts({**request.fields(), **request.extra_body})) if request is not None else set()
+    made = tuple(artifact for artifact in job.artifacts if artifact.url is None or artifact.url not in named)
+    return replace(job, artifacts=made) if 0 < len(made) < len(job.artifacts) else job
+
+
 def without_texts(message: str, request: GenerationRequest) -> str:
     """A message of a gateway, which may quote the request, without the author's texts."""
     given = {**request.fields(), **request.extra_body}
