@@ -50,6 +50,7 @@ DAY = 86_400.0
 #: Seconds after its end for which generation 2 knows a task.
 FORGETS_AFTER = 3600.0
 LONGEST_WAIT = 30.0
+_ONE_URL = re.compile(r"https?://[^\s/?#]+/\S{1,2000}")
 
 
 class OpenGPURelayGateway(Gateway):
@@ -141,7 +142,7 @@ class OpenGPURelayGateway(Gateway):
         """201 ``{"file_id", "url", …}``. Whoever has the URL can fetch the file while it lives."""
         self.check(response, purpose=Purpose.READ)
         url = self.json_object(response).get("url")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        if not isinstance(url, str) or not _ONE_URL.fullmatch(url):
             raise self.unexpected(response, "an uploaded file without a URL")
         return url
 
