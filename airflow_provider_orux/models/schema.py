@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -25,8 +26,11 @@ _WHOLE = re.compile(r"\s*[+-]?\d{1,18}(?:\.0+)?\s*")
 _KINDS: Mapping[type, str] = {
     str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "a dict",
 }  # fmt: skip
-#: Problems of one request that are told.
+#: Problems of one request that are told, and that are looked at.
 _TOLD = 6
+_LOOKED_AT = 100
+#: Names of one list of required fields that are looked at.
+_MOST_NAMES = 1000
 #: Characters of one.
 _LONGEST = 600
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
@@ -74,8 +78,9 @@ def check(
     # Without a registry of its own the library may fetch what a `$ref` names.
     validator: Validator = kind(schema, registry=Registry())
     try:
-        found = sorted(validator.iter_errors(fields), key=lambda e: [str(part) for part in e.absolute_path])
-        problems = list(_told(found, schema=schema, label=label, elsewhere=frozenset(elsewhere)))
+        found = list(islice(validator.iter_errors(fields), _LOOKED_AT))
+        found.sort(key=lambda e: [str(part) for part in e.absolute_path])
+        problems = list(islice(_told(found, label=label, elsewhere=frozenset(elsewhere)), _TOLD))
     except Exception as e:
         # The schema is somebody else's: whatever is wrong with it shows in the library's own ways. Its words may quote
         # the fields.
@@ -83,7 +88,7 @@ def check(
     if problems:
         unknown = any(e.validator == "additionalProperties" and not e.absolute_path for e in found)
         raise InvalidRequestError(
-            " ".join(_bounded(text) for _, text in problems[:_TOLD]),
+            " ".join(_bounded(text) for _, text in problems),
             gateway=gateway,
             param=problems[0][0] and problems[0][0][:100],
             charged="no",
@@ -97,7 +102,7 @@ def check(
 
 
 def _told(
-    found: Iterable[ValidationError], *, schema: Mapping[str, Any], label: str, elsewhere: frozenset[str]
+    found: Iterable[ValidationError], *, label: str, elsewhere: frozenset[str]
 ) -> Iterator[tuple[str | None, str]]:
     """What is wrong, one field after another: its name, and a sentence."""
     for error in found:
@@ -106,7 +111,8 @@ def _told(
         param = str(error.absolute_path[0]) if error.absolute_path else None
         if error.validator == "required":
             given = error.instance if isinstance(error.instance, Mapping) else {}
-            absent = [n for n in error.validator_value if isinstance(n, str) and n not in given]
+            names = error.validator_value if isinstance(error.validator_value, list) else []
+            absent = [n for n in names[:_MOST_NAMES] if isinstance(n, str) and n not in given]
             for name in (n for n in absent if error.message.startswith(repr(n))):
                 if place or name not in elsewhere:
                     yield param or name, f"`{_under(place, name)}` is missing: {label} needs it."
