@@ -62,6 +62,14 @@ def provenance(
     }
 
 
+def as_handed_over(
+    job: Job, request: GenerationRequest | None, *, record_prompt: RecordPrompt, keep_urls: bool
+) -> Job:
+    """The job without what the gateway repeats of its inputs, and without what the author wants kept out."""
+    job = with_shown_details(without_inputs(job, request), record_prompt=record_prompt, keep_urls=keep_urls)
+    return without_own_words(job, request, record_prompt=record_prompt)
+
+
 def with_shown_details(job: Job, *, record_prompt: RecordPrompt, keep_urls: bool) -> Job:
     """The job without those details that the author wants kept out: titles are texts, covers are URLs.
 
