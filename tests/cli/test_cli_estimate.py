@@ -112,6 +112,38 @@ def test_every_kind_of_task_is_counted(orux, file, connection, monkeypatch):
     )
 
 
+DECORATED = """
+import pendulum
+from airflow.sdk import DAG, task
+
+with DAG("decorated", schedule=None) as dag:
+    @task.orux_imagine
+    def grid(word: str) -> str:
+        return word
+
+    @task.orux_upscale(parent_job_id="task_1")
+    def hero(index: int) -> int:
+        return index
+
+    @task.orux_job(model="suno-v5")
+    def song():
+        return {"prompt": "x"}
+
+    grid.expand(word=["x", "y"])
+    hero.expand(index=[1, 2, 3])
+    song()
+"""
+
+
+def test_every_decorator_is_counted(orux, tmp_path, connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__ORUX__PRICES", json.dumps({"orux": {**PRICES["orux"], "suno-v5": 24}}))
+    path = tmp_path / "decorated.py"
+    path.write_text(DECORATED)
+    ended = orux("estimate", "decorated", "--file", path, "-o", "json")
+    assert ended.status == 0, ended.err
+    assert by_task(ended.json) == {("grid",): (2, 2, 20.0), ("hero",): (3, 3, 5.0), ("song",): (1, 1, 24.0)}
+
+
 UNCOUNTED = """
 import pendulum
 from airflow.sdk import DAG, task

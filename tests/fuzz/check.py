@@ -52,7 +52,7 @@ def check_error(error: OruxError, reader: Reader, response: HttpResponse, value:
     _must(error.charged in ("yes", "no", "unknown"), "charged is one of three words")
     _must(error.job_id is None or _ID.fullmatch(error.job_id), "an error's job can be polled")
     _must(error.retry_after is None or 0 <= error.retry_after <= 7 * 86400, "a pause within reason")
-    if error.charged == "no":
+    if error.charged == "no" and reader.kind != "look_up":  # which comes before anything is sent
         _must(reader.pays, "an error of a poll does not say that nothing was charged")
         _must(proven(reader, response, value), "'not charged' only where it is proven")
 
@@ -81,9 +81,14 @@ def proven(reader: Reader, response: HttpResponse, value: Any) -> bool:
 
 def check_result(result: Any, reader: Reader, value: Any) -> None:
     """A result is bounded, of this job, and made of what stands in the answer."""
-    if reader.kind == "prices":
+    if reader.kind in ("prices", "look_up"):
         for amount, unit in result.values() if reader.name == "relay.prices" else ():
-            _must(0 <= amount < 1e7 and unit == "USD/image", "a price is a price")
+            _must(0 <= amount < 1e7 and unit.startswith("USD"), "a price is a price")
+        if reader.name == "relay.listed":
+            _must(result.entry.path.startswith("/v2/"), "a route on the gateway's own host")
+            _must(reader.gateway.submit(result).path.isascii(), "what was looked up can be sent")
+        if reader.name == "relay.upload":
+            _must(result.startswith(("https://", "http://")), "the URL of a file")
         return
     jobs = list(result.values()) if reader.kind == "batch" else [result]
     texts = set(_texts(value)) if len(json.dumps(value)) < 50_000 else None
@@ -103,7 +108,7 @@ def check_result(result: Any, reader: Reader, value: Any) -> None:
 def check_job(job: Job, texts: set[str] | None) -> None:
     """One job."""
     _must(_ID.fullmatch(job.job_id) and job.job_id.isprintable(), "a job id that can be polled")
-    made = job.artifacts or job.text
+    made = job.artifacts or job.text is not None  # the transcript of silence is empty
     _must(made or job.status is not JobStatus.SUCCEEDED, "a job that succeeded made something")
     _must(not made or job.status is JobStatus.SUCCEEDED, "only a job that succeeded made something")
     _must(job.charged != "no", "a job that was answered may be charged")

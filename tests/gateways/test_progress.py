@@ -46,3 +46,22 @@ def test_yescales_families_report_it_while_a_job_runs(job_id, answer):
     assert job(answer).progress == 45
     failed = json.loads(json.dumps(answer).replace("IN_PROGRESS", "FAILURE"))
     assert job(failed).progress is None, "a failed one says 100%, too"
+
+
+@pytest.mark.parametrize(
+    ("job_id", "answer"),
+    [
+        ("runway:1", {"id": "1", "status": "RUNNING", "progress": 0.45, "output": []}),
+        (
+            "pika:1",
+            {"id": "1", "videos": [{"id": "1", "status": "generating", "progress": 45, "resultUrl": ""}]},
+        ),
+        (
+            "kling-text2video:1",
+            {"code": "success", "data": {"task_id": "1", "status": "IN_PROGRESS", "progress": "45%"}},
+        ),
+    ],
+)
+def test_so_do_its_video_pages(job_id, answer):
+    job = gateway_class("yescale")().read_poll(job_id, HttpResponse(200, {}, json.dumps(answer).encode()))
+    assert (job.status.is_terminal, job.progress) == (False, 45)
