@@ -62,6 +62,15 @@ def provenance(
     }
 
 
+def as_shown(
+    job: Job, request: GenerationRequest | None, *, record_prompt: RecordPrompt, keep_urls: bool
+) -> Job:
+    """The job as its result and manifest show it: what was made, without what the author wants kept out."""
+    job = without_inputs(job, request)
+    job = with_shown_details(job, record_prompt=record_prompt, keep_urls=keep_urls)
+    return without_own_words(job, request, record_prompt=record_prompt)
+
+
 def with_shown_details(job: Job, *, record_prompt: RecordPrompt, keep_urls: bool) -> Job:
     """The job without those details that the author wants kept out: titles are texts, covers are URLs.
 
