@@ -11,7 +11,8 @@ from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.describe import limits_text
 from airflow_provider_orux.models.registry import GATEWAYS, title_of
-from airflow_provider_orux.models.requests import CustomRequest, nearest
+from airflow_provider_orux.models.requests import CustomRequest
+from airflow_provider_orux.models.spelling import nearest
 
 COLUMNS = {
     "gateway": "GATEWAY",

@@ -15,8 +15,9 @@ from airflow_provider_orux.durable.inputs import with_input_files
 from airflow_provider_orux.durable.pricing import priced
 from airflow_provider_orux.durable.provenance import (
     RecordPrompt,
-    as_shown,
+    as_handed_over,
     provenance,
+    with_shown_details,
     without_texts,
 )
 from airflow_provider_orux.lifecycle.record import Record, State
@@ -153,7 +154,7 @@ class Delivery:
         :raises ArtifactError: artifacts could not be saved.
         """
         job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
-        job = as_shown(job, request, record_prompt=self.record_prompt, keep_urls=self.push_urls)
+        job = as_handed_over(job, request, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(
@@ -191,7 +192,7 @@ class Delivery:
         self, job: Job, *, request: GenerationRequest | None = None, saved: SavedJob | None = None
     ) -> dict[str, Any]:
         """The small JSON value that a task returns: ids, URLs and facts, never bytes."""
-        job = as_shown(job, request, record_prompt=self.record_prompt, keep_urls=self.push_urls)
+        job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         if saved is None:
             items: list[dict[str, Any]] = [{"uri": None, "url": a.url, **a.details} for a in job.artifacts]
         else:

@@ -62,12 +62,11 @@ def provenance(
     }
 
 
-def as_shown(
+def as_handed_over(
     job: Job, request: GenerationRequest | None, *, record_prompt: RecordPrompt, keep_urls: bool
 ) -> Job:
-    """The job as its result and manifest show it: what was made, without what the author wants kept out."""
-    job = without_inputs(job, request)
-    job = with_shown_details(job, record_prompt=record_prompt, keep_urls=keep_urls)
+    """The job without what the gateway repeats of its inputs, and without what the author wants kept out."""
+    job = with_shown_details(without_inputs(job, request), record_prompt=record_prompt, keep_urls=keep_urls)
     return without_own_words(job, request, record_prompt=record_prompt)
 
 

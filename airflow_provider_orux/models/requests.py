@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,7 @@ from airflow_provider_orux.models.describe import describe_fields, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
 from airflow_provider_orux.models.input_images import unwrapped
 from airflow_provider_orux.models.registry import title_of
+from airflow_provider_orux.models.spelling import nearest
 
 Kind = Literal["image", "audio", "video", "text"]
 Verb = Literal["generate", "imagine", "upscale", "variation", "reroll", "blend", "describe"]
@@ -383,17 +383,6 @@ class CustomRequest(GenerationRequest):
         """The ``n`` of the free dict."""
         n = self.body.get("n")
         return n if isinstance(n, int) else None
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most similar to the given one, if any is similar."""
-    return next(iter(nearest_few(name, known)), None)
-
-
-def nearest_few(name: str, known: Iterable[str]) -> list[str]:
-    """The three known names most similar to the given one, as far as they are similar, the nearest first."""
-    lowered = {k.lower(): k for k in known}
-    return [lowered[hit] for hit in difflib.get_close_matches(name.lower(), sorted(lowered), n=3, cutoff=0.6)]
 
 
 def _names(names: list[str]) -> str:

@@ -19,7 +19,7 @@ from referencing import Registry
 from airflow_provider_orux.models.describe import describe_property, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
 from airflow_provider_orux.models.listed import branches_of, properties_of
-from airflow_provider_orux.models.requests import nearest
+from airflow_provider_orux.models.spelling import nearest
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}(?:\.0+)?\s*")
 #: What a value of the wrong type is called.

@@ -25,7 +25,8 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.input_images import form_of, to_base64, to_data_url
 from airflow_provider_orux.models.listed import ListedModel, ListedRequest, properties_of
 from airflow_provider_orux.models.relay_names import RELAY_MODELS
-from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest_few
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+from airflow_provider_orux.models.spelling import nearest_few
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from airflow_provider_orux.gateways.answers import artifacts_in, job_id_of, words_of
-from airflow_provider_orux.gateways.base import not_a_job_id, require_id
+from airflow_provider_orux.gateways.job_ids import not_a_job_id, require_id
 from airflow_provider_orux.models.job import FACTS_OF_A_RESULT, Artifact, is_job_id
 
 TASKS = "/v2/tasks/"
