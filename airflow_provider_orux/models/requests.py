@@ -71,7 +71,6 @@ Ratio = Annotated[str, AfterValidator(_ratio), Field(json_schema_extra={"format"
 #: A text with at least one visible character.
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 
-
 #: Fields of free text that hold no text of the author: ids, the names of models, formats, sizes and styles.
 PLAIN = frozenset(
     {
@@ -80,7 +79,6 @@ PLAIN = frozenset(
         "custom_id", "camera_control", "background", "google_search", "thinking",
     }
 )  # fmt: skip
-
 
 #: Types of a described field that hold no text of the author.
 _NO_TEXT = re.compile(r"(?:list of )?(?:integer|number|boolean|ratio|https URL|width x height)s?")
