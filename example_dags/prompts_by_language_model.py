@@ -25,9 +25,8 @@ PRODUCTS = Path(__file__).parent / "data" / "products.csv"
 def ask(model: str, *content: str | dict[str, Any]) -> str:
     """One question, with images or without; the answer."""
     parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
-    choices = OpenAIHook("orux_chat").create_chat_completion(
-        [{"role": "user", "content": parts}], model=model, temperature=0.7
-    )
+    messages: list[Any] = [{"role": "user", "content": parts}]
+    choices: Any = OpenAIHook("orux_chat").create_chat_completion(messages, model=model, temperature=0.7)
     return str(choices[0].message.content).strip()
 
 

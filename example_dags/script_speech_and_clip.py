@@ -32,9 +32,8 @@ with DAG(
     @task
     def write(topic: str) -> str:
         question = f"A script for a voice-over, two sentences, about: {topic}"
-        choices = OpenAIHook("orux_chat").create_chat_completion(
-            [{"role": "user", "content": question}], model="gpt-5-2"
-        )
+        messages: list[Any] = [{"role": "user", "content": question}]
+        choices: Any = OpenAIHook("orux_chat").create_chat_completion(messages, model="gpt-5-2")
         return str(choices[0].message.content).strip()
 
     @task.orux_job(model="elevenlabs-v3", save_to=SAVE_TO)
@@ -46,6 +45,6 @@ with DAG(
         seconds = len(script.split()) / 2.5  # a calm voice
         return {"prompt": script, "duration": 10 if seconds > 5 else 5}
 
-    script = write("{{ params.topic }}")
+    script: Any = write("{{ params.topic }}")
     speech(script, voice_id="{{ params.voice_id }}") >> clip(script)
     # [END howto_script_speech_and_clip]

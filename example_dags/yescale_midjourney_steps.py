@@ -38,7 +38,7 @@ with DAG(
     again = OruxImagineOperator(
         task_id="again",
         prompt="{{ ti.xcom_pull('describe', key='prompts')[0] }}",
-        images=[HERO],
+        reference_images=[HERO],
         save_to=SAVE_TO,
     )
     # [END howto_operator_imagine_images]

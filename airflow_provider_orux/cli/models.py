@@ -10,7 +10,9 @@ from airflow_provider_orux.cli.errors import CommandError
 from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.models import catalogue
 from airflow_provider_orux.models.describe import limits_text
-from airflow_provider_orux.models.requests import nearest
+from airflow_provider_orux.models.registry import GATEWAYS, title_of
+from airflow_provider_orux.models.requests import CustomRequest
+from airflow_provider_orux.models.spelling import nearest
 
 COLUMNS = {
     "gateway": "GATEWAY",
@@ -35,14 +37,15 @@ FIELD_CSV = ("gateway", "model", "verb", *FIELD_COLUMNS)
 
 def list_models(args: argparse.Namespace, out: Output) -> int:
     """Print the models, or the fields of those that were asked for."""
+    every = [*(cls.describe() for cls in catalogue.requests_of(args.gateway)), *_by_name(args.gateway)]
     found = [
-        cls.describe()
-        for cls in catalogue.requests_of(args.gateway)
-        if args.model is None or cls.model.lower() == args.model.lower()
-        if args.verb in (None, cls.verb)
+        model
+        for model in every
+        if args.model is None or model["model"].lower() == args.model.lower()
+        if args.verb in (None, model["verb"])
     ]
     if not found:
-        known = {cls.model for cls in catalogue.requests_of(args.gateway)}
+        known = {model["model"] for model in every}
         near = nearest(args.model or "", known)
         where = f" of {args.gateway}" if args.gateway else ""
         verb = f" with the verb {args.verb}" if args.verb else ""
@@ -69,6 +72,26 @@ def list_models(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _by_name(gateway: str | None) -> list[dict[str, Any]]:
+    """The models that a gateway's own catalogue describes: their fields are known when a task runs."""
+    return [
+        {
+            "gateway": name,
+            "gateway_title": title_of(name),
+            "model": model,
+            "verb": "generate",
+            "kind": kind,
+            "summary": "Its fields are in the gateway's own catalogue, and are checked when a task runs.",
+            "availability": "generation 2 only",
+            "source": "",
+            "request": f"{CustomRequest.__module__}.{CustomRequest.__qualname__}",
+            "fields": [],
+        }
+        for name in (GATEWAYS if gateway is None else (gateway,))
+        for model, kind in catalogue.names_of(name).items()
+    ]
+
+
 def _print_model(model: Mapping[str, Any], out: Output) -> None:
     where = f" ({model['availability']})" if model["availability"] else ""
     out.say(f"{model['model']}  {model['verb']}  {model['kind']}  {model['gateway_title']}{where}")
@@ -76,7 +99,8 @@ def _print_model(model: Mapping[str, Any], out: Output) -> None:
     out.say(f"request: {model['request']}")
     if model["source"]:
         out.say(f"source: {model['source']}")
-    out.table(_fields([model]), FIELD_COLUMNS)
+    if model["fields"]:
+        out.table(_fields([model]), FIELD_COLUMNS)
 
 
 def _fields(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

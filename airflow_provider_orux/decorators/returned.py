@@ -16,7 +16,8 @@ from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.models.arguments import is_mapped, of_task, refuse
 from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
 from airflow_provider_orux.models.errors import InvalidRequestError, OruxError
-from airflow_provider_orux.models.requests import GenerationRequest, nearest
+from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.models.spelling import nearest
 from airflow_provider_orux.operators.base import OruxOperator, unset_retries
 
 #: The request that the function returned, kept for the time of a deferral: the function is called once a try (twice

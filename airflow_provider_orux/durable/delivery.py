@@ -15,9 +15,9 @@ from airflow_provider_orux.durable.inputs import with_input_files
 from airflow_provider_orux.durable.pricing import priced
 from airflow_provider_orux.durable.provenance import (
     RecordPrompt,
+    as_handed_over,
     provenance,
     with_shown_details,
-    without_own_words,
     without_texts,
 )
 from airflow_provider_orux.lifecycle.record import Record, State
@@ -154,8 +154,7 @@ class Delivery:
         :raises ArtifactError: artifacts could not be saved.
         """
         job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
-        job = with_shown_details(job, record_prompt=self.record_prompt, keep_urls=self.push_urls)
-        job = without_own_words(job, request, record_prompt=self.record_prompt)
+        job = as_handed_over(job, request, record_prompt=self.record_prompt, keep_urls=self.push_urls)
         requested = request.count if request is not None else None
         if requested is not None and len(job.artifacts) < requested:
             self._log.warning(

@@ -62,6 +62,14 @@ def provenance(
     }
 
 
+def as_handed_over(
+    job: Job, request: GenerationRequest | None, *, record_prompt: RecordPrompt, keep_urls: bool
+) -> Job:
+    """The job without what the gateway repeats of its inputs, and without what the author wants kept out."""
+    job = with_shown_details(without_inputs(job, request), record_prompt=record_prompt, keep_urls=keep_urls)
+    return without_own_words(job, request, record_prompt=record_prompt)
+
+
 def with_shown_details(job: Job, *, record_prompt: RecordPrompt, keep_urls: bool) -> Job:
     """The job without those details that the author wants kept out: titles are texts, covers are URLs.
 
@@ -84,6 +92,13 @@ def without_own_words(job: Job, request: GenerationRequest | None, *, record_pro
         return job
     artifacts = tuple(a for a in job.artifacts if not announces_text(a.url))
     return replace(job, artifacts=artifacts, text=None) if artifacts else job
+
+
+def without_inputs(job: Job, request: GenerationRequest | None) -> Job:
+    """The job without artifacts at URLs that the request itself named: a gateway may repeat its inputs in a result."""
+    named = set(_texts({**request.fields(), **request.extra_body})) if request is not None else set()
+    made = tuple(artifact for artifact in job.artifacts if artifact.url is None or artifact.url not in named)
+    return replace(job, artifacts=made) if 0 < len(made) < len(job.artifacts) else job
 
 
 def without_texts(message: str, request: GenerationRequest) -> str:

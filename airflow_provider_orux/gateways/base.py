@@ -15,7 +15,6 @@ from airflow_provider_orux.models.errors import (
     AuthenticationError,
     ConfigurationError,
     GatewayUnavailableError,
-    InvalidRequestError,
     JobNotFoundError,
     OruxError,
     RateLimitedError,
@@ -135,10 +134,7 @@ class Gateway(abc.ABC):
         """
 
     def falls_back(self, request: GenerationRequest, error: OruxError) -> bool:
-        """Whether a job that was refused is asked for once from the synchronous endpoint.
-
-        :param error: the refusal; it proves that nothing was accepted.
-        """
+        """Whether a job that was refused, with proof, is asked for once from the synchronous endpoint."""
         return False
 
     def job_id_placeholder(self, request: GenerationRequest) -> str:
@@ -378,27 +374,3 @@ def parse_definite_refusals(value: Any, *, gateway: str) -> frozenset[tuple[int,
             )
         pairs.add((int(match[1]), match[2]))
     return frozenset(pairs)
-
-
-def require_id(job_id: str, *, gateway: str) -> str:
-    """A job id that is safe in a path.
-
-    :raises InvalidRequestError: it is empty, or contains characters that a job id never has.
-    """
-    if not is_job_id(job_id):
-        raise not_a_job_id(job_id, gateway=gateway)
-    return job_id
-
-
-def not_a_job_id(job_id: object, *, gateway: str, form: str = "") -> InvalidRequestError:
-    """The error for something that is no job id of a gateway.
-
-    :param form: what its ids look like, a sentence about them.
-    """
-    return InvalidRequestError(
-        f"{redact(ascii(job_id)[:200])[:80]} is not a job id of {title_of(gateway)}{form and f': {form}'}",
-        gateway=gateway,
-        param="job_id",
-        charged="no",
-        next_step="Pass the XCom 'job_id' of the task that submitted the job: task.output[\"job_id\"].",
-    )

@@ -19,8 +19,9 @@ from airflow_provider_orux.gateways.answers import (
     status_of,
     words_of,
 )
-from airflow_provider_orux.gateways.base import Gateway, Route, require_id
+from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.image_fields import wire_fields
+from airflow_provider_orux.gateways.job_ids import require_id
 from airflow_provider_orux.gateways.orux_results import results_of
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose

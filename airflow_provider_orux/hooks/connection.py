@@ -15,7 +15,7 @@ from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.lifecycle.polling import AUTH_GRACE
 from airflow_provider_orux.models.errors import ConfigurationError
 from airflow_provider_orux.models.registry import GATEWAYS
-from airflow_provider_orux.models.requests import nearest
+from airflow_provider_orux.models.spelling import nearest
 
 
 class Extra(BaseModel):

@@ -110,6 +110,14 @@ class Situation:
         """Complete an error that leaves a paying task: its gateway, its job, and what comes next."""
         error.gateway = error.gateway or self.attempt.gateway
         error.job_id = error.job_id or self.job_id
+        if (
+            error.charged == "no"
+            and self.durable
+            and self.record is not None
+            and self.record.state is State.INTENT
+        ):
+            # Nothing was sent now; what an earlier attempt sent may have been accepted.
+            error.charged = "unknown"
         if isinstance(error, LedgerError) and not error.final:
             return  # the ledger cannot be reached, so what it holds is not known
         error.next_step = " ".join(part for part in (error.advice, *self._remedy(error)) if part)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from airflow_provider_orux.models.catalogue import RequestSpec, is_pending
 from airflow_provider_orux.models.errors import InvalidRequestError
-from airflow_provider_orux.models.requests import nearest
+from airflow_provider_orux.models.spelling import nearest
 
 #: Ten years in seconds: the longest duration that an argument takes.
 LONGEST = 10 * 366 * 86_400.0

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
 from airflow_provider_orux.models.registry import GATEWAYS, title_of
-from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, Kind, nearest_few
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, Kind
+from airflow_provider_orux.models.spelling import nearest_few
 
 _T = TypeVar("_T")
 

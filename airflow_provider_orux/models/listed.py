@@ -139,8 +139,14 @@ class ListedRequest(CustomRequest):
         return self.with_body(uploads=(), **{name: put(value) for name, value in self.body.items()})
 
 
+def branches_of(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The schemas of which a value has to fit one; the schema itself, where there is no choice."""
+    found = schema.get("anyOf")
+    return [o for o in found if isinstance(o, Mapping)] if isinstance(found, list) else [schema]
+
+
 def _words(schema: Mapping[str, Any]) -> list[str]:
-    places = [schema, *(o for o in schema.get("anyOf", ()) if isinstance(o, Mapping))]
+    places = [schema, *branches_of(schema)]
     places += [p["items"] for p in places if isinstance(p.get("items"), Mapping)]
     return [p["description"] for p in places if isinstance(p.get("description"), str)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,7 @@ from airflow_provider_orux.models.describe import describe_fields, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
 from airflow_provider_orux.models.input_images import unwrapped
 from airflow_provider_orux.models.registry import title_of
+from airflow_provider_orux.models.spelling import nearest
 
 Kind = Literal["image", "audio", "video", "text"]
 Verb = Literal["generate", "imagine", "upscale", "variation", "reroll", "blend", "describe"]
@@ -71,7 +71,6 @@ Ratio = Annotated[str, AfterValidator(_ratio), Field(json_schema_extra={"format"
 #: A text with at least one visible character.
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 
-
 #: Fields of free text that hold no text of the author: ids, the names of models, formats, sizes and styles.
 PLAIN = frozenset(
     {
@@ -80,7 +79,6 @@ PLAIN = frozenset(
         "custom_id", "camera_control", "background", "google_search", "thinking",
     }
 )  # fmt: skip
-
 
 #: Types of a described field that hold no text of the author.
 _NO_TEXT = re.compile(r"(?:list of )?(?:integer|number|boolean|ratio|https URL|width x height)s?")
@@ -154,10 +152,7 @@ class GenerationRequest(BaseModel):
 
     @classmethod
     def fetched_fields(cls) -> dict[str, str]:
-        """The fields of files that the gateway fetches from URLs, and what they have to be: ``image``, ``video``, …
-
-        Files in storage are passed as presigned URLs, made right before the request is sent.
-        """
+        """The fields of files that the gateway fetches by URL, which a stored file gets: ``image``, ``video``, …"""
         return {n: field["fetched"] for n, field in describe_fields(cls).items() if "fetched" in field}
 
     def with_inputs(self, sent: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:
@@ -385,17 +380,6 @@ class CustomRequest(GenerationRequest):
         """The ``n`` of the free dict."""
         n = self.body.get("n")
         return n if isinstance(n, int) else None
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most similar to the given one, if any is similar."""
-    return next(iter(nearest_few(name, known)), None)
-
-
-def nearest_few(name: str, known: Iterable[str]) -> list[str]:
-    """The three known names most similar to the given one, as far as they are similar, the nearest first."""
-    lowered = {k.lower(): k for k in known}
-    return [lowered[hit] for hit in difflib.get_close_matches(name.lower(), sorted(lowered), n=3, cutoff=0.6)]
 
 
 def _names(names: list[str]) -> str:

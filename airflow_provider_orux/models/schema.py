@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -17,16 +18,21 @@ from referencing import Registry
 
 from airflow_provider_orux.models.describe import describe_property, limits_text
 from airflow_provider_orux.models.errors import InvalidRequestError, redact
-from airflow_provider_orux.models.listed import properties_of
-from airflow_provider_orux.models.requests import nearest
+from airflow_provider_orux.models.listed import branches_of, properties_of
+from airflow_provider_orux.models.spelling import nearest
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}(?:\.0+)?\s*")
 #: What a value of the wrong type is called.
 _KINDS: Mapping[type, str] = {
     str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "a dict",
 }  # fmt: skip
-#: Problems of one request that are told.
+#: Problems of one request that are told, and that are looked at.
 _TOLD = 6
+_LOOKED_AT = 100
+#: Names of one list of required fields that are looked at.
+_MOST_NAMES = 1000
+#: Characters of one.
+_LONGEST = 600
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _LENGTHS = {
     "minLength": ("at least", "characters"),
@@ -72,17 +78,19 @@ def check(
     # Without a registry of its own the library may fetch what a `$ref` names.
     validator: Validator = kind(schema, registry=Registry())
     try:
-        found = sorted(validator.iter_errors(fields), key=lambda e: [str(part) for part in e.absolute_path])
-        problems = list(_told(found, schema=schema, label=label, elsewhere=frozenset(elsewhere)))
+        found = list(islice(validator.iter_errors(fields), _LOOKED_AT))
+        found.sort(key=lambda e: [str(part) for part in e.absolute_path])
+        problems = list(islice(_told(found, label=label, elsewhere=frozenset(elsewhere)), _TOLD))
     except Exception as e:
-        # The schema is somebody else's: whatever is wrong with it shows in the library's own ways.
-        raise UnusableSchemaError(f"{type(e).__name__}: {e}"[:200]) from e
+        # The schema is somebody else's: whatever is wrong with it shows in the library's own ways. Its words may quote
+        # the fields.
+        raise UnusableSchemaError(type(e).__name__) from None
     if problems:
         unknown = any(e.validator == "additionalProperties" and not e.absolute_path for e in found)
         raise InvalidRequestError(
-            " ".join(text for _, text in problems[:_TOLD]),
+            " ".join(_bounded(text) for _, text in problems),
             gateway=gateway,
-            param=problems[0][0],
+            param=problems[0][0] and problems[0][0][:100],
             charged="no",
             next_step="Nothing was sent. "
             + (
@@ -94,7 +102,7 @@ def check(
 
 
 def _told(
-    found: Iterable[ValidationError], *, schema: Mapping[str, Any], label: str, elsewhere: frozenset[str]
+    found: Iterable[ValidationError], *, label: str, elsewhere: frozenset[str]
 ) -> Iterator[tuple[str | None, str]]:
     """What is wrong, one field after another: its name, and a sentence."""
     for error in found:
@@ -103,9 +111,9 @@ def _told(
         param = str(error.absolute_path[0]) if error.absolute_path else None
         if error.validator == "required":
             given = error.instance if isinstance(error.instance, Mapping) else {}
-            absent = [n for n in error.validator_value if n not in given]
-            absent = [n for n in absent if error.message.startswith(repr(n))]
-            for name in absent:
+            names = error.validator_value if isinstance(error.validator_value, list) else []
+            absent = [n for n in names[:_MOST_NAMES] if isinstance(n, str) and n not in given]
+            for name in (n for n in absent if error.message.startswith(repr(n))):
                 if place or name not in elsewhere:
                     yield param or name, f"`{_under(place, name)}` is missing: {label} needs it."
         elif error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
@@ -149,6 +157,12 @@ def _sentence(error: ValidationError, place: str, label: str) -> str:
     if rule == "pattern":
         return f"{what} is {shown}; it must look like {str(error.validator_value)[:80]!r}."
     return f"{what} is {shown}: the gateway's rule `{rule}` does not allow it."
+
+
+def _bounded(text: str) -> str:
+    """A sentence, in which names and values of a schema stand: printable, and no longer than a person reads."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _innermost(error: ValidationError) -> ValidationError:
@@ -198,8 +212,9 @@ def _types(value: Any) -> str:
 
 
 def _fit(value: str | float, schema: Mapping[str, Any]) -> Any:
-    options = [o for o in schema.get("anyOf", [schema]) if isinstance(o, Mapping)]
-    types = {t for o in options for t in (o["type"] if isinstance(o.get("type"), list) else [o.get("type")])}
+    options = branches_of(schema)
+    named = [t for o in options for t in (o["type"] if isinstance(o.get("type"), list) else [o.get("type")])]
+    types = {name for name in named if isinstance(name, str)}
     values = [v for o in options for v in (o["enum"] if isinstance(o.get("enum"), list) else ())]
     if isinstance(value, float):
         return int(value) if value.is_integer() and "number" not in types else value

@@ -33,7 +33,7 @@ class OruxImagineOperator(_MidjourneyOperator):
     :param weird: 0 to 3000, unconventional composition. The gateway's default is 0.
     :param chaos: 0 to 100, variance between the four images. The gateway's default is 0.
     :param tile: a seamless image, for textures. The gateway's default is False.
-    :param images: reference images, like those of :class:`OruxBlendOperator` (templated). YEScale takes them.
+    :param reference_images: images to lean on, given like those of :class:`OruxBlendOperator` (templated).
     :param webhook_url: an https URL the gateway calls when the job ends; not needed, since the provider polls.
 
     The other arguments are those of :class:`~airflow_provider_orux.operators.base.OruxOperator`.
@@ -42,7 +42,16 @@ class OruxImagineOperator(_MidjourneyOperator):
     """
 
     verb: ClassVar[str] = "imagine"
-    request_fields = ("prompt", "aspect_ratio", "stylize", "weird", "chaos", "tile", "images", "webhook_url")
+    request_fields = (
+        "prompt",
+        "aspect_ratio",
+        "stylize",
+        "weird",
+        "chaos",
+        "tile",
+        "reference_images",
+        "webhook_url",
+    )
     template_fields: Sequence[str] = (*request_fields, *OruxOperator.template_fields)
     ui_color = "#d9d2f5"
 
@@ -55,7 +64,7 @@ class OruxImagineOperator(_MidjourneyOperator):
         weird: int | str | None = None,
         chaos: int | str | None = None,
         tile: bool | str | None = None,
-        images: Sequence[str] | None = None,
+        reference_images: Sequence[str] | None = None,
         webhook_url: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -66,7 +75,7 @@ class OruxImagineOperator(_MidjourneyOperator):
         self.weird = weird
         self.chaos = chaos
         self.tile = tile
-        self.images = images
+        self.reference_images = reference_images
         self.webhook_url = webhook_url
         self.check_arguments()
 

@@ -228,7 +228,7 @@ def test_submit_wait_save(sandbox, dag_of, run, tmp_path, deferrable):
     assert result.xcom("song")["status"] == "queued"
     assert result.xcom("ready")["status"] == "succeeded"
     assert result.xcom("save")["artifacts"][0]["media_type"] == "audio/wav"
-    assert saved_files(tmp_path / "out") == ["1.wav", "manifest.json"]
+    assert saved_files(tmp_path / "out") == ["1.wav", "2.png", "manifest.json"]  # the song and its cover
     assert len(sandbox.charges()) == 1
 
 

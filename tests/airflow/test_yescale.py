@@ -35,14 +35,16 @@ DAG_FILE = """
             return {{"model": model, "options": filled(case.options, "{image}", "{other}"), **prompt}}
 
         for number, (model, case) in enumerate(JOBS.items()):
+            # Every third waits in its worker.
             OruxSubmitJobOperator(task_id=f"job_{{number}}", poll_interval=0.2, save_to="{out}/whole",
-                                  **asked(model, case))
+                                  deferrable=number % 3 > 0, **asked(model, case))
         for number, (model, case) in enumerate(CALLS.items()):
             OruxGenerateImageOperator(task_id=f"call_{{number}}", save_to="{out}/calls", **asked(model, case))
         for number, model in enumerate(IN_THREE):
             submit = OruxSubmitJobOperator(task_id=f"submit_{{number}}", wait_for_completion=False,
                                            **asked(model, JOBS[model]))
-            ready = OruxJobSensor(task_id=f"ready_{{number}}", job_id=submit.output["job_id"])
+            ready = OruxJobSensor(task_id=f"ready_{{number}}", job_id=submit.output["job_id"],
+                                  deferrable=number % 2 > 0, poke_interval=0.2)
             save = OruxSaveArtifactsOperator(task_id=f"save_{{number}}", job_id=submit.output["job_id"],
                                              save_to="{out}/three")
             submit >> ready >> save

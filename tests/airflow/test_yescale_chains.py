@@ -105,7 +105,7 @@ def test_references_and_the_four_prompts_of_a_description(
             task_id="described", image="{{ ti.xcom_pull('grid', key='uris')[0] }}", poll_interval=0.2)
         again = OruxImagineOperator(
             task_id="again", prompt="{{ ti.xcom_pull('described', key='prompts')[1] }}",
-            images=["{{ ti.xcom_pull('grid', key='uris')[0] }}"], extra_body={"botType": "NIJI_JOURNEY"},
+            reference_images=["{{ ti.xcom_pull('grid', key='uris')[0] }}"], extra_body={"botType": "NIJI_JOURNEY"},
             save_to="OUT", poll_interval=0.2)
         grid >> described >> again"""
     result = run(load_dag(dag_of(body, tmp_path)))

@@ -54,7 +54,7 @@ JOBS: dict[str, Case] = {
     "seedream-4.5": Case({"size": "2K"}, "png"),
     "seedream-5": Case({"size": "2K", "images": [IMAGE, OTHER]}, "png"),
     # Kling's images and the try-on
-    "kling-image": Case({"n": 2, "aspect_ratio": "1:1"}, "png", 2),
+    "kling-image": Case({"n": 2, "aspect_ratio": "1:1", "image": IMAGE, "image_fidelity": "0.5"}, "png", 2),
     "kolors-virtual-try-on": Case({"human_image": IMAGE, "cloth_image": OTHER}, "png", prompt=False),
     # Suno
     "suno_music": Case({"title": "Night bus", "tags": "synthwave", "mv": "chirp-v4"}, "wav", 2),

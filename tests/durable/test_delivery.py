@@ -184,6 +184,7 @@ def test_every_field_that_takes_free_text_is_the_authors_unless_it_is_known_not_
         "tags",
         "state",
         "color_palette",
+        "user",
     }
     found = set()
     for cls in requests_of():
@@ -451,3 +452,19 @@ def test_a_result_is_told_from_what_is_none():
     for name in ("job_id", "conn_id", "manifest", "artifacts"):
         assert not is_result({k: v for k, v in result.items() if k != name})
     assert not is_result({**result, "artifacts": ["x"]})
+
+
+def test_an_input_that_a_gateway_repeats_is_not_saved_as_a_result():
+    from airflow_provider_orux.durable.provenance import without_inputs
+    from airflow_provider_orux.models.yescale import FluxKontextMax
+
+    sent, made = "https://example.com/sent.png", "https://example.com/made.png"
+    request = FluxKontextMax(prompt="a fox", images=[sent])
+    job = Job("media:1", JobStatus.SUCCEEDED, "yescale", artifacts=(Artifact(url=sent), Artifact(url=made)))
+    assert without_inputs(job, request).urls == [made]
+    assert without_inputs(job, None).urls == [sent, made]
+    custom = CustomRequest(name="m", body={"prompt": "x", "config": {"images": [{"url": sent}]}})
+    assert without_inputs(job, custom).urls == [made]
+    # What is all there is may be what was made.
+    alone = Job("media:1", JobStatus.SUCCEEDED, "yescale", artifacts=(Artifact(url=sent),))
+    assert without_inputs(alone, request).urls == [sent]

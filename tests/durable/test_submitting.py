@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_orux.client import kept
 from airflow_provider_orux.compat import COMMAND
 from airflow_provider_orux.durable import stores
 from airflow_provider_orux.durable.job import Finished
@@ -18,9 +19,11 @@ from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     IdempotencyKeyReusedError,
     InsufficientCreditsError,
+    InvalidRequestError,
     LedgerError,
     RateLimitedError,
 )
+from airflow_provider_orux.models.requests import CustomRequest
 from tests.durable.fakes import (
     BAD_KEY,
     FULL,
@@ -467,6 +470,65 @@ def test_a_key_that_meets_another_request_asks_a_person():
     assert error.final
     assert world.state is State.INTENT
     assert world.charges == 1
+
+
+# -- a model that is looked up -----------------------------------------------------------------------------------
+KLING = CustomRequest(name="KlingTeam/v3-T2V", body={"prompt": "waves"})
+ENTRY = {
+    "endpoint": {"method": "POST", "path": "/v2/video/kling-3/t2v", "async_default": True},
+    "request_schema": {"properties": {"prompt": {"type": "string"}}, "additionalProperties": False},
+    "response_schema": {"properties": {"urls": {}}},
+}
+
+
+def looked_up(request=KLING, *answers):
+    kept.forget()
+    world = relay()
+    world.request = request
+    world.client.polls = list(answers or [answer(ENTRY)])
+    return world
+
+
+def test_a_model_is_looked_up_before_the_intent():
+    world = looked_up()
+    world.start()
+    events = world.events
+    assert events.index("poll") < events.index("write intent") < events.index("POST")
+    assert world.client.sent[0].path == "/v2/video/kling-3/t2v"
+    assert world.charges == 1
+
+
+def test_a_field_that_the_catalogue_does_not_have_leaves_no_trace():
+    world = looked_up(CustomRequest(name="KlingTeam/v3-T2V", body={"promt": "waves"}))
+    error = failed(world, InvalidRequestError)
+    assert (error.charged, world.charges, world.record) == ("no", 0, None)
+    assert "POST" not in world.events
+
+
+def test_a_catalogue_that_is_away_is_no_charge_and_a_retry_is_free():
+    world = looked_up(KLING, *[relay_refusal(503, "SERVICE_UNAVAILABLE")] * 5)
+    error = failed(world, GatewayUnavailableError)
+    assert (error.charged, error.final, world.record) == ("no", False, None)
+    world.client.polls = [answer(ENTRY)]
+    world.retry()
+    world.start()
+    assert world.charges == 1
+
+
+def test_a_catalogue_that_is_away_before_a_resend_does_not_say_that_nothing_was_charged():
+    world = looked_up()
+    ambiguous(world)
+    world.retry()
+    kept.forget()
+    world.client.polls = [relay_refusal(503, "SERVICE_UNAVAILABLE")] * 5
+    error = failed(world, GatewayUnavailableError)
+    world.job.complete(error)
+    assert (error.charged, world.state) == ("unknown", State.INTENT)
+    world.retry()
+    world.client.polls = [answer(ENTRY)]
+    world.start()
+    assert world.charges == 1
+    assert len({r.headers["Idempotency-Key"] for r in world.client.sent}) == 1
 
 
 # -- other ends ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.lifecycle.event import JobEvent
 from airflow_provider_orux.models.errors import OruxError
-from airflow_provider_orux.models.job import Artifact, Job, JobStatus
+from airflow_provider_orux.models.job import DETAILS, Artifact, Job, JobStatus
 from tests.fuzz.readers import Reader
 
 #: The rule for an id: 1 to 500 printable characters, and nothing that changes a path or ends a word.
@@ -52,7 +53,7 @@ def check_error(error: OruxError, reader: Reader, response: HttpResponse, value:
     _must(error.charged in ("yes", "no", "unknown"), "charged is one of three words")
     _must(error.job_id is None or _ID.fullmatch(error.job_id), "an error's job can be polled")
     _must(error.retry_after is None or 0 <= error.retry_after <= 7 * 86400, "a pause within reason")
-    if error.charged == "no":
+    if error.charged == "no" and reader.kind != "look_up":  # which comes before anything is sent
         _must(reader.pays, "an error of a poll does not say that nothing was charged")
         _must(proven(reader, response, value), "'not charged' only where it is proven")
 
@@ -81,9 +82,14 @@ def proven(reader: Reader, response: HttpResponse, value: Any) -> bool:
 
 def check_result(result: Any, reader: Reader, value: Any) -> None:
     """A result is bounded, of this job, and made of what stands in the answer."""
-    if reader.kind == "prices":
+    if reader.kind in ("prices", "look_up"):
         for amount, unit in result.values() if reader.name == "relay.prices" else ():
-            _must(0 <= amount < 1e7 and unit == "USD/image", "a price is a price")
+            _must(0 <= amount < 1e7 and unit.startswith("USD"), "a price is a price")
+        if reader.name == "relay.listed":
+            _must(result.entry.path.startswith("/v2/"), "a route on the gateway's own host")
+            _must(reader.gateway.submit(result).path.isascii(), "what was looked up can be sent")
+        if reader.name == "relay.upload":
+            _must(result.startswith(("https://", "http://")), "the URL of a file")
         return
     jobs = list(result.values()) if reader.kind == "batch" else [result]
     texts = set(_texts(value)) if len(json.dumps(value)) < 50_000 else None
@@ -103,7 +109,7 @@ def check_result(result: Any, reader: Reader, value: Any) -> None:
 def check_job(job: Job, texts: set[str] | None) -> None:
     """One job."""
     _must(_ID.fullmatch(job.job_id) and job.job_id.isprintable(), "a job id that can be polled")
-    made = job.artifacts or job.text
+    made = job.artifacts or job.text is not None  # the transcript of silence is empty
     _must(made or job.status is not JobStatus.SUCCEEDED, "a job that succeeded made something")
     _must(not made or job.status is JobStatus.SUCCEEDED, "only a job that succeeded made something")
     _must(job.charged != "no", "a job that was answered may be charged")
@@ -144,23 +150,24 @@ def check_artifact(artifact: Artifact, texts: set[str] | None) -> None:
         )
     else:
         begin = (artifact.inline or "")[:40]
+        if artifact.is_text:  # it was a text in the answer, or base64
+            encoded = str(artifact.inline).partition("base64,")[2]
+            if texts is not None and any(encoded[:40] in squeezed for squeezed in texts):
+                return
+            begin = "".join(base64.b64decode(encoded).decode("utf-8", "replace").split())[:40]
         _must(texts is None or any(begin in squeezed for squeezed in texts), "bytes of the answer")
 
 
 def check_details(artifact: Artifact) -> None:
-    """What is said of an artifact is short, on one line, and a cover is a URL."""
+    """What is said of an artifact is a number or short, on one line; a cover is a URL."""
     for name, value in artifact.details.items():
-        _must(name in ("id", "title", "duration", "cover", "seed"), "known details")
-        if name == "seed":
-            _must(isinstance(value, int), "a seed is a number")
-        elif name == "duration":
-            _must(isinstance(value, float) and 0 <= value < 1e6, "a length in seconds")
+        _must(name in DETAILS, "known details")
+        if isinstance(value, str):
+            most = 16_384 if name == "cover" else 300
+            _must(value.isprintable() and len(value) <= most, "a detail on one line")
+            _must(not _SECRET.search(value) or name == "cover", "no key in a detail")
         else:
-            _must(
-                isinstance(value, str) and value.isprintable() and len(value) <= 16_384,
-                "a detail on one line",
-            )
-            _must(not _SECRET.search(str(value)) or name == "cover", "no key in a detail")
+            _must(isinstance(value, (int, float)) and abs(value) <= 1e15, "a number within reason")
     cover = artifact.details.get("cover")
     _must(cover is None or re.match(r"https?://[^/?#]", str(cover), re.IGNORECASE), "a cover is a URL")
 

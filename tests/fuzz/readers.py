@@ -10,9 +10,9 @@ from airflow_provider_orux.gateways.base import Gateway
 from airflow_provider_orux.gateways.registry import gateway_for
 from airflow_provider_orux.gateways.wire import HttpResponse
 from airflow_provider_orux.models import opengpu_relay, orux, yescale
-from airflow_provider_orux.models.requests import GenerationRequest
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
-Kind = Literal["submit", "generate", "poll", "batch", "error", "prices"]
+Kind = Literal["submit", "generate", "poll", "batch", "error", "prices", "look_up"]
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 DATA_URL = f"data:image/png;base64,{PNG}"
@@ -321,6 +321,8 @@ RELAY_TASK: dict[str, Any] = {
 GEN_1 = opengpu_relay.Gen1QwenImage(prompt="a heron")
 QWEN = opengpu_relay.QwenImage(prompt="a heron")
 ENVELOPE = {"type": "authorization", "source": "relay", "message": "no", "request_id": "req_1"}
+RUN_ID = "wf:7c9e6679-7425-40de-944b-e07fc1f90ae7"
+BY_NAME = CustomRequest(name="KlingTeam/v3-T2V", body={"prompt": "waves"})
 RELAY_READERS = (
     submits(
         "relay.2.submit", RELAY, QWEN,
@@ -336,6 +338,9 @@ RELAY_READERS = (
         {"urls": [URL], "model": "Qwen/qwen-image", "size": "512x512", "task_id": RELAY_ID, "mode": "direct"},
         {"images": [PNG], "urls": [URL], "model": "m"}, {"videos": [URL], "duration": 5},
         {"audio_base64": PNG, "content_type": "audio/mpeg"}, {"text": "a heron", "language": "en"},
+        {"choices": [{"message": {"role": "assistant", "content": "a heron"}}]},
+        {"type": "message", "content": [{"type": "text", "text": "a heron"}]},
+        {"text": "a heron", "additional_formats": [{"requested_format": "srt", "content": "1", "is_base64_encoded": False}]},
     ),
     polls(
         "relay.2.poll", RELAY, RELAY_ID, [("task_id",), ("task_address",)], RELAY_TASK,
@@ -360,6 +365,30 @@ RELAY_READERS = (
             {"mode": "direct", "model": "image.Qwen/qwen-image", "billing_type": "per_image", "per_image": 0.036},
             {"mode": "direct", "model": "image.google/gemini-3-pro-image", "billing_type": "per_image",
              "per_image_resolution": {"1K": 0.14, "4K": "0.24"}}], "total_count": 2})],
+    ),
+    polls(
+        "relay.run.poll", RELAY, RUN_ID, [("run_id",), ("task_id",), ("task_address",)],
+        {"run_id": RUN_ID, "workflow_id": "gen-edit", "status": "completed", "total_cost_usd": 0.0037,
+         "steps": [{"step_index": 0, "model": "m", "status": "completed", "output": {}, "cost_usd": 0.0037}],
+         "output": {"urls": [URL]}, "created_at": "2026-11-01T08:59:35.657000"},
+        {"run_id": RUN_ID, "status": "failed", "error": "no", "steps": [], "output": None, "failed_step_index": 0},
+    ),
+    Reader(
+        "relay.listed", "look_up", RELAY, lambda r: RELAY.read_look_up(BY_NAME, r),
+        [(200, {"name": "KlingTeam/v3-T2V", "store_output_supported": True, "status": "available", "available": True,
+                "endpoint": {"method": "POST", "path": "/v2/video/kling-3/t2v", "model_in_body": False,
+                             "async_default": True},
+                "request_schema": {"type": "object", "additionalProperties": False, "required": ["prompt"],
+                                   "properties": {"prompt": {"type": "string", "maxLength": 2500},
+                                                  "image_url": {"anyOf": [{"type": "string"}, {"type": "null"}],
+                                                                "description": "URL or base64."}}},
+                "response_schema": {"properties": {"urls": {}}},
+                "pricing": [{"model": "video.KlingTeam/v3-T2V", "per_second_video": {"std|silent": 0.084}}]})],
+    ),
+    Reader(
+        "relay.upload", "look_up", RELAY, RELAY.read_upload,  # type: ignore[attr-defined]
+        [(201, {"file_id": "file_0123456789abcdef01234567", "url": "https://cdn.relaygpu.com/content/AbC",
+                "seconds_left": 3598, "status": "ready"})],
     ),
     Reader(
         "relay.catalogue", "prices", RELAY, RELAY.read_json,

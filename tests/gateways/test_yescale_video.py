@@ -195,6 +195,19 @@ def test_an_input_is_never_taken_for_what_was_made() -> None:
         assert read("media:1", body).urls == [URL]
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"images": ["https://e.org/input.png"], "videos": [{"url": URL}]},
+        {"image_url": "https://e.org/cover.png", "video_url": URL},
+        {"images": ["https://e.org/input.png"], "data": {"videos": [{"url": URL}]}},
+        {"image": "https://e.org/input.png", "output": {"url": URL}},
+    ],
+)
+def test_an_image_beside_a_clip_is_not_the_clip(result: dict[str, Any]) -> None:
+    assert read("media:1", {"status": "SUCCESS", "task_result": result}).urls == [URL]
+
+
 def test_a_clip_without_a_word_is_done_and_an_id_alone_has_begun() -> None:
     assert read("luma:1", {"id": "1", "assets": {"video": URL}}).status is JobStatus.SUCCEEDED
     assert read("pika:1", {"id": "1", "videos": [{"resultUrl": URL}]}).status is JobStatus.SUCCEEDED

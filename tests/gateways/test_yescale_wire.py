@@ -203,7 +203,7 @@ def test_ideogram_keeps_back_what_is_not_safe() -> None:
         ),
         (
             yescale.MidjourneyImagine(
-                prompt="a", images=[PNG], webhook_url="https://e.org/h", extra_body={"x": 1}
+                prompt="a", reference_images=[PNG], webhook_url="https://e.org/h", extra_body={"x": 1}
             ),
             "/mj/submit/imagine",
             {

@@ -9,7 +9,8 @@ import pytest
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.catalogue import RequestSpec
 from airflow_provider_orux.models.errors import InvalidRequestError, UnsupportedByGatewayError
-from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+from airflow_provider_orux.models.spelling import nearest
 
 PENDING = "{{ params.later }}"
 LINK = "https://example.com/a.png"

@@ -186,7 +186,7 @@ def test_qwens_edit(server: SandboxServer, encoding: str, answer: str) -> None:
 @pytest.mark.parametrize("asked", ["required", "optional"])
 def test_a_bot_is_always_named(server: SandboxServer, asked: str) -> None:
     with played(server, yescale_bot_type=asked):
-        made(server, yescale.MidjourneyImagine(prompt="a fox", images=[IMAGE]))
+        made(server, yescale.MidjourneyImagine(prompt="a fox", reference_images=[IMAGE]))
         described = made(server, yescale.MidjourneyDescribe(image=IMAGE))
     assert len(described.details["prompts"]) == 4
 

@@ -66,6 +66,17 @@ def body_of(request: GenerationRequest, *, generation: int, options: Mapping[str
     return {**body, **request.extra_body}
 
 
+def kept_for_a_day(request: GenerationRequest) -> GenerationRequest:
+    """The request, asking to keep what it makes for a day; unchanged where its route cannot, or it says how long."""
+    if isinstance(request, ListedRequest):
+        chosen = {**request.fields(), **request.extra_body}.get("store_output")
+        if request.entry.stores_output and chosen is None:
+            return request.with_body(store_output="relay1d")
+    elif isinstance(request, Generation2) and request.stores_output and request.store_output is None:
+        return request.model_copy(update={"store_output": "relay1d"})
+    return request
+
+
 def is_workflow(request: GenerationRequest) -> bool:
     """Whether a request runs a workflow, looked up or not."""
     return isinstance(request, CustomRequest) and request.name.startswith(listed.WORKFLOW)

@@ -6,12 +6,12 @@ generation 1 is silent (the body of a 202, errors) it is read like generation 2;
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.answers import (
-    LONGEST_TEXT,
     artifacts_anywhere,
     first_status_of,
     reason_of,
@@ -29,6 +29,7 @@ from airflow_provider_orux.gateways.opengpu_relay.tasks import (
     details_of,
     handle_of,
     is_run,
+    text_of,
 )
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -41,8 +42,10 @@ from airflow_provider_orux.models.errors import (
 )
 from airflow_provider_orux.models.job import Artifact, Job, JobStatus
 from airflow_provider_orux.models.listed import InputFile, ListedRequest
-from airflow_provider_orux.models.opengpu_relay import Generation2, RelayRequest
+from airflow_provider_orux.models.opengpu_relay import RelayRequest
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+
+log = logging.getLogger(__name__)
 
 HOSTS: Mapping[int, str] = {1: "https://relay.opengpu.network", 2: "https://relaygpu.com"}
 
@@ -50,6 +53,7 @@ DAY = 86_400.0
 #: Seconds after its end for which generation 2 knows a task.
 FORGETS_AFTER = 3600.0
 LONGEST_WAIT = 30.0
+_ONE_URL = re.compile(r"https?://[^\s/?#]+/\S{1,2000}")
 
 
 class OpenGPURelayGateway(Gateway):
@@ -141,7 +145,7 @@ class OpenGPURelayGateway(Gateway):
         """201 ``{"file_id", "url", …}``. Whoever has the URL can fetch the file while it lives."""
         self.check(response, purpose=Purpose.READ)
         url = self.json_object(response).get("url")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        if not isinstance(url, str) or not _ONE_URL.fullmatch(url):
             raise self.unexpected(response, "an uploaded file without a URL")
         return url
 
@@ -150,24 +154,7 @@ class OpenGPURelayGateway(Gateway):
 
         Only on routes that store: any other refuses it (422).
         """
-        if (
-            isinstance(request, Generation2)
-            and request.stores_output
-            and request.store_output is None
-            and self.options["store_output"] == "auto"
-        ):
-            return request.model_copy(update={"store_output": "relay1d"})
-        if (
-            isinstance(request, ListedRequest)
-            and request.entry.stores_output
-            and self._stores_by_default(request)
-        ):
-            return request.with_body(store_output="relay1d")
-        return request
-
-    def _stores_by_default(self, request: ListedRequest) -> bool:
-        chosen = {**request.fields(), **request.extra_body}.get("store_output")
-        return chosen is None and self.options["store_output"] == "auto"
+        return bodies.kept_for_a_day(request) if self.options["store_output"] == "auto" else request
 
     def refuses_retention(self, error: OruxError) -> bool:
         """The account's tier has no ``store_output`` (403), or the route has none (422): nothing was accepted."""
@@ -269,6 +256,8 @@ class OpenGPURelayGateway(Gateway):
     def read_submit(self, request: GenerationRequest, response: HttpResponse) -> Job:
         """202 ``{"task_id", "status", "poll_url"}``; generation 1 (body unknown): ``task_id`` or ``task_address``."""
         self.check(response, purpose=Purpose.PAY)
+        if response.headers.get("x-credit-warning", "").lower() == "true":
+            log.warning("The account's credits are below its warning threshold (X-Credit-Warning)")
         value = self.json_object(response)
         handle = handle_of(value, host=self.host, address_first=self.generation == 1)
         if handle is None:
@@ -393,10 +382,8 @@ class OpenGPURelayGateway(Gateway):
 
         :raises UnexpectedResponseError: neither.
         """
-        artifacts, said = artifacts_of(value), value.get("text")
-        text: str | None = None
-        if isinstance(said, str) and all(one.is_text for one in artifacts):
-            text = said[:LONGEST_TEXT]  # of silence it is empty
+        artifacts = artifacts_of(value)
+        text = text_of(value) if all(one.is_text for one in artifacts) else None
         if not artifacts and text is None:
             artifacts = artifacts_anywhere(value)
         if not artifacts and text is None:

@@ -25,13 +25,16 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.input_images import form_of, to_base64, to_data_url
 from airflow_provider_orux.models.listed import ListedModel, ListedRequest, properties_of
 from airflow_provider_orux.models.relay_names import RELAY_MODELS
-from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest, nearest_few
+from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
+from airflow_provider_orux.models.spelling import nearest_few
 
 log = logging.getLogger(__name__)
 
 NAME = "opengpu_relay"
 #: What the name of a workflow begins with, as a model: ``workflow/gen-edit``.
 WORKFLOW = "workflow/"
+#: The tag of models whose answer is neither a file nor a text.
+_EMBEDDINGS = "text-to-embedding"
 #: Keys of an answer that hold bytes.
 _INLINE = frozenset({"images", "audio_base64"})
 #: Fields of every route that are no field of a workflow's inputs.
@@ -153,6 +156,14 @@ def _model(request: CustomRequest, value: Mapping[str, Any]) -> ListedModel:
             charged="no",
             param="model",
             next_step="Nothing was sent. Use another model; GET /v2/models lists those of the key.",
+        )
+    if value.get("tag") == _EMBEDDINGS:
+        raise UnsupportedByGatewayError(
+            f"The model `{request.name}` answers at once with vectors: there is no job, and nothing to save",
+            gateway=NAME,
+            charged="no",
+            param="model",
+            next_step="Nothing was sent. Use a client for embeddings.",
         )
     endpoint = value.get("endpoint")
     facts: Mapping[str, Any] = endpoint if isinstance(endpoint, Mapping) else {}

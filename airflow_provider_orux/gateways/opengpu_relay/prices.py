@@ -47,7 +47,7 @@ def read_prices(rows: list[Any], *, known: Collection[str]) -> dict[str, tuple[f
         if not isinstance(name, str) or not name.isprintable() or len(name) > 300:
             continue
         model = _without_source(name, known)
-        for field, unit in UNITS.items() if row.get("billing_type") not in _BY_TOKEN else ():
+        for field, unit in UNITS.items() if str(row.get("billing_type")) not in _BY_TOKEN else ():
             price = row.get(field)
             for tier, amount in price.items() if isinstance(price, Mapping) else ():
                 note(f"{model}@{words_of(tier, 40)}", amount, unit)

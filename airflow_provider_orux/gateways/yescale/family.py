@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_orux.gateways.answers import first_status_of, progress_of, reason_of
-from airflow_provider_orux.gateways.base import Gateway, not_a_job_id, require_id
+from airflow_provider_orux.gateways.base import Gateway
+from airflow_provider_orux.gateways.job_ids import not_a_job_id, require_id
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose, named_job
 from airflow_provider_orux.gateways.yescale.errors import asked_upstream, error_of, fails_again, is_refusal

@@ -18,6 +18,12 @@ from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.job import Job
 from airflow_provider_orux.models.requests import CustomRequest, GenerationRequest
 
+#: Where a result holds what was made, clips before images: an image beside a clip is its cover, or was sent.
+PLACES = (
+    "url", "urls", "videos", "video_url", "audio_url", "output_url", "data", "output", "result", "images", "image_url",
+    "image", "b64_json",
+)  # fmt: skip
+
 
 class Media(JobFamily):
     """Typed models, and any model by name through ``CustomRequest``."""
@@ -67,9 +73,8 @@ class Media(JobFamily):
             raise self.gateway.unexpected(response, "no `status`")
         self.check_same_job(response, job_id, value.get("task_id"))
         results = [value.get(name) for name in ("task_result", "results", "output", "result", "data")]
-        made = next(filter(None, map(artifacts_in, results)), None) or artifacts_anywhere(
-            results, skip=REPEATED
-        )
+        known = (artifacts_in(result, PLACES) for result in results)
+        made = next(filter(None, known), None) or artifacts_anywhere(results, skip=REPEATED)
         return self.job(
             job_id,
             response,

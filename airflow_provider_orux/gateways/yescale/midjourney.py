@@ -36,7 +36,7 @@ ACCEPTED = (1, 21, 22)
 #: The bot that is meant where a request does not say.
 BOT = "MID_JOURNEY"
 #: Fields of an imagine other than its prompt, and their names in the body.
-_IMAGINE = {"images": "base64Array", "webhook_url": "notifyHook", "state": "state"}
+_IMAGINE = {"reference_images": "base64Array", "webhook_url": "notifyHook", "state": "state"}
 #: The same of an action, a modal and a shorten.
 _STEPS = {"custom_id": "customId", "prompt": "prompt", "mask": "maskBase64"}
 

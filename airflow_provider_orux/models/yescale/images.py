@@ -38,12 +38,14 @@ class DallE3(OpenAIImage):
     """DALL·E 3: one image a request."""
 
     model: ClassVar[str] = "dall-e-3"
+    source: ClassVar[str] = "YEScale documentation, page DALL·E 3; the limits are OpenAI's (inferred)"
     prompt: Annotated[NonBlank, Field(max_length=4000, description="What to make.")]
     n: Annotated[int, Field(ge=1, le=1, description="DALL·E 3 makes one image per request.")] = 1
     size: Literal["1024x1024", "1792x1024", "1024x1792"] = "1024x1024"
     quality: Literal["standard", "hd"] = "standard"
     style: Literal["vivid", "natural"] = "vivid"
     response_format: Literal["url", "b64_json"] = "url"
+    user: Annotated[str | None, Field(description="Your own name for the end user.")] = None
 
 
 class GptImage1(OpenAIImage):

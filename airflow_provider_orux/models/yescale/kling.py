@@ -16,11 +16,16 @@ class KlingImage(YEScaleRequest):
 
     model: ClassVar[str] = "kling-image"
     family: ClassVar[Family] = "kling-image"
-    source: ClassVar[str] = "Kling's API, as sibling gateways pass it on (inferred)"
+    source: ClassVar[str] = (
+        'YEScale documentation, page "Submit Image Generation"; `model_name`: sibling gateways (inferred)'
+    )
     model_name: Annotated[str | None, Field(description='Kling\'s own model, like "kling-v1".')] = None
     prompt: Annotated[NonBlank, Field(description="What to make.")]
     negative_prompt: Annotated[str | None, Field(description="What to avoid.")] = None
     image: Annotated[UrlImage | None, Field(description="A reference image.")] = None
+    image_fidelity: Annotated[
+        float | None, Field(description="How closely to follow the reference image.")
+    ] = None
     n: Annotated[int, Field(ge=1, le=9, description="How many images.")] = 1
     aspect_ratio: Ratio | None = None
 

@@ -61,7 +61,7 @@ class MidjourneyImagine(Midjourney):
     weird: Annotated[int, Field(ge=0, le=3000, description="Unconventional composition strength.")] = 0
     chaos: Annotated[int, Field(ge=0, le=100, description="Variance between the four images.")] = 0
     tile: Annotated[bool, Field(description="A seamless image, for textures.")] = False
-    images: Annotated[
+    reference_images: Annotated[
         list[InlineImage] | None, Field(min_length=1, description="Reference images (base64Array).")
     ] = None
     webhook_url: Annotated[

@@ -179,7 +179,7 @@ def _cross_problems(engine: Engine, route: Route, body: Mapping[str, Any], gener
         found.append(Problem(field="n", type="value_error", message=message))
     found += [
         Problem(field=name, type="value_error", message=said)
-        for name, said in media.check_fields(route, body)
+        for name, said in (media.check_fields(route, body) if generation == 2 else ())
     ]
     if isinstance(body.get("image"), list) and len(body["image"]) > 1 and body.get("mask"):
         message = "mask works with a single image only"

@@ -71,6 +71,7 @@ MODELS: Mapping[str, Mapping[str, Rule]] = {
         1,
         quality=Rule(kind="choice", choices=("standard", "hd"), default="standard"),
         style=Rule(kind="choice", choices=("vivid", "natural"), default="vivid"),
+        user=Rule(kind="text"),
     ),
     "gpt-image-1": _rules(
         32000,

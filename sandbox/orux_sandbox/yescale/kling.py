@@ -44,6 +44,7 @@ _RULES: Mapping[str, Mapping[str, Rule]] = {
         "prompt": Rule(kind="text", required=True),
         "negative_prompt": Rule(kind="text"),
         "image": Rule(kind="text"),
+        "image_fidelity": Rule(kind="number"),
         "n": Rule(kind="integer", low=1, high=9, default=1),
         "aspect_ratio": Rule(kind="choice", choices=tuple(_RATIOS), default="16:9"),
     },
