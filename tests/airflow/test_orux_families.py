@@ -234,3 +234,24 @@ def test_reference_images_that_midjourney_does_not_take_cost_nothing(sandbox, st
     assert result.states() == {"image": "failed"}
     assert sandbox.charges() == []
     assert "reference_images" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("field", ["reference_images", "reference_image_url"])
+def test_an_imagine_with_a_reference_and_its_upscale(sandbox, store, load_dag, run, monkeypatch, field):
+    connection = json.loads(sandbox.connection())
+    connection["extra"] = {**(connection.get("extra") or {}), "midjourney_references": field}
+    monkeypatch.setenv("AIRFLOW_CONN_ORUX_DEFAULT", json.dumps(connection))
+    body = f"""
+        from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
+        grid = OruxImagineOperator(task_id="grid", prompt="a fox", reference_images=[{IMAGE!r}], save_to=SAVE, **FAST)
+        hero = OruxUpscaleOperator(task_id="hero", parent_job_id=grid.output["job_id"], index=2, save_to=SAVE, **FAST)
+    """
+    result = run(load_dag(DAG % body))
+    assert result.state == "success", result.states()
+    for task in ("grid", "hero"):
+        check(store, result.xcom(task), "image/png")
+    check_paid(sandbox, "midjourney-v7", 2)
+    ((url, _),) = store.signed
+    assert [r["body"].get(field) for r in sandbox.requests("tasks.submit")] == [
+        [url] if field == "reference_images" else url, None,
+    ]  # fmt: skip
