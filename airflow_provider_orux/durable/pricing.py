@@ -57,7 +57,7 @@ def _by_list(
 ) -> tuple[float, str] | None:
     """By the gateway's own list and what the result tells; of a request by name, by its entry in the catalogue.
 
-    Without the fee for a longer life: no answer tells whether that was done.
+    Without the fee of a longer retention: no answer tells whether that was granted.
     """
     listed, fields = None, dict(request.fields())
     if (question := connection.gateway.look_up(request)) is not None:

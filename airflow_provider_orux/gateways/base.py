@@ -134,10 +134,7 @@ class Gateway(abc.ABC):
         """
 
     def falls_back(self, request: GenerationRequest, error: OruxError) -> bool:
-        """Whether a job that was refused is asked for once from the synchronous endpoint.
-
-        :param error: the refusal; it proves that nothing was accepted.
-        """
+        """Whether a job that was refused, with proof, is asked for once from the synchronous endpoint."""
         return False
 
     def job_id_placeholder(self, request: GenerationRequest) -> str:

@@ -152,10 +152,7 @@ class GenerationRequest(BaseModel):
 
     @classmethod
     def fetched_fields(cls) -> dict[str, str]:
-        """The fields of files that the gateway fetches from URLs, and what they have to be: ``image``, ``video``, …
-
-        Files in storage are passed as presigned URLs, made right before the request is sent.
-        """
+        """The fields of files that the gateway fetches by URL, which a stored file gets: ``image``, ``video``, …"""
         return {n: field["fetched"] for n, field in describe_fields(cls).items() if "fetched" in field}
 
     def with_inputs(self, sent: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:

@@ -338,6 +338,9 @@ RELAY_READERS = (
         {"urls": [URL], "model": "Qwen/qwen-image", "size": "512x512", "task_id": RELAY_ID, "mode": "direct"},
         {"images": [PNG], "urls": [URL], "model": "m"}, {"videos": [URL], "duration": 5},
         {"audio_base64": PNG, "content_type": "audio/mpeg"}, {"text": "a heron", "language": "en"},
+        {"choices": [{"message": {"role": "assistant", "content": "a heron"}}]},
+        {"type": "message", "content": [{"type": "text", "text": "a heron"}]},
+        {"text": "a heron", "additional_formats": [{"requested_format": "srt", "content": "1", "is_base64_encoded": False}]},
     ),
     polls(
         "relay.2.poll", RELAY, RELAY_ID, [("task_id",), ("task_address",)], RELAY_TASK,

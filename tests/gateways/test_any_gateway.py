@@ -607,6 +607,10 @@ def test_relay_results_of_every_family() -> None:
     assert relay_made({"text": "", "language": "en"}).text == ""
     assert relay_made({"videos": [URL], "duration": 5}).artifacts[0].details == {"duration": 5}
     assert relay_made({"clip": {"file": URL}}).urls == [URL]
+    chat = {"choices": [{"message": {"role": "assistant", "content": "a heron"}, "finish_reason": "stop"}]}
+    assert relay_made({"object": "chat.completion", **chat}).text == "a heron"
+    parts = [{"type": "text", "text": "a "}, {"type": "thinking"}, {"type": "text", "text": "heron"}]
+    assert relay_made({"type": "message", "content": parts}).text == "a heron"
     assert relay_made({"images": [PNG], "text": "here"}).text is None
 
 

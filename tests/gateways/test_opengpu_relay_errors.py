@@ -193,3 +193,18 @@ def test_a_choice_of_the_author_or_the_connection_is_kept() -> None:
     ):
         assert gateway.with_retention(request) is request
     assert not gateway_for("yescale").refuses_retention(refusal())
+
+
+def test_the_url_of_a_file_that_the_vendor_quotes_is_not_repeated() -> None:
+    url = "https://cdn.relaygpu.com/content/AbCdEfGhIjKlMnOpQrStUv"
+    body = {
+        "detail": f"video_url: {url} cannot be fetched",
+        "error": {"code": "UPSTREAM_INVALID_REQUEST", "message": "x"},
+    }
+    error = NEW.read_error(HttpResponse(400, {}, json.dumps(body).encode()))
+    assert error is not None
+    assert "AbCdEf" not in str(error)
+    assert "video_url: (the URL of a file) cannot be fetched" in error.message
+    task = {"task_id": "direct:1", "status": "failed", "error": f"{url} is dead"}
+    job = NEW.read_poll("direct:1", HttpResponse(200, {}, json.dumps(task).encode()))
+    assert job.error_message == "(the URL of a file) is dead"

@@ -154,6 +154,12 @@ def test_a_model_that_is_not_served(changes: dict[str, Any], code: str, said: st
     assert (e.value.code, e.value.charged) == (code, "no")
 
 
+def test_a_model_without_jobs_is_refused() -> None:
+    with pytest.raises(UnsupportedByGatewayError, match="vectors") as e:
+        looked_up({"input": "x"}, entry(tag="text-to-embedding"))
+    assert e.value.charged == "no"
+
+
 def test_a_model_that_the_catalogue_does_not_have() -> None:
     body = {"detail": "Model not found", "error": {"code": "MODEL_NOT_FOUND", "message": "Model not found"}}
     with pytest.raises(UnsupportedByGatewayError, match=f"Did you mean `{MODEL}`") as e:

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,13 +23,17 @@ from airflow_provider_orux.models.errors import (
     GatewayUnavailableError,
     InvalidRequestError,
     OruxError,
+    RateLimitedError,
     UnsupportedByGatewayError,
 )
 from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.relay_names import RELAY_MODELS
 from airflow_provider_orux.models.requests import CustomRequest
+from airflow_provider_orux.storage import StorageSettings
+from airflow_provider_orux.storage.files import read_files
 from airflow_provider_orux.storage.media import recognise
 from orux_sandbox import SandboxServer
+from orux_sandbox.art import recipes, recordings
 
 FAST = {
     "queue_seconds": 0.02,
@@ -231,6 +236,67 @@ def test_subtitles_stand_beside_a_transcript(server: Any) -> None:
         job = made(client, CustomRequest(name="relay/stt-1", body=body))  # type: ignore[arg-type]
     assert job.text
     assert [(a.media_type, a.details) for a in job.artifacts] == [("application/x-subrip", {"format": "srt"})]
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+def with_clip(client: GatewayClient, path: Path) -> Any:
+    """A request whose file was read, as an operator reads it: in each try anew."""
+    path.write_bytes(recordings.clip(recipes.scene(seed="x", prompt="waves", model="x"), 64, 48))
+    request = client.resolve(CustomRequest(name="decart/lucy-2.5", body={"video_url": str(path)}))
+    return read_files(request, settings=StorageSettings(), written=[str(path)])
+
+
+def test_a_resend_in_another_process_names_the_same_file(server: Any, tmp_path: Path) -> None:
+    with client_for(server) as client:
+        one = client.submit(with_clip(client, tmp_path / "a.avi"), idempotency_key="gen-1")
+        two = client.submit(with_clip(client, tmp_path / "a.avi"), idempotency_key="gen-1", resend=True)
+        assert one.job_id == two.job_id
+        three = client.submit(with_clip(client, tmp_path / "a.avi"), idempotency_key="gen-2")
+    assert three.job_id != one.job_id
+    assert len(server.charges()) == 2
+    urls = [r["body"]["video_url"] for r in server.requests("relay.submit")]
+    assert urls[0] == urls[1] != urls[2]
+
+
+def test_a_full_quota_is_waited_for_and_costs_nothing(server: Any, tmp_path: Path) -> None:
+    server.configure(relay_files_a_day=0)
+    with client_for(server) as client, pytest.raises(RateLimitedError) as e:
+        client.submit(with_clip(client, tmp_path / "a.avi"), idempotency_key="gen-1")
+    assert (e.value.code, e.value.charged, e.value.final) == ("FILE_QUOTA_EXCEEDED", "no", False)
+    assert server.requests("relay.submit") == []
+
+
+def test_a_guest_has_no_files(server: Any, tmp_path: Path) -> None:
+    settings = ClientSettings(base_url=server.url_of("opengpu_relay"), backoff_base=0.01)
+    with GatewayClient(gateway_for("opengpu_relay"), settings) as client:
+        with pytest.raises(UnsupportedByGatewayError) as e:
+            client.submit(with_clip(client, tmp_path / "a.avi"))
+    assert (e.value.code, e.value.charged) == ("TIER_FEATURE_UNAVAILABLE", "no")
+
+
+def test_one_file_in_two_fields_is_uploaded_once(server: Any, tmp_path: Path) -> None:
+    song = tmp_path / "a.wav"
+    song.write_bytes(recordings.tune("x", 1))
+    body = {"prompt": "waves", "reference_audio_urls": [str(song), str(song)]}
+    with client_for(server) as client:
+        request = client.resolve(CustomRequest(name="MiniMax/MiniMax-H3", body=body))  # type: ignore[arg-type]
+        request = read_files(request, settings=StorageSettings(), written=[str(song)])
+        client.submit(request, idempotency_key="gen-1")
+    assert len(server.requests("relay.files.create")) == 1
+    (sent,) = server.requests("relay.submit")
+    assert len(set(sent["body"]["reference_audio_urls"])) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not a clip at all", b"%PDF-1.4"])
+def test_a_file_of_no_known_kind_is_not_sent(server: Any, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with client_for(server) as client:
+        request = client.resolve(CustomRequest(name="decart/lucy-2.5", body={"video_url": str(path)}))
+        with pytest.raises(InvalidRequestError, match="of a known kind") as e:
+            read_files(request, settings=StorageSettings(), written=[str(path)])
+    assert (e.value.charged, e.value.param) == ("no", "video_url")
+    assert server.requests("relay.files.create") == []
 
 
 # -- workflows -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_orux.gateways.answers import (
-    LONGEST_TEXT,
     artifacts_anywhere,
     first_status_of,
     reason_of,
@@ -30,6 +29,7 @@ from airflow_provider_orux.gateways.opengpu_relay.tasks import (
     details_of,
     handle_of,
     is_run,
+    text_of,
 )
 from airflow_provider_orux.gateways.times import parse_time
 from airflow_provider_orux.gateways.wire import HttpRequest, HttpResponse, Purpose
@@ -382,10 +382,8 @@ class OpenGPURelayGateway(Gateway):
 
         :raises UnexpectedResponseError: neither.
         """
-        artifacts, said = artifacts_of(value), value.get("text")
-        text: str | None = None
-        if isinstance(said, str) and all(one.is_text for one in artifacts):
-            text = said[:LONGEST_TEXT]  # of silence it is empty
+        artifacts = artifacts_of(value)
+        text = text_of(value) if all(one.is_text for one in artifacts) else None
         if not artifacts and text is None:
             artifacts = artifacts_anywhere(value)
         if not artifacts and text is None:

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 NAME = "opengpu_relay"
 #: What the name of a workflow begins with, as a model: ``workflow/gen-edit``.
 WORKFLOW = "workflow/"
+#: The tag of models whose answer is neither a file nor a text.
+_EMBEDDINGS = "text-to-embedding"
 #: Keys of an answer that hold bytes.
 _INLINE = frozenset({"images", "audio_base64"})
 #: Fields of every route that are no field of a workflow's inputs.
@@ -154,6 +156,14 @@ def _model(request: CustomRequest, value: Mapping[str, Any]) -> ListedModel:
             charged="no",
             param="model",
             next_step="Nothing was sent. Use another model; GET /v2/models lists those of the key.",
+        )
+    if value.get("tag") == _EMBEDDINGS:
+        raise UnsupportedByGatewayError(
+            f"The model `{request.name}` answers at once with vectors: there is no job, and nothing to save",
+            gateway=NAME,
+            charged="no",
+            param="model",
+            next_step="Nothing was sent. Use a client for embeddings.",
         )
     endpoint = value.get("endpoint")
     facts: Mapping[str, Any] = endpoint if isinstance(endpoint, Mapping) else {}

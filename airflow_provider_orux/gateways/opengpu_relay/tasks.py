@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from airflow_provider_orux.gateways.answers import artifacts_in, job_id_of, words_of
+from airflow_provider_orux.gateways.answers import LONGEST_TEXT, artifacts_in, job_id_of, words_of
 from airflow_provider_orux.gateways.job_ids import not_a_job_id, require_id
 from airflow_provider_orux.models.job import FACTS_OF_A_RESULT, Artifact, is_job_id
 
@@ -27,6 +27,8 @@ _LARGEST = 1e15
 #: Media types of a transcript's further forms.
 _FORMATS = {"srt": "application/x-subrip", "txt": "text/plain", "segmented_json": "application/json"}
 _MOST_FORMATS = 20
+#: Parts of a chat model's answer.
+_MOST_PARTS = 1000
 _SINGLE = ("url", "video_url", "audio_url", "image_url", "image", "b64_json", "audio_base64")
 
 
@@ -109,6 +111,21 @@ def artifacts_of(value: Mapping[str, Any]) -> list[Artifact]:
     details = details_of(value)
     found = [replace(one, media_type=declared if one.inline else None, details=details) for one in found]
     return found + _formats_of(value.get("additional_formats"))
+
+
+def text_of(value: Mapping[str, Any]) -> str | None:
+    """The words of a result: a transcript, or the answer of a chat model in OpenAI's or Anthropic's shape."""
+    said = value.get("text")
+    choices = value.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+        message = choices[0].get("message")
+        said = message.get("content") if isinstance(message, Mapping) else None
+    elif value.get("type") == "message":
+        said = value.get("content")
+    if isinstance(said, list):
+        parts = [part.get("text") for part in said[:_MOST_PARTS] if isinstance(part, Mapping)]
+        said = "".join(part for part in parts if isinstance(part, str))
+    return said[:LONGEST_TEXT] if isinstance(said, str) else None  # that of silence is empty
 
 
 def details_of(value: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
