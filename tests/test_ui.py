@@ -130,7 +130,9 @@ def test_it_says_when_a_port_is_taken(tmp_path):
             env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'sandbox'}"},
         )  # fmt: skip
     assert done.returncode == 2
-    assert re.search(r"something listens on 127\.0\.0\.1:\d+ already; choose another --port", done.stderr)
+    assert re.search(
+        r"something listens on 127\.0\.0\.1:\d+ already; use another: make ui PORT=", done.stderr
+    )
 
 
 def test_the_prices_are_what_the_sandbox_charges():

@@ -163,7 +163,10 @@ class Delivery:
                 requested,
                 job.job_id,
             )
-        if self.save_to:
+        if self.save_to and job.text is not None:
+            repeatable = (
+                repeatable or not job.artifacts
+            )  # the ledger holds a text, also of a synchronous call
             job = job.with_text_saved()
         if not job.artifacts and job.text is None:
             raise JobFailedError(

@@ -176,7 +176,7 @@ class RequestSpec:
     def _by_name(self, offered: Iterable[type[GenerationRequest]]) -> bool:
         """Whether one of the gateways takes the model by name only."""
         known = {name for gateway in {c.gateway for c in offered} for name in names_of(gateway)}
-        return self.verb == "generate" and self.model in known
+        return self.verb == "generate" and isinstance(self.model, str) and self.model in known
 
     def _first(
         self, offered: tuple[type[GenerationRequest], ...], attempt: Callable[[type[GenerationRequest]], _T]
@@ -213,7 +213,7 @@ class RequestSpec:
                 title_of(c.gateway) + (f" ({c.availability})" if c.availability else "")
                 for c in find(model=model, verb=verb)
             }
-            | {title_of(name) for name in GATEWAYS if verb == "generate" and model in names_of(name)}
+            | {title_of(name) for name in GATEWAYS if verb == "generate" and str(model) in names_of(name)}
         )
         if elsewhere:
             return UnsupportedByGatewayError(

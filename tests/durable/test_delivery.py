@@ -307,6 +307,78 @@ def test_images_of_a_job_that_can_be_asked_again_are_not_lost(monkeypatch, tmp_p
     assert not caught.value.final
 
 
+def heard(*artifacts, text="a heron", **facts):
+    details = {"language": "en"}
+    return Job(
+        "direct:1", JobStatus.SUCCEEDED, "opengpu_relay", text=text, artifacts=artifacts, details=details,
+        charged="yes", **facts,
+    )  # fmt: skip
+
+
+def test_a_text_is_saved_as_a_file_and_stays_in_the_result(tmp_path):
+    it = delivery(save_to=f"file://{tmp_path}")
+    value = it.deliver(heard())
+    (artifact,) = value["artifacts"]
+    saved = Path(artifact["uri"].removeprefix("file://"))
+    assert (saved.name, saved.read_text()) == ("1.txt", "a heron")
+    assert (value["text"], artifact["media_type"], artifact["details"]) == (
+        "a heron", "text/plain", {"language": "en"},
+    )  # fmt: skip
+    manifest = json.loads(Path(value["manifest"].removeprefix("file://")).read_text())
+    assert manifest["artifacts"][0]["details"] == {"language": "en"}
+    assert it.deliver(heard()) == value  # nothing is written again
+
+
+def test_a_text_that_looks_like_another_file_is_a_text(tmp_path):
+    for text in (
+        "<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+        "<html>",
+        "ID3",
+        "é\x00\ud83d",
+    ):
+        value = delivery(save_to=f"file://{tmp_path}/{len(text)}").deliver(heard(text=text))
+        assert value["artifacts"][0]["uri"].endswith("/1.txt")
+
+
+def test_subtitles_are_saved_beside_a_text(tmp_path):
+    srt = Artifact(inline="data:application/x-subrip;base64,MQ==", media_type="application/x-subrip")
+    value = delivery(save_to=f"file://{tmp_path}").deliver(heard(srt))
+    assert [a["uri"].rpartition("/")[2] for a in value["artifacts"]] == ["1.txt", "2.srt"]
+
+
+def test_a_text_without_a_folder_and_an_empty_one_are_results_as_well(tmp_path):
+    value = delivery().deliver(heard())
+    assert (value["text"], value["artifacts"], value["manifest"]) == ("a heron", [], None)
+    value = delivery(save_to=f"file://{tmp_path}").deliver(heard(text=""))
+    assert (value["text"], value["artifacts"]) == ("", [])
+
+
+def test_headerless_sound_is_saved_as_it_was_declared(tmp_path):
+    for media_type, name in (
+        ("audio/pcm", "1.pcm"),
+        ("audio/L16;rate=16000", "1.pcm"),
+        ("audio/strange", "1.bin"),
+    ):
+        sound = Artifact(inline=base64.b64encode(bytes(range(256)) * 4).decode(), media_type=media_type)
+        job = Job("direct:1", JobStatus.SUCCEEDED, "opengpu_relay", artifacts=(sound,), charged="yes")
+        value = delivery(save_to=f"file://{tmp_path}/{name}{len(media_type)}").deliver(job)
+        assert value["artifacts"][0]["uri"].endswith(f"/{name}")
+    undeclared = Job(
+        "direct:2", JobStatus.SUCCEEDED, "x", artifacts=(Artifact(inline=sound.inline),), charged="yes"
+    )
+    with pytest.raises(ArtifactError):
+        delivery(save_to=f"file://{tmp_path}").deliver(undeclared)
+
+
+def test_a_text_of_a_synchronous_call_that_cannot_be_saved_is_not_lost(monkeypatch, tmp_path):
+    """The ledger holds it: a retry saves it."""
+    Storage(monkeypatch, *AWAY)
+    with pytest.raises(ArtifactError) as caught:
+        delivery(save_to=f"file://{tmp_path}").deliver(heard(), repeatable=False)
+    assert not isinstance(caught.value, JobExpiredError)
+    assert not caught.value.final
+
+
 def test_urls_are_left_to_a_retry(monkeypatch, tmp_path):
     storage = Storage(monkeypatch, *AWAY)
     with pytest.raises(ArtifactError):

@@ -245,6 +245,12 @@ def test_a_name_that_is_nearly_known() -> None:
         RequestSpec(model="KlingTeam/v3-T2W", fields={"prompt": "x"}).check()
 
 
+@pytest.mark.parametrize("model", [["a"], {"a": 1}, 7, None])
+def test_a_model_that_is_no_text(model: Any) -> None:
+    with pytest.raises((InvalidRequestError, UnsupportedByGatewayError)):
+        RequestSpec(model=model, fields={"promt": "x"}).build(among=NEW.requests)
+
+
 def test_another_gateway_says_who_has_it() -> None:
     with pytest.raises(UnsupportedByGatewayError, match="offered by: OpenGPU Relay"):
         RequestSpec(model=MODEL, fields={"prompt": "x"}).build(among=requests_of("orux"))
