@@ -260,14 +260,12 @@ class Delivery:
         if fresh and result.get("price") and result["charged"] != "no":
             currency = str(result.get("currency") or "")
             count("orux.spent", by=result["price"], gateway=result["gateway"], currency=currency)
-        ti, items = self._context["ti"], result["artifacts"]
-        ti.xcom_push("job_id", result["job_id"])
-        ti.xcom_push("conn_id", result["conn_id"])
-        ti.xcom_push("urls", [i["url"] for i in items if i.get("url")])
-        ti.xcom_push("uris", [i["uri"] for i in items if i.get("uri")])
-        for name in ("artifacts", "text", *DETAILS_OF_A_JOB):
-            if result.get(name) is not None:
-                ti.xcom_push(name, result[name])
+        names = ("job_id", "conn_id", "artifacts", "text", *DETAILS_OF_A_JOB)
+        parts = {name: result[name] for name in names if result.get(name) is not None}
+        for kind in ("url", "uri"):
+            parts[f"{kind}s"] = [item[kind] for item in result["artifacts"] if item.get(kind)]
+        for name, part in parts.items():
+            self._context["ti"].xcom_push(name, part)
 
     def _show(self, job_id: str, **known: Any) -> None:
         gateway = self.connection.gateway.name

@@ -32,15 +32,15 @@ def write_dags(folder: Path) -> None:
         (ROOT / "example_dags" / "data" / "products.csv").read_text()
     )
     code = readme_dag().replace("/tmp/orux/", f"{folder.parent}/out/")
-    (folder / "posters.py").write_text(code)
-    by_asset = code.replace('DAG("posters", schedule="@daily"', 'DAG("by_asset", schedule=[BRIEFING]')
+    (folder / "lighthouse.py").write_text(code)
+    by_asset = code.replace('DAG("lighthouse", schedule=None', 'DAG("by_asset", schedule=[BRIEFING]')
     (folder / "by_asset.py").write_text(
         f'from airflow.sdk import Asset\n\nBRIEFING = Asset("briefing", uri="{ASSET}")\n{by_asset}'
     )
 
 
 class ExampleProcesses(AirflowProcesses):
-    dag_ids = ("midjourney_chain", "content_pipeline", "product_gallery", "posters", "by_asset")
+    dag_ids = ("midjourney_chain", "content_pipeline", "product_gallery", "lighthouse", "by_asset")
 
     def __init__(self, folder: Path, sandbox: Any) -> None:
         self.dags = folder
@@ -74,7 +74,7 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
             env=airflow.env, cwd=airflow.home, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert told.returncode == 0, told.stderr[-2000:]
-        airflow.api("POST", "/dags/posters/dagRuns", json={"logical_date": None})
+        airflow.api("POST", "/dags/lighthouse/dagRuns", json={"logical_date": None})
         airflow.api("POST", "/dags/content_pipeline/dagRuns", json={"logical_date": None})
         assets = airflow.api("GET", "/assets", params={"uri_pattern": ASSET})["assets"]
         airflow.api("POST", "/assets/events", json={"asset_id": assets[0]["id"], "extra": {}})
@@ -87,7 +87,7 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
 
         for dag_id, kind in (
             ("midjourney_chain", "manual"),
-            ("posters", "manual"),
+            ("lighthouse", "manual"),
             ("by_asset", "asset_triggered"),
             ("content_pipeline", "manual"),
             ("product_gallery", "asset_triggered"),  # by the image that content_pipeline saved
