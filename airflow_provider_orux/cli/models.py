@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ def list_models(args: argparse.Namespace, out: Output) -> int:
                 out.say()
             _print_model(model, out)
     else:
-        out.table(found, COLUMNS)
+        out.table([{**model, "summary": _plain(model["summary"])} for model in found], COLUMNS)
         out.say()
         out.say(f"{len(found)} models and verbs. --model NAME shows the fields of one.")
     return 0
@@ -95,12 +96,17 @@ def _by_name(gateway: str | None) -> list[dict[str, Any]]:
 def _print_model(model: Mapping[str, Any], out: Output) -> None:
     where = f" ({model['availability']})" if model["availability"] else ""
     out.say(f"{model['model']}  {model['verb']}  {model['kind']}  {model['gateway_title']}{where}")
-    out.say(model["summary"].replace("``", "`"))
+    out.say(_plain(model["summary"]))
     out.say(f"request: {model['request']}")
     if model["source"]:
         out.say(f"source: {model['source']}")
     if model["fields"]:
         out.table(_fields([model]), FIELD_COLUMNS)
+
+
+def _plain(text: str) -> str:
+    """A docstring's words without their marks."""
+    return re.sub(r":\w+:`~?([^`]+)`", r"\1", text).replace("``", "")
 
 
 def _fields(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

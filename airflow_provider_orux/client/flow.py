@@ -63,12 +63,18 @@ class TransportFailure(Exception):  # noqa: N818  (a fact that a flow is told, n
         super().__init__(message)
         self.sent = sent
 
-    def error(self, gateway: str) -> OruxError:
-        """What it means for a request that is free.
+    def error(self, gateway: str, *, host: str) -> OruxError:
+        """What it means for a request that is free. (For one that pays, only if it provably never left.)
 
         :param gateway: the gateway's name.
+        :param host: where it was looked for.
         """
-        return GatewayUnavailableError(str(self), gateway=gateway)
+        how = "did not answer" if self.sent else "cannot be reached"
+        return GatewayUnavailableError(
+            f"The gateway at {host} {how}: {self}",
+            gateway=gateway,
+            next_step="Check that it runs, and the host of the connection.",
+        )
 
 
 class UntrustedCertificate(TransportFailure):
@@ -77,7 +83,7 @@ class UntrustedCertificate(TransportFailure):
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False)
 
-    def error(self, gateway: str) -> OruxError:
+    def error(self, gateway: str, *, host: str) -> OruxError:
         """It is the connection's, or the host's, to put right."""
         return ConfigurationError(
             f"The gateway's certificate is not trusted: {self}",
@@ -262,7 +268,7 @@ class Calls:
             try:
                 response = yield send
             except TransportFailure as e:
-                error = e.error(self.gateway.name)
+                error = e.error(self.gateway.name, host=self.settings.host)
                 if error.final:
                     raise error from e
                 error.__cause__ = e
@@ -315,14 +321,9 @@ class Calls:
             except TransportFailure as e:
                 if e.sent:
                     error = self._ambiguous(f"The request was sent, and then: {e}", repeatable=repeatable)
-                elif isinstance(e, UntrustedCertificate):
-                    error = e.error(self.gateway.name)
                 else:
-                    error = GatewayUnavailableError(
-                        f"The gateway at {self.settings.host} cannot be reached: {e}",
-                        gateway=self.gateway.name,
-                        charged="no",
-                    )
+                    error = e.error(self.gateway.name, host=self.settings.host)
+                    error.charged = "no"
                 error.__cause__ = e
             else:
                 if response is None:

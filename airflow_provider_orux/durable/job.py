@@ -215,14 +215,7 @@ class DurableJob:
         except LedgerError as e:
             raise unrecorded(job, e, request=self.request, ledger=self.ledger, delivery=self.delivery) from e
         count("orux.submissions", gateway=self.gateway.name)
-        how = "" if synchronous else " by the gateway's own rules"
-        self._log.info(
-            "%s accepted %s as %s; it is charged%s",
-            self.gateway.title,
-            self.request.display_name,
-            job.called,
-            how,
-        )
+        self._log.info("%s accepted %s as %s", self.gateway.title, self.request.display_name, job.called)
         self.delivery.push_job(job.job_id, request=self.request, record=self.ledger.record)
         return self.ended(job) if synchronous else self._wait(job.job_id)
 

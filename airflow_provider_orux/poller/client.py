@@ -155,7 +155,7 @@ class PollClient:
             async with self._parsing_in_turn():
                 return Answer({job_id: gateway.read_poll(job_id, response)})
         except TransportFailure as e:
-            error = e.error(gateway.name)
+            error = e.error(gateway.name, host=self.connection.client.host)
             error.job_id = job_id
             return PollFailed(error)
         except OruxError as e:
@@ -178,7 +178,7 @@ class PollClient:
             async with self._parsing_in_turn():
                 return Answer(gateway.read_batch(job_ids, response))
         except TransportFailure as e:
-            return PollFailed(e.error(gateway.name))
+            return PollFailed(e.error(gateway.name, host=self.connection.client.host))
         except (UnsupportedByGatewayError, InvalidRequestError) as e:
             return BatchRefused(e)
         except UnexpectedResponseError:

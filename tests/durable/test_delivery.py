@@ -321,11 +321,9 @@ def test_a_text_is_saved_as_a_file_and_stays_in_the_result(tmp_path):
     (artifact,) = value["artifacts"]
     saved = Path(artifact["uri"].removeprefix("file://"))
     assert (saved.name, saved.read_text()) == ("1.txt", "a heron")
-    assert (value["text"], artifact["media_type"], artifact["details"]) == (
-        "a heron", "text/plain", {"language": "en"},
-    )  # fmt: skip
+    assert (value["text"], artifact["media_type"], artifact["language"]) == ("a heron", "text/plain", "en")
     manifest = json.loads(Path(value["manifest"].removeprefix("file://")).read_text())
-    assert manifest["artifacts"][0]["details"] == {"language": "en"}
+    assert manifest["artifacts"][0]["language"] == "en"
     assert it.deliver(heard()) == value  # nothing is written again
 
 

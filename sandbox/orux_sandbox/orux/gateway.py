@@ -65,6 +65,15 @@ def _envelope(
     return {"error": {"type": kind, "code": code, "message": message, "channel": channel, "param": param}}
 
 
+#: What a gateway says with these codes, if an order for an error has no message of its own.
+_MESSAGES = {
+    "content_policy_violation": "The prompt violates the content policy.",
+    "insufficient_balance": "The balance does not cover this request.",
+    "invalid_api_key": "This API key does not exist.",
+    "rate_limited": "Too many requests.",
+}
+
+
 class Orux:
     """Orux AI."""
 
@@ -141,7 +150,7 @@ class Orux:
         default_kind = "api_error" if status >= 500 else "invalid_request_error"
         kind = then.type or _TYPES_BY_STATUS.get(status, default_kind)
         code = then.code or _CODES_BY_STATUS.get(status, "internal_error")
-        message = then.message or "The sandbox was told to answer this."
+        message = then.message or _MESSAGES.get(code, "The sandbox was told to answer this.")
         body = _envelope(kind, code, message, param=then.param, channel=then.channel)
         return Answer.of_json(status, body, {name.lower(): value for name, value in then.headers.items()})
 
