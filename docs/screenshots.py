@@ -115,7 +115,8 @@ def main() -> None:
         )
         page = browser.new_page()
         look(page, f"{options.airflow}/connections", see="orux_default", height=900)
-        page.get_by_role("button", name="Edit Connection").nth(1).click()  # orux_default: they stand in order
+        row = page.get_by_role("row").filter(has=page.get_by_text("orux_default", exact=True))
+        row.get_by_role("button", name="Edit Connection").click()
         page.get_by_text("API key").first.wait_for()
         shoot(page, "connection")
         look(page, run, see="hero", height=560)
