@@ -321,12 +321,12 @@ class GatewayProfile:
     @property
     def strikes_submissions(self) -> tuple[Fault, ...]:
         """All that can happen to a paid request."""
-        return (*self.submit_faults, *ODD_SUBMIT)
+        return (*self.submit_faults, *self.submit_faults, *ODD_SUBMIT)  # the odd ones are rare
 
     @property
     def strikes_polls(self) -> tuple[Fault, ...]:
         """All that can happen to a question about a job; nothing where there is none."""
-        return (*self.poll_faults, *ODD_POLL) if self.poll_faults else ()
+        return (*self.poll_faults, *self.poll_faults, *ODD_POLL) if self.poll_faults else ()
 
     def handle(self, raw_id: str) -> str:
         """The job id that a person gives to ``ledger settle``."""

@@ -25,9 +25,8 @@ SEEN_BY: dict[str, tuple[int, set[Kind]]] = {
     "fence-gone": (0, {Kind.INTENT_MISSING, Kind.DOUBLE_CHARGE}),
     "first-none-believed": (8, {Kind.DOUBLE_CHARGE}),
     "intent-resubmitted": (3, {Kind.INTENT_OVERWRITTEN, Kind.DOUBLE_CHARGE}),
-    "id-not-written": (1, {Kind.NOT_RECORDED}),
-    "refusal-ambiguous": (17, {Kind.NEEDLESS_QUESTION}),
-    "airflow-not-asked": (7, {Kind.DELIVERED_EARLY}),
+    "id-not-written": (2, {Kind.NOT_RECORDED}),
+    "airflow-not-asked": (18, {Kind.DELIVERED_EARLY}),
     "undelivered-is-paid-again": (12, {Kind.DOUBLE_CHARGE}),
 }
 
@@ -82,6 +81,10 @@ def a_clear_is_refused(drive: Drive) -> None:
     drive.checker.end(drive.ti, drive.store, drive.prompt)
 
 
+def a_submission_is_refused(drive: Drive) -> None:
+    drive.step(fault("yescale.mj.submit.imagine", submit_code=24))
+
+
 def a_job_waits_for_a_click(drive: Drive) -> None:
     drive.step(fault("yescale.mj.submit.imagine", job="modal"))
     drive.step(Step())
@@ -94,6 +97,7 @@ DIRECTED = (
     ("default-retry-pays", "orux.tasks", a_job_fails_and_nobody_set_retries, Kind.DOUBLE_CHARGE),
     ("unknown-is-failed", "orux.tasks", a_job_is_unknown_after_a_clear, Kind.DOUBLE_CHARGE),
     ("withdrawn-to-nothing", "orux.tasks", a_clear_is_refused, Kind.COST_FORGOTTEN),
+    ("refusal-ambiguous", "yescale.mj", a_submission_is_refused, Kind.NEEDLESS_QUESTION),
     ("modal-is-failed", "yescale.mj", a_job_waits_for_a_click, Kind.DOUBLE_CHARGE),
 )
 

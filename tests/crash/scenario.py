@@ -382,7 +382,7 @@ class ScenarioRun:
     def settle(self, *, discard: bool = False) -> None:
         """A person does what the error says: the very command that it names, with what the gateway shows."""
         verb = "discard" if discard else "settle"
-        commands = re.findall(rf"`((?:airflow )?orux ledger {verb} [^`]*)`", self.log())
+        commands = re.findall(rf"(?:airflow )?orux ledger {verb} [^`\n\\\"]+", self.log())
         if not commands:
             raise AssertionError(f"no `orux ledger {verb} …` in the log:\n{self.log()[-3000:]}")
         words = shlex.split(commands[-1])

@@ -385,7 +385,7 @@ def test_the_certificate_is_checked(tmp_path: Path):
             with pytest.raises(UntrustedCertificate, match="self-signed") as failed:
                 await t.send(get())
             assert not failed.value.sent
-            assert failed.value.error("orux").param == "ca_path"
+            assert failed.value.error("orux", host="orux.top").param == "ca_path"
             assert p.requests == []
 
     run(story)

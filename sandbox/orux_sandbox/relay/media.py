@@ -53,7 +53,8 @@ def _clip(seed: str, fields: Mapping[str, Any]) -> tuple[list[dict[str, Any]], d
     wanted = fields.get("duration", _SECONDS)
     duration = wanted if isinstance(wanted, int) and wanted > 0 else _SECONDS
     echoed = {n: fields[n] for n in ("resolution", "aspect_ratio", "size") if n in fields}
-    return [recipes.clip(scene, width, height, name="clip-1.avi")], {"duration": duration, **echoed}
+    clip = recipes.clip(scene, width, height, name="clip-1.avi", seconds=duration)
+    return [clip], {"duration": duration, **echoed}
 
 
 def _sound(seed: str, fields: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
