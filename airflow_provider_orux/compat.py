@@ -73,7 +73,7 @@ else:
     _EXCEPTIONS = _first(
         "airflow.sdk.exceptions:AirflowFailException", "airflow.exceptions:AirflowFailException"
     ).__module__
-    XComArg = _first("airflow.sdk:XComArg")
+    XComArg = Any  # a name for type checkers
     conf = _first("airflow.sdk.configuration:conf", "airflow.configuration:conf")
     AirflowException = _first(f"{_EXCEPTIONS}:AirflowException")
     AirflowFailException = _first(f"{_EXCEPTIONS}:AirflowFailException")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import re
-import textwrap
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_orux.models.registry import title_of
@@ -137,6 +136,8 @@ def _lines(text: str) -> list[str]:
     text = text.strip()
     if text.startswith("`") and text.endswith("`"):
         return [text[1:-1]]
+    import textwrap  # late: a DAG file does without it
+
     return textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False)
 
 

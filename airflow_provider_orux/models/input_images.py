@@ -12,10 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 Form = Literal["url", "data_url", "base64", "file"]
 
-_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,(?P<text>[A-Za-z0-9+/=\s]+)")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
-_URL = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
-_FILE = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|\.{0,2}/\S.*", re.IGNORECASE)
+# Patterns are compiled when they are first used: a DAG file does without them.
+_DATA_URL = r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,(?P<text>[A-Za-z0-9+/=\s]+)"
+_BASE64 = r"[A-Za-z0-9+/]{32,}={0,2}"
+_URL = r"(?i)https://[^\s/?#]\S*"
+_FILE = r"(?i)(?:[a-z][a-z0-9+.-]*://\S.*|\.{0,2}/\S.*)"
 
 _MAGIC = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
@@ -25,15 +26,15 @@ def form_of(value: str) -> Form | None:
 
     Checks for base64 before a path: a JPEG in base64 begins with ``/9j/``.
     """
-    if _URL.fullmatch(value):
+    if re.fullmatch(_URL, value):
         return "url"
     if value[:5].lower() == "data:":
-        return "data_url" if _DATA_URL.fullmatch(value) else None
-    if len(value) % 4 == 0 and _BASE64.fullmatch(value):
+        return "data_url" if re.fullmatch(_DATA_URL, value) else None
+    if len(value) % 4 == 0 and re.fullmatch(_BASE64, value):
         return "base64"
     if value[:7].lower() in ("http://", "https:/"):
         return None
-    return "file" if _FILE.fullmatch(value) else None
+    return "file" if re.fullmatch(_FILE, value) else None
 
 
 def file_text(value: Any) -> Any:
@@ -125,7 +126,7 @@ def read_inline(value: str) -> tuple[bytes, str]:
     form = form_of(value)
     if form not in ("data_url", "base64"):
         raise ValueError("is not given as a data: URL or base64")
-    match = _DATA_URL.fullmatch(value)
+    match = re.fullmatch(_DATA_URL, value)
     text = "".join(match["text"].split()) if match else value
     try:
         content = base64.b64decode(text, validate=True)

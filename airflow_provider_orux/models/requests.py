@@ -29,8 +29,9 @@ from airflow_provider_orux.models.spelling import nearest
 Kind = Literal["image", "audio", "video", "text"]
 Verb = Literal["generate", "imagine", "upscale", "variation", "reroll", "blend", "describe"]
 
-_HTTPS = re.compile(r"https://[^\s/?#]\S*", re.IGNORECASE)
-_RATIO = re.compile(r"\d{1,4}:\d{1,4}")
+# Patterns are compiled when they are first used: a DAG file does without them.
+_HTTPS = r"(?i)https://[^\s/?#]\S*"
+_RATIO = r"\d{1,4}:\d{1,4}"
 
 
 def https_url(value: str) -> str:
@@ -39,7 +40,7 @@ def https_url(value: str) -> str:
     :raises ValueError: it is something else.
     """
     value = value.strip()  # a cell of a table
-    if not _HTTPS.fullmatch(value):
+    if not re.fullmatch(_HTTPS, value):
         raise ValueError("must be an https:// URL")
     try:
         urlsplit(value)
@@ -49,7 +50,7 @@ def https_url(value: str) -> str:
 
 
 def _ratio(value: str) -> str:
-    if not _RATIO.fullmatch(value) or "0" in value.split(":"):
+    if not re.fullmatch(_RATIO, value) or "0" in value.split(":"):
         raise ValueError("must be width:height in whole numbers, like 16:9")
     return value
 
@@ -81,7 +82,7 @@ PLAIN = frozenset(
 )  # fmt: skip
 
 #: Types of a described field that hold no text of the author.
-_NO_TEXT = re.compile(r"(?:list of )?(?:integer|number|boolean|ratio|https URL|width x height)s?")
+_NO_TEXT = r"(?:list of )?(?:integer|number|boolean|ratio|https URL|width x height)s?"
 
 
 class GenerationRequest(BaseModel):
@@ -193,7 +194,7 @@ class GenerationRequest(BaseModel):
             or "allowed" in field
             or "takes_urls" in field
             or "fetched" in field
-            or _NO_TEXT.fullmatch(field["type"])
+            or re.fullmatch(_NO_TEXT, field["type"])
         }
         return frozenset({*self.fields(), *self.extra_body} - plain)
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_orux.compat import RetryDecision, RetryPolicy
-from airflow_provider_orux.lifecycle.schedule import retry_pause
 from airflow_provider_orux.models.errors import OruxError
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ class OruxRetryPolicy(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """The delay for the typed error behind an exception; Airflow's default without one."""
+        from airflow_provider_orux.lifecycle.schedule import retry_pause  # late: a DAG file does without it
+
         error = getattr(exception, "error", exception)
         if not isinstance(error, OruxError):
             return RetryDecision.default()
