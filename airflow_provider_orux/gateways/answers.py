@@ -132,7 +132,9 @@ def words_of(value: Any, limit: int = 500) -> str | None:
     if value is None or isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     text = str(value)[: 4 * limit + 200]
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    text = " ".join(text.split())
     return without_signatures(redact(text))[:limit] or None
 
 

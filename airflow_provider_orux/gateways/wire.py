@@ -132,7 +132,7 @@ class HttpResponse:
         if self._is_crowded:
             raise ValueError("too many values")
         text = _decoded(self.body)
-        value = json.loads(text, strict=False, parse_int=_integer)
+        value = _DECODER.decode(text)
         if self.secret:
             value = _blanked(value, self.secret)
         return _whole(value) if "\\ud" in text or "\\uD" in text else value
@@ -209,6 +209,10 @@ def _decoded(body: bytes) -> str:
 def _integer(digits: str) -> int | float:
     """A whole number; Python refuses those of thousands of digits, and none of them decides anything here."""
     return int(digits) if len(digits) <= 100 else float(digits)
+
+
+#: Made once: ``json.loads`` makes one for each answer.
+_DECODER = json.JSONDecoder(strict=False, parse_int=_integer)
 
 
 def _blanked(value: Any, secret: str) -> Any:
