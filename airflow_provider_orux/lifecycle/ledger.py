@@ -303,7 +303,7 @@ def _decide_submitted(
                 Action.SUBMIT, f"the request changed since {job} and on_request_changed='resubmit'"
             )
     if remote is RemoteState.ALIVE:
-        return Decision(Action.REATTACH, f"{job} continues at the gateway")
+        return Decision(Action.REATTACH, f"{job} runs or has succeeded")
     what = "expired" if remote is RemoteState.EXPIRED else "failed"
     if cleared and policy.on_clear == "auto":
         return Decision(Action.SUBMIT, f"{job} {what} and the task was cleared")
