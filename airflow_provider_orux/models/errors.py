@@ -138,7 +138,10 @@ def _lines(text: str) -> list[str]:
         return [text[1:-1]]
     import textwrap  # late: a DAG file does without it
 
-    return textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False)
+    # A command inside a sentence is not broken either.
+    whole = re.sub(r"`[^`]*`", lambda quoted: quoted[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(whole, _LINE, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def _rebuild(cls: type[OruxError], message: str, state: dict[str, Any]) -> OruxError:

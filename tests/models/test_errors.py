@@ -82,6 +82,12 @@ def test_a_report_fits_a_page_and_its_commands_can_be_pasted():
     assert all(len(line) <= 100 for line in lines[:-1])
 
 
+def test_a_command_in_a_sentence_is_on_one_line():
+    command = f"`airflow orux ledger settle dag run task --job-id {'t' * 90}`"
+    report = OruxError(f"It is not lost. Run {command}, then clear the task. " + "More words. " * 20).report()
+    assert sum(command in line for line in report.splitlines()) == 1
+
+
 def test_a_failed_job_says_whether_a_retry_pays():
     assert errors.JobFailedError("a", retry_helps=False).final
     assert not errors.JobFailedError("a", retry_helps=True).final
