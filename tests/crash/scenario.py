@@ -454,14 +454,15 @@ class ScenarioRun:
         text = "".join(p.read_text(errors="replace") for p in sorted(folder.glob(pattern)) if p.is_file())
         return text.replace('\\"', '"')
 
-    def _words(self) -> str:
+    def words(self) -> str:
+        """The same on one line."""
         return " ".join(self.log().replace("\\n", " ").split())
 
     def says(self, *words: str) -> None:
         """The log must hold these words, on however many lines, or it is a problem. (They may come after the state.)"""
         for word in words:
             try:
-                self.until(lambda word=word: word in self._words(), f"the log to say {word!r}", patience=20.0)  # type: ignore[misc]
+                self.until(lambda word=word: word in self.words(), f"the log to say {word!r}", patience=20.0)  # type: ignore[misc]
             except TimeoutError:
                 self.found.problems.append(f"the log does not say {word!r}")
                 continue

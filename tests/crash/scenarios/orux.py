@@ -730,7 +730,7 @@ def api_server_away_for_long(case: ScenarioRun) -> None:
         case.wait_point("before_submitted")
         airflow.signal("api-server", signal.SIGKILL)
         case.release()
-        case.until(lambda: "is NOT lost" in case.log(), "the worker to give the ledger up")
+        case.until(lambda: "is NOT lost" in case.words(), "the worker to give the ledger up")
         airflow.launch("api-server")
         case.until(lambda: airflow.healthy("metadatabase"), "the API server")
         case.wait_state("failed")
