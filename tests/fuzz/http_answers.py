@@ -83,7 +83,6 @@ def make(seed: int, target: str) -> Spec:
         spec.notes.append(f"status {status}")
         if rng.random() < 0.5:
             body = json.dumps({"error": {"code": "oops", "type": "api_error", "message": "no"}}).encode()
-            spec.readable = False
         if rng.random() < 0.5:
             headers.append(("retry-after", rng.choice(("0", "1", "-1", "9" * 400, "1e400", "nan", "soon", "Fri, 27 Nov 2026 14:00:00 GMT", "Fri, 99 Nov 99999 99:99:99 GMT", "\xb2"))))  # fmt: skip
         if status in (301, 302, 307):
