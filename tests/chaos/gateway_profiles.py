@@ -68,6 +68,13 @@ ODD_POLL: tuple[Fault, ...] = (
     {"rewrite": "script_urls"},
     {"status": 404, "names_job": True},
 )
+#: Those that must be read for what they say: after none of them may a person be asked.
+READ_ALL_THE_SAME: tuple[Fault, ...] = (
+    {"packed": "gzip"},
+    {"framing": "early_hints"},
+    {"echo_key": "plain"},
+    *ODD_VALUES,
+)
 ORUX_SUBMIT: tuple[Fault, ...] = (
     *CUTS,
     *NONSENSE,
@@ -339,7 +346,7 @@ class GatewayProfile:
     def loses_answer(self, then: Fault) -> bool:
         """Whether after this fault nobody can say what the gateway made of a paid request."""
         if then in ODD_SUBMIT:
-            return True
+            return then not in READ_ALL_THE_SAME
         if "answer" in then:
             return int(then["answer"]["status"]) >= 500
         if any(kind in then for kind in ("cut", "malformed", "delay", "merge")):
