@@ -142,8 +142,10 @@ class Calls:
             e.charged = "no"
             raise
 
-    def uploaded(self, request: GenerationRequest, *, key: str | None) -> Flow[GenerationRequest]:
+    def upload(self, request: GenerationRequest, *, key: str | None) -> Flow[GenerationRequest]:
         """The request with URLs for the files that it holds. Sent again under the same key, it has the same URLs.
+
+        A submission does this by itself; a caller that notes its intent to pay does it before that.
 
         :raises OruxError: a file was not taken; ``charged`` is ``no``.
         """
@@ -170,7 +172,7 @@ class Calls:
         :raises ArtifactRejectedError: it was made and paid for, but the answer is longer than the client may read.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
-        request = yield from self.uploaded((yield from self.resolve(request)), key=submission_id)
+        request = yield from self.upload((yield from self.resolve(request)), key=submission_id)
 
         def send(form: GenerationRequest) -> Flow[Job]:
             return self._pay(
@@ -206,7 +208,7 @@ class Calls:
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
-        request = yield from self.uploaded((yield from self.resolve(request)), key=idempotency_key)
+        request = yield from self.upload((yield from self.resolve(request)), key=idempotency_key)
         keyed = bool(idempotency_key) and self.gateway.has_idempotency_keys and self.settings.key is not None
 
         def send(form: GenerationRequest, key: str | None) -> Flow[Job]:

@@ -61,6 +61,10 @@ class GatewayClient:
         """See :meth:`Calls.resolve`."""
         return self.run(self.calls.resolve(request))
 
+    def upload(self, request: GenerationRequest, *, key: str) -> GenerationRequest:
+        """See :meth:`Calls.upload`."""
+        return self.run(self.calls.upload(request, key=key))
+
     def generate(self, request: GenerationRequest, *, submission_id: str, will_save: bool = False) -> Job:
         """See :meth:`Calls.generate`."""
         return self.run(self.calls.generate(request, submission_id=submission_id, will_save=will_save))

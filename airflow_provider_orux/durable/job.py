@@ -181,9 +181,12 @@ class DurableJob:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:
                 return self._reuse(earlier, reuse_key)
+        submission_id = self.ledger.submission_id(decision)
+        # Before the intent: an upload that fails, or takes its time, leaves nothing that could have been paid for.
+        request = self.client.upload(request, key=submission_id)
         # If this fails, nothing is sent: a worker that Airflow replaced fails here, its ti.id being stale (the fence).
         # From here on a death leaves an ambiguous submission.
-        submission_id = self.ledger.intend(decision, reuse_key=reuse_key, superseded=superseded)
+        self.ledger.intend(decision, submission_id, reuse_key=reuse_key, superseded=superseded)
         self.remote = None
         will_save = bool(self.delivery.save_to)
         if resend and (now := self.ledger.decide()).action is not Action.RESEND:
@@ -375,6 +378,7 @@ class DurableJob:
             record_known=ledger.is_read,
             job_id=self.job_id,
             remote=self.remote,
+            not_withdrawn=ledger.not_withdrawn,
             durable=ledger.durable,
             retries_left=ledger.identity.try_number <= ledger.identity.max_tries,
             answer_patience=self.client.settings.answer_patience(synchronous=self._synchronous),

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from airflow_provider_orux.client import kept
+from airflow_provider_orux.durable.log_store import LogStore
+from airflow_provider_orux.durable.stores import TaskStateStore
 from orux_sandbox.art import recipes, recordings
 
 pytestmark = pytest.mark.airflow
@@ -168,6 +170,33 @@ def test_an_upload_whose_submission_got_no_answer_is_the_same_file_again(
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]
     assert len(relay.charges()) == 1
+
+
+@pytest.mark.parametrize("then", [{"status": 503}, {"cut": "after"}, {"malformed": "html"}])
+def test_an_upload_that_fails_is_no_submission(
+    relay, load_dag, run, files, tmp_path, capfd, monkeypatch, then
+):
+    """The ledger never held an intent, so there is nothing to take back and nothing to ask a person."""
+    intents = []
+    for store in (TaskStateStore, LogStore):
+        write = store.write_intent
+        monkeypatch.setattr(
+            store, "write_intent", lambda self, record, w=write: (intents.append(record), w(self, record))[1]
+        )
+    relay.order_fault({"endpoint": "relay.files.create", "times": 0, "then": then})
+    text = DAG % {
+        "tasks": 'OruxSubmitJobOperator(task_id="v2v", conn_id="relay", model="decart/lucy-2.5", retries=0,'
+        f' poll_interval=0.2, options={{"video_url": {files["CLIP"]!r}}}, save_to="file://{tmp_path}/out")'
+    }
+    result = run(load_dag(text))
+    assert result.states() == {"v2v": "failed"}
+    assert "Not charged." in "".join(capfd.readouterr())
+    assert intents == []
+    relay.clear_faults()
+    assert result.again("v2v") == "success"
+    assert "nothing was submitted before" in "".join(capfd.readouterr())
+    assert len(intents) == 1
+    assert len(relay.charges()) == len(relay.requests("relay.submit")) == 1
 
 
 @pytest.mark.parametrize(
