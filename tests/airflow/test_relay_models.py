@@ -150,7 +150,7 @@ def test_a_file_from_a_table_needs_input_roots(relay, load_dag, run, files, capf
     }
     result = run(load_dag(text))
     assert set(result.states().values()) == {"failed"}
-    assert "may not be read" in "".join(capfd.readouterr())
+    assert "may not be used" in "".join(capfd.readouterr())
     assert relay.requests("relay.files.create") == []
     assert relay.charges() == []
 
