@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_orux.client.kept import KeptAnswers
@@ -145,8 +146,6 @@ class Calls:
     def upload(self, request: GenerationRequest, *, key: str | None) -> Flow[GenerationRequest]:
         """The request with URLs for the files that it holds. Sent again under the same key, it has the same URLs.
 
-        A submission does this by itself; a caller that notes its intent to pay does it before that.
-
         :raises OruxError: a file was not taken; ``charged`` is ``no``.
         """
         if not isinstance(request, ListedRequest) or not request.uploads:
@@ -250,6 +249,11 @@ class Calls:
             attempts=attempts,
             read_timeout=self.settings.read_timeout + wait,
         )
+
+    def cancel(self, job_id: str) -> Flow[None]:
+        """Cancel a job; asked once."""
+        request = self.gateway.cancel(job_id)
+        return self.read(request, partial(self.gateway.check, purpose=Purpose.READ), attempts=1)
 
     def read(
         self,

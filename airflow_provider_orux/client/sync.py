@@ -86,6 +86,10 @@ class GatewayClient:
         """See :meth:`Calls.poll`."""
         return self.run(self.calls.poll(job_id, wait=wait, attempts=attempts))
 
+    def cancel(self, job_id: str) -> None:
+        """See :meth:`Calls.cancel`."""
+        self.run(self.calls.cancel(job_id))
+
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow."""
         answer: HttpResponse | None = None

@@ -6,6 +6,7 @@ settings come in as values, steps go out as values (:class:`Wait`, :class:`Finis
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class DurableJob:
     :param poll_interval: seconds between polls; None: the schedule decides.
     :param wait_for_completion: False: the result is the job id, as soon as it is known.
     :param results: where earlier results of the same request are found (``reuse="always"``).
+    :param cancel: cancels a job whose task is being killed, and returns whether it did.
     :param may_fall_back: whether the other route may be tried where the gateway refuses this one: nobody chose it.
     """
 
@@ -73,6 +75,7 @@ class DurableJob:
         wait_for_completion: bool = True,
         results: ResultStore | None = None,
         may_fall_back: bool = False,
+        cancel: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.request = request
         self.client = client
@@ -88,6 +91,7 @@ class DurableJob:
         self._wait_for_completion = wait_for_completion
         self._results = results
         self._may_fall_back = may_fall_back
+        self._cancel = cancel
         self._log = log
 
     # -- the steps ------------------------------------------------------------------------------------------
@@ -367,6 +371,9 @@ class DurableJob:
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""
+        going = self.remote in (None, RemoteState.ALIVE, RemoteState.UNKNOWN) and not self._synchronous
+        if self.job_id is not None and going and self._cancel(self.job_id):
+            self.remote = RemoteState.FAILED
         return self._situation().on_kill()
 
     def _situation(self) -> advice.Situation:

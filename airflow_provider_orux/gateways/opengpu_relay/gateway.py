@@ -331,6 +331,14 @@ class OpenGPURelayGateway(Gateway):
             details=details_of(result) if text is not None else {},
         )
 
+    def can_cancel(self, job_id: str) -> bool:
+        """Runs of workflows only."""
+        return is_run(job_id)
+
+    def cancel(self, job_id: str) -> HttpRequest:
+        """POST …/runs/{run_id}/cancel. The step that runs is finished and charged."""
+        return HttpRequest("POST", address_of(job_id, gateway=self.name)[0] + "/cancel", Purpose.READ)
+
     # -- prices and catalogue ---------------------------------------------------------------------------
     def probe(self) -> HttpRequest:
         """GET /v2/models (generation 2; assumed for 1). A bad key is a 401; without a key it shows the host only."""
