@@ -29,9 +29,11 @@ __all__ = [
     "conf",
     "determine_kwargs",
     "incr",
+    "leave_out_dag_params",
     "lineage_collector",
     "load_dags",
     "never_expire",
+    "options_shown",
     "push_xcom",
     "question",
     "serialized",
@@ -159,6 +161,26 @@ def question(given: Mapping[str, Any]) -> dict[str, Any]:
         "execution_timeout" if name == "response_timeout" and name not in known else name: value
         for name, value in given.items()
     }
+
+
+def leave_out_dag_params(operator: Any) -> None:
+    """Ask a person for the params of a ``HITLOperator`` alone, not for the DAG's; from 3.2 on it does so by itself."""
+    if not _params_have_sources() and operator.has_dag():
+        for name in set(operator.params) & set(operator.dag.params):
+            del operator.params[name]
+
+
+def options_shown(options: list[str], fifth: str) -> list[str]:
+    """The options of a ``HITLOperator`` as this UI shows them: that of 3.1 has buttons for three, and a list for five.
+
+    :param fifth: for that list, where there are four; else they could not be chosen from.
+    """
+    return [*options, fifth] if len(options) == 4 and not _params_have_sources() else options
+
+
+def _params_have_sources() -> bool:
+    """Whether a param knows if it is the DAG's or the task's: since 3.2, whose UI has buttons for four options, too."""
+    return hasattr(_first("airflow.sdk.definitions.param:ParamsDict"), "filter_params_by_source")
 
 
 def never_expire() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from airflow_provider_orux.plugins.cards import STATES, Card, Wall
 from airflow_provider_orux.plugins.details import of_folder, read_details
 from airflow_provider_orux.plugins.files import SAFE_HEADERS, send_file
 from airflow_provider_orux.plugins.pages import Filters, Place, View, render
-from airflow_provider_orux.plugins.tables import MOST_ROWS, Scope, job_rows, results
+from airflow_provider_orux.plugins.tables import MOST_ROWS, Scope, job_rows, meant_run, results
 from airflow_provider_orux.storage.served import Maker, NotServedError, ServedFolder, ServedRoots
 
 #: Requests that read a store at once. Airflow's own routes share the process's threads.
@@ -77,23 +78,19 @@ def create_app() -> FastAPI:
     async def dag(
         request: Request, dag_id: str, user: Reader, session: SessionDep, asked: _Filters
     ) -> Response:
-        place = Place("dag", dag_id)
-        return await run(partial(_wall, request, user, session, place, Scope(dag_id=dag_id), asked))
+        return await run(partial(_wall, request, user, session, Place("dag", dag_id), asked))
 
     @app.get("/dags/{dag_id}/run")
     async def dag_run(
         request: Request, dag_id: str, run_id: str, user: Reader, session: SessionDep, asked: _Filters
     ) -> Response:
-        place, scope = Place("run", dag_id, run_id), Scope(dag_id=dag_id, run_id=run_id)
-        return await run(partial(_wall, request, user, session, place, scope, asked))
+        return await run(partial(_wall, request, user, session, Place("run", dag_id, run_id), asked))
 
     @app.get("/dags/{dag_id}/task")
     async def task(
         request: Request, maker: _Maker, user: Reader, session: SessionDep, asked: _Filters
     ) -> Response:
-        scope = Scope(maker.dag_id, maker.run_id, maker.task_id, maker.map_index)
-        place = Place("task", maker.dag_id, maker.run_id, maker.task_id, maker.map_index)
-        return await run(partial(_wall, request, user, session, place, scope, asked))
+        return await run(partial(_wall, request, user, session, Place("task", *maker), asked))
 
     @app.get("/dags/{dag_id}/artifact")
     async def artifact(
@@ -165,9 +162,13 @@ def _browse(request: Request, user: Any, session: Session, asked: Filters) -> Re
     return _show(request, user, session, Place("browse"), rows, asked, empty=empty)
 
 
-def _wall(
-    request: Request, user: Any, session: Session, place: Place, scope: Scope, asked: Filters
-) -> Response:
+def _wall(request: Request, user: Any, session: Session, place: Place, asked: Filters) -> Response:
+    scope = Scope(place.dag_id)
+    if place.kind != "dag":
+        place = replace(place, run_id=meant_run(session, place.dag_id, place.run_id))
+        scope = Scope(place.dag_id, place.run_id)
+    if place.kind == "task":
+        scope = Scope(*place.maker)
     rows = job_rows(session, _days(scope, asked.day))
     return _show(request, user, session, place, rows, asked, empty=place.kind)
 
@@ -225,14 +226,18 @@ def _folder(session: Session, maker: Maker) -> ServedFolder:
 
 def _artifact(request: Request, session: Session, maker: Maker, name: str) -> Response:
     folder = _folder(session, maker)
-    rows = job_rows(session, Scope(maker.dag_id, maker.run_id, maker.task_id, maker.map_index))
+    rows = job_rows(session, Scope(*maker))
     cards = Wall.of(rows).cards
     details = of_folder(folder)
     item = next((i for i in details.items if i.name == name), None)
     if item is None:
         raise HTTPException(404, "The manifest does not list this file.")
-    place = Place("task", maker.dag_id, maker.run_id, maker.task_id, maker.map_index)
     text = render(
-        "artifact.html", request, place=place, card=cards[0] if cards else None, details=details, item=item
+        "artifact.html",
+        request,
+        place=Place("task", *maker),
+        card=cards[0] if cards else None,
+        details=details,
+        item=item,
     )
     return HTMLResponse(text)

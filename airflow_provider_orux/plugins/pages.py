@@ -68,6 +68,11 @@ class Place:
     map_index: int = -1
 
     @property
+    def maker(self) -> Maker:
+        """The task instance that a page of one is about."""
+        return Maker(self.dag_id, self.run_id, self.task_id, self.map_index)
+
+    @property
     def path(self) -> str:
         """Its path below the gallery."""
         if self.kind == "browse":

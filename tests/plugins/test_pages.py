@@ -70,6 +70,26 @@ def test_names_of_any_kind_are_addresses_and_text(world, viewer):
     assert v.client.get(source).status_code == 200
 
 
+def test_a_run_id_as_airflow_3_1_puts_it_into_a_tabs_address(world, viewer):
+    """Unquoted: its "+" arrives as a space."""
+    plus = maker(run_id="manual__2026-03-02T08:00:00+00:00")
+    world.saved(plus)
+    space = maker(run_id="a run")
+    world.saved(space)
+    world.run("dag", "a+run")
+    v = viewer()
+    v.client.cookies.set("_token", v.token)
+    for route in (
+        f"run?run_id={plus.run_id}",
+        f"task?run_id={plus.run_id}&task_id=imagine&map_index={{MAP_INDEX}}",
+    ):
+        page = v.client.get(f"/orux/dags/dag/{route}").text
+        assert page.count("<article") == 1
+        assert "run_id=manual__2026-03-02T08%3A00%3A00%2B00%3A00" in page
+    assert "job-2" in v.get("/dags/dag/run", run_id="a run").text
+    assert "No task of this run" in v.get("/dags/dag/run", run_id="a+run").text
+
+
 def test_a_job_in_flight_says_how_long_it_waits_and_how_long_such_jobs_take(world, viewer):
     for number, seconds in enumerate((30, 40, 50)):
         facts = {"at": START.timestamp(), "ended_at": START.timestamp() + seconds}
