@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -34,6 +35,7 @@ _PAGE_CSP = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
+_DAY = timedelta(days=1)
 _STYLE = Path(__file__).parent / "templates" / "style.css"
 T = TypeVar("T")
 
@@ -48,7 +50,10 @@ def create_app() -> FastAPI:
 
     @app.middleware("http")
     async def protect(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await answer(request)
+        # No id has a NUL, and PostgreSQL takes none.
+        asked = request.scope["path"] + request.scope["query_string"].decode("latin-1")
+        odd = "\0" in asked or "%00" in asked
+        response = (await refused(request, HTTPException(404))) if odd else (await answer(request))
         for name, value in {**SAFE_HEADERS, "Content-Security-Policy": _PAGE_CSP}.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "private, no-cache")
@@ -56,8 +61,8 @@ def create_app() -> FastAPI:
 
     @app.exception_handler(AnyHTTPException)
     async def refused(request: Request, error: AnyHTTPException) -> Response:
-        text = render("error.html", request, status=error.status_code, detail=str(error.detail))
-        return HTMLResponse(text, error.status_code, error.headers)
+        page = render("error.html", request, status=error.status_code, detail=str(error.detail))
+        return HTMLResponse(page, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def misused(request: Request, error: RequestValidationError) -> Response:
@@ -111,10 +116,9 @@ def create_app() -> FastAPI:
     @app.get("/dags/{dag_id}/manifest")
     async def manifest(maker: _Maker, user: Reader, session: SessionDep) -> Response:
         def work() -> Response:
-            folder = _folder(session, maker)
-            content = folder.folder.read("manifest.json", 16 * 2**20)
-            # Text, not JSON: a browser shows it inside the frame as it is.
-            return Response(content, media_type="text/plain; charset=utf-8")
+            # What was checked, not what a second reading would find. Text: a browser shows it inside the frame.
+            content = json.dumps(_folder(session, maker).manifest, indent=2, ensure_ascii=False)
+            return Response(content.encode("utf-8", "replace"), media_type="text/plain; charset=utf-8")
 
         return await run(work)
 
@@ -132,8 +136,8 @@ def _filters_of(
 ) -> Filters:
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
     try:
-        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
-    except ValueError:
+        _first(day) + _DAY
+    except (ValueError, OverflowError):
         day = ""
     return Filters(dag, day, model, state if state in STATES else "", max(number, 1))
 
@@ -145,8 +149,11 @@ _Filters = Annotated[Filters, Depends(_filters_of)]
 def _days(scope: Scope, day: str) -> Scope:
     if not day:
         return scope
-    first = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
-    return Scope(**{**vars(scope), "first": first, "last": first + timedelta(days=1)})
+    return replace(scope, first=_first(day), last=_first(day) + _DAY)
+
+
+def _first(day: str) -> datetime:
+    return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
 
 
 def _browse(request: Request, user: Any, session: Session, asked: Filters) -> Response:
@@ -232,7 +239,7 @@ def _artifact(request: Request, session: Session, maker: Maker, name: str) -> Re
     item = next((i for i in details.items if i.name == name), None)
     if item is None:
         raise HTTPException(404, "The manifest does not list this file.")
-    text = render(
+    page = render(
         "artifact.html",
         request,
         place=Place("task", *maker),
@@ -240,4 +247,4 @@ def _artifact(request: Request, session: Session, maker: Maker, name: str) -> Re
         details=details,
         item=item,
     )
-    return HTMLResponse(text)
+    return HTMLResponse(page)
