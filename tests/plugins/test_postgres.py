@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tests.airflow.postgres import postgres  # noqa: F401
 from tests.conftest import ROOT
 from tests.crash.airflow_processes import free_port, until
 from tests.plugins.filled import JOBS, RUN
+from tests.plugins.installed import install_gallery
 
 pytestmark = [pytest.mark.standalone, pytest.mark.postgres, pytest.mark.timeout(900)]
 WORKERS = 4
@@ -67,10 +67,7 @@ def served(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         connection.cursor().execute("ALTER DATABASE postgres SET timezone TO 'Asia/Ho_Chi_Minh'")
     port = free_port()
     root = f"http://127.0.0.1:{port}/airflow"
-    if not any(e.name == "orux" for e in entry_points(group="airflow.plugins")):
-        (home / "airflow" / "plugins").mkdir(parents=True)
-        text = "from airflow_provider_orux.plugins.plugin import OruxPlugin\n"
-        (home / "airflow" / "plugins" / "gallery.py").write_text(text)
+    install_gallery(home / "airflow")
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps({"ann": "secret"}))
     env = environment(
