@@ -22,6 +22,8 @@ from airflow_provider_orux.storage.manifest import MANIFEST, load
 
 #: Where the gallery is mounted, below Airflow's own base path.
 GALLERY = "orux"
+#: Bytes of a manifest that is shown: that of a thousand artifacts. A page reads two dozen of them.
+LARGEST_MANIFEST = 2**20
 #: Schemes that name something other than a store of one's own.
 _FOREIGN = frozenset({"http", "https", "ftp", "sftp", "data", "github", "git", "zip", "tar", "reference"})
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
@@ -170,7 +172,7 @@ class ServedFolder:
         try:
             folder = Folder.at(uri)
             _check_local(folder, root, MANIFEST)
-            manifest = load(folder, refused="raise")
+            manifest = load(folder, refused="raise", limit=LARGEST_MANIFEST)
         except NotServedError:
             raise
         except OruxError as e:

@@ -279,7 +279,8 @@ def test_rejected_images_are_rolled_again(person: Person, airflow: GalleryAirflo
         person.open(f"/dags/{REROLL}/runs/{quote(RUN, safe='')}/tasks/pick/required_actions")
         loaded(person.page.get_by_alt_text("The images to choose from"))
         person.page.get_by_text("Reject all").wait_for()
-        person.page.locator("[data-scope=switch][data-part=control]").first.click()
+        # The first switch of the page pauses the DAG.
+        person.page.locator("[data-scope=switch][data-part=control]").last.click()
         person.page.get_by_role("button", name="U1", exact=True).click()
     else:
         person.choose(REROLL, "pick", "None of them")

@@ -164,6 +164,13 @@ def test_a_manifest_that_is_none(mine, viewer, content):
     assert viewer().get("/dags/dag/task", **of(MINE)).status_code == 200
 
 
+def test_a_manifest_that_would_fill_the_memory_is_not_read(mine, viewer):
+    """A page reads two dozen of them, and each takes twenty times its size."""
+    manifest(mine, note="x" * 2**20)
+    assert viewer().file(MINE, "1.png").status_code == 404
+    assert "has more than 1048576 bytes" in viewer().get("/dags/dag/task", **of(MINE)).text
+
+
 def test_odd_entries_are_passed_over(mine, viewer):
     value = json.loads((mine / "manifest.json").read_text())
     value["artifacts"] += [
