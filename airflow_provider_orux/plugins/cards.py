@@ -205,7 +205,8 @@ def _card(rows: Sequence[Row]) -> Card | None:
 
 
 def _state(task_state: str | None, *, ended: bool, error: Row | None) -> str:
-    if ended and error is None:
+    # A task that still runs is about to tell its result: a page that called it done would not load itself again.
+    if ended and error is None and task_state != "running":
         return "done"
     if (task_state or "none") in _WORKING:
         return "waiting"

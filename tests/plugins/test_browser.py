@@ -298,6 +298,7 @@ def test_rejected_images_are_rolled_again(person: Person, airflow: GalleryAirflo
 
 @pytest.mark.skipif(not hasattr(BaseXCom, "aset"), reason="a trigger tells progress on Airflow 3.3 and newer")
 def test_how_much_of_a_job_in_flight_is_done(person: Person, airflow: GalleryAirflow) -> None:
+    airflow.sandbox.configure(run_seconds=120)
     airflow.trigger(SLOW)
     until(lambda: airflow.state("imagine", SLOW) == "deferred" or None, "the job to be accepted")
     frame = person.open(run_tab(SLOW))
@@ -305,6 +306,7 @@ def test_how_much_of_a_job_in_flight_is_done(person: Person, airflow: GalleryAir
     assert frame.locator(".blank").inner_text().strip().startswith("in flight: ")
     assert frame.locator("progress").evaluate("p => p.value") in (25, 50, 75)
     person.keep("gallery-progress")
+    airflow.sandbox.advance_clock(120)
     wait_for(airflow, SLOW, ("imagine", None))
 
 

@@ -103,6 +103,15 @@ def test_a_job_in_flight_says_how_long_it_waits_and_how_long_such_jobs_take(worl
     assert 'http-equiv="refresh"' in answer.text
 
 
+def test_a_result_that_is_about_to_be_told_is_waited_for(world, viewer):
+    """The facts of an ended job come a moment before its result: without it there is no image to show."""
+    facts = job("j", at=1.0, ended_at=2.0, artifacts=1, charged="yes", price=20.0, currency="credits")
+    world.task(maker(), {"orux_job": facts}, state="running")
+    answer = run_page(viewer)
+    assert 'http-equiv="refresh"' in answer.text
+    assert "1 in flight" in text_of(answer)
+
+
 def test_how_much_of_a_job_in_flight_is_done(world, viewer):
     facts = {"orux_job": job("j", at=time.time()), "orux_progress": {"job_id": "j", "percent": 50}}
     world.task(maker(), facts, state="deferred")
