@@ -27,6 +27,7 @@ __all__ = [
     "TaskDeferralTimeout",
     "XComArg",
     "conf",
+    "connection_of",
     "determine_kwargs",
     "incr",
     "leave_out_dag_params",
@@ -39,6 +40,7 @@ __all__ = [
     "serialized",
     "set_short_delays",
     "short_delays",
+    "storage_path",
 ]
 
 
@@ -222,6 +224,22 @@ def determine_kwargs(function: Callable[..., Any], args: Collection[Any], contex
     found: dict[str, Any] = _first(
         "airflow.sdk.bases.decorator:determine_kwargs", "airflow.utils.operator_helpers:determine_kwargs"
     )(function, args, context)
+    return found
+
+
+def storage_path(uri: str, conn_id: str | None) -> Any:
+    """An ``ObjectStoragePath``.
+
+    :param conn_id: None: the connection that the URI names, if any. (On 3.1 a None that is passed on hides that one.)
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(uri) if conn_id is None else ObjectStoragePath(uri, conn_id=conn_id)
+
+
+def connection_of(path: Any) -> str | None:
+    """The id of an ``ObjectStoragePath``'s connection; on 3.1 it is one of its storage options."""
+    found: str | None = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
     return found
 
 

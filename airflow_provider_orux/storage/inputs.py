@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from typing import IO, Any
 
+from airflow_provider_orux.compat import storage_path
 from airflow_provider_orux.models.errors import ArtifactError, InvalidRequestError, redact
 from airflow_provider_orux.models.input_images import form_of
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -98,9 +99,7 @@ def open_input(value: str, conn_id: str | None) -> IO[bytes]:
     scheme, _, path = _split(value)
     if scheme in _LOCAL:
         return open_regular(os.path.realpath(path))
-    from airflow.sdk import ObjectStoragePath
-
-    opened: IO[bytes] = ObjectStoragePath(value, conn_id=conn_id).open("rb")
+    opened: IO[bytes] = storage_path(value, conn_id).open("rb")
     return opened
 
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from airflow_provider_orux.compat import storage_path
 from airflow_provider_orux.models.errors import ArtifactError, ConfigurationError, InvalidRequestError, redact
 from airflow_provider_orux.models.input_images import form_of
 from airflow_provider_orux.models.requests import GenerationRequest
@@ -116,11 +117,9 @@ class _StoredFile:
 
         :param plain: whether it may be http: at a gateway that reaches private hosts, as the sandbox does.
         """
-        from airflow.sdk import ObjectStoragePath
-
         scheme = scheme_of(self._uri)
         try:
-            path = ObjectStoragePath(self._uri, conn_id=self._conn_id)
+            path = storage_path(self._uri, self._conn_id)
             url = file_system(path, scheme).sign(str(path.path), expiration=seconds)
         except NotImplementedError as e:
             raise self._unsigned(f"{scheme}:// makes no URLs for its files") from e
