@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys, question
+from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys, leave_out_dag_params, question
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.models.arguments import one_of
 from airflow_provider_orux.models.errors import InsufficientCreditsError, OruxError
@@ -51,6 +51,7 @@ class OruxBudgetOperator(OutputWithKeys, HITLOperator):
     ) -> None:
         asked = {"subject": "This costs more than its limit. Go ahead?", "options": [_GO, _STOP], **kwargs}
         super().__init__(**question(asked))
+        leave_out_dag_params(self)
         self.limit, self.model, self.count, self.verb, self.images = limit, model, count, verb, images
         self.conn_id = conn_id
         self.on_exceeded = one_of("on_exceeded", on_exceeded, "fail", "skip", "ask")

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from airflow_provider_orux.lifecycle.charges import Charge, amount_text
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.plugins.cards import STATES, Card, Wall, chains
-from airflow_provider_orux.plugins.details import SHOWN, Details
+from airflow_provider_orux.plugins.details import SHOWN, SHOWN_ALONE, Details
 from airflow_provider_orux.storage.served import GALLERY, Maker, ServedRoots
 
 #: Seconds after which a page with jobs in flight loads itself again.
@@ -66,6 +66,11 @@ class Place:
     run_id: str = ""
     task_id: str = ""
     map_index: int = -1
+
+    @property
+    def maker(self) -> Maker:
+        """The task instance that a page of one is about."""
+        return Maker(self.dag_id, self.run_id, self.task_id, self.map_index)
 
     @property
     def path(self) -> str:
@@ -129,6 +134,11 @@ class View:
         return chains(self.cards)
 
     @property
+    def shown(self) -> int:
+        """Artifacts of one job that are shown here."""
+        return SHOWN_ALONE if self.place.kind == "task" else SHOWN
+
+    @property
     def waiting(self) -> int:
         """How many jobs are in flight."""
         return sum(1 for card in self.wall.cards if card.state == "waiting")
@@ -156,7 +166,7 @@ class View:
         return [(title, rows[:20]) for title, rows in tables if len(rows) > 1]
 
 
-def render(template: str, request: Request, **values: Any) -> str:
+def render(template: str, request: Request, **values: Any) -> bytes:
     """A page."""
     base = str(request.scope.get("root_path") or "")
 
@@ -168,7 +178,8 @@ def render(template: str, request: Request, **values: Any) -> str:
         return base.removesuffix(GALLERY) + maker.address(route, **query)
 
     found = _environment().get_template(template)
-    return found.render(base=base, at=at, of=of, now=time.time(), refresh=REFRESH, shown=SHOWN, **values)
+    page = found.render(base=base, at=at, of=of, now=time.time(), refresh=REFRESH, **values)
+    return page.encode("utf-8", "replace")  # JSON may hold half a character
 
 
 @functools.cache

@@ -22,7 +22,8 @@ RUNS = ROOT / "docs" / "compatibility.json"
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "-n", "0")
-#: What each cell runs. The last two start real processes, and are run where they are asked for.
+#: What each cell runs. The last three start real processes, and are run where they are asked for; "gallery" drives a
+#: browser where chromium and Playwright are, and PostgreSQL where that is.
 CELLS: dict[str, Sequence[str]] = {
     "smoke": (*PYTEST, "tests/test_compat.py", "tests/operators/test_free_retries.py", "tests/durable/test_log_store.py",
               "tests/durable/test_entries.py", "tests/durable/test_open_store.py", "tests/cli/test_cli_ledger_logs.py", "tests/airflow/test_chain.py"),
@@ -31,13 +32,14 @@ CELLS: dict[str, Sequence[str]] = {
     "chain": (*PYTEST, "tests/airflow/test_chain.py"),
     "pay-once": (*PYTEST, "tests/airflow/test_pay_once.py", "tests/airflow/test_paid_once_more.py"),
     "examples": (*PYTEST, "tests/airflow/test_examples.py"),
+    "gallery": (*PYTEST, "tests/operators/test_review.py", "tests/operators/test_budget.py", "tests/plugins"),
     "processes": ("tests.crash", "--at-once", "4", "--only", "chain", "before_intent", "before_id", "answer_cut",
                   "frozen_before_post", "after_finished"),
     "false-failure": ("tests.crash", "--at-once", "3", "--only", "late_report", "late_report_retried",
                       "success_accepted"),
 }  # fmt: skip
 USUAL = ("rooms", "chain", "pay-once", "examples")
-SHOWN = (*USUAL, "processes", "false-failure")
+SHOWN = (*USUAL, "gallery", "processes", "false-failure")
 
 
 def main(argv: list[str] | None = None) -> int:
