@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
-from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys, question
+from airflow_provider_orux.checked import CheckedOperator
+from airflow_provider_orux.compat import AirflowSkipException, question
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle import choice
 from airflow_provider_orux.models.arguments import is_mapped, refuse
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class OruxReviewOperator(OutputWithKeys, HITLOperator):
+class OruxReviewOperator(CheckedOperator, HITLOperator):
     """Show the saved images of a job to a person, who chooses: four buttons U1 to U4 under "Required Actions".
 
     It pays nothing and holds no worker. On Airflow 3.3 it needs no triggerer either. Its result is ``index`` (or
