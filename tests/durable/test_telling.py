@@ -159,7 +159,9 @@ def test_an_error_before_the_ledger_was_read_with_nothing_in_it_says_what_comes_
     pays = "submits a new job, which is charged."
     for store, more in ((World(), {}), (None, {"durable": False})):
         error = unread(ConfigurationError("no such connection", charged="no"), store, **more)
-        assert error.report().splitlines()[2] == "Correct the connection or the argument.", "the cure comes first"
+        assert error.report().splitlines()[2] == "Correct the connection or the argument.", (
+            "the cure comes first"
+        )
         assert (error.charged, error.outlook) == ("no", f"No retry is used.\nA clear of the task then {pays}")
     error = unread(GatewayUnavailableError("away", charged="no"), World())
     assert error.outlook == f"A retry or a clear of the task {pays}"

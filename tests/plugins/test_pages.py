@@ -178,7 +178,9 @@ def test_the_line_of_cost_says_how_many_jobs_are_charged_and_how_many_are_open(w
     world.saved(maker(), facts={"price": None})
     assert "1 job · cost: price unknown " in text_of(run_page(viewer))
     for name in ("b", "c"):
-        world.task(maker(name), {"orux_job": job(name, at=1.0, charged="unknown", price=None)}, state="deferred")
+        world.task(
+            maker(name), {"orux_job": job(name, at=1.0, charged="unknown", price=None)}, state="deferred"
+        )
     assert "3 jobs, 2 in flight · cost: prices unknown (1 charged, 2 still open)" in text_of(run_page(viewer))
     lost = {"error": "AmbiguousSubmitError", "line": "No answer", "charged": "unknown"}
     world.task(maker("d"), {"orux_error": lost}, state="failed")
