@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow.sdk.bases.operator import get_merged_defaults
@@ -39,6 +39,23 @@ class CheckedOperator(OutputWithKeys):
         made: OperatorPartial = super().partial(**given)  # type: ignore[misc]
         made.__class__ = _CheckedPartial
         return made
+
+    def pre_execute(self, context: Any) -> None:
+        """Leave no empty XCom: after the run Airflow pushes each link that the task has, with an address or without."""
+        super().pre_execute(context)  # type: ignore[misc]
+        self.operator_extra_links = _LinksWithAddress(self, context["ti"])
+
+
+class _LinksWithAddress:
+    """Those links of an operator that lead somewhere, when they are asked for."""
+
+    def __init__(self, operator: Any, ti: Any) -> None:
+        self.operator, self.ti = operator, ti
+
+    def __iter__(self) -> Iterator[Any]:
+        for link in type(self.operator).operator_extra_links:
+            if link.get_link(self.operator, ti_key=self.ti):
+                yield link
 
 
 class _CheckedPartial(OperatorPartial):
