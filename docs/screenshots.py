@@ -163,7 +163,7 @@ def main() -> None:
             shoot(page, "connection", of=page.get_by_role("dialog"))
         look(page, run, see="hero", height=560, width=1440)
         shoot(page, "run")
-        look(page, f"{run}/tasks/imagine/xcom?key_pattern=return_value", see="return_value", height=740)
+        look(page, f"{run}/tasks/imagine/xcom?key_pattern=return_value", see="Key: return_value", height=750)
         page.get_by_role("button", name=re.compile("expand", re.IGNORECASE)).first.click()
         shoot(page, "result")
         look(page, options.sandbox, see="midjourney", height=640, width=1000)
