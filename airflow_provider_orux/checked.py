@@ -43,7 +43,8 @@ class CheckedOperator(OutputWithKeys):
     def pre_execute(self, context: Any) -> None:
         """Leave no empty XCom: after the run Airflow pushes each link that the task has, with an address or without."""
         super().pre_execute(context)  # type: ignore[misc]
-        self.operator_extra_links = _LinksWithAddress(self, context["ti"])
+        operator: Any = self
+        operator.operator_extra_links = _LinksWithAddress(self, context["ti"])
 
 
 class _LinksWithAddress:

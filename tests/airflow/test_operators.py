@@ -65,7 +65,9 @@ def test_synchronous_generation_is_saved_with_its_manifest(sandbox, dag_of, run,
     assert saved_files(tmp_path / "out") == ["1.png", "2.png", "manifest.json"]
     assert len(result.xcom("image", "uris")) == len(result.xcom("image", "urls")) == 2
     assert result.xcom("image", "_link_OruxArtifactLink").startswith("http://127.0.0.1")
-    assert result.xcom("image", "_link_OruxJobLink") is None, "a link that leads nowhere is no row among the XComs"
+    assert result.xcom("image", "_link_OruxJobLink") is None, (
+        "a link that leads nowhere is no row among the XComs"
+    )
 
 
 def test_base64_is_saved_and_never_an_xcom(sandbox, dag_of, run, tmp_path):
