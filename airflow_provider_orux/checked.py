@@ -65,6 +65,7 @@ class _CheckedPartial(OperatorPartial):
     __slots__ = ()
 
     def _expand(self, expand_input: Any, *, strict: bool) -> Any:
+        self._expand_called = True
         mapped = expand_input.value
         if isinstance(expand_input, DictOfListsExpandInput):
             mapped = [mapped]

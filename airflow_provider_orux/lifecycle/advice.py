@@ -197,8 +197,8 @@ class Situation:
         until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + self.answer_patience))
         return (
             f"Look at the gateway. If {found}, settle the submission; if not, discard it (refused until {until}, while "
-            "the answer may still come). Then clear the task: after settling it pays nothing, after discarding it "
-            f"submits anew.\n`{settle}`\n`{command('discard')}`"
+            "the answer may still come). Then clear the task: once the submission is settled, that pays nothing; once "
+            f"it is discarded, it submits a new job, which is charged.\n`{settle}`\n`{command('discard')}`"
         )
 
     def on_kill(self) -> str | None:
@@ -294,9 +294,8 @@ def complete_unread(error: OruxError, record: Record | None, *, retries_left: bo
     error.job_id = error.job_id or record.job_id
     error.charged = "yes" if record.synchronous and record.job_id else "unknown"
     what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"
-    error.next_step = (
-        f"{error.advice} Fix the problem, then clear the task: that record decides what it does.".lstrip()
-    )
+    cure = f"{error.advice} Then" if error.advice else "Fix the problem, then"
+    error.next_step = f"{cure} clear the task: that record decides what it does."
     error.outlook = f"This attempt sent nothing; the ledger holds {what} of an earlier attempt."
 
 

@@ -342,7 +342,7 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
     assert (error.job_id, error.charged) == (record.job_id, charged)
     assert error.outlook == f"This attempt sent nothing; the ledger holds {holds} of an earlier attempt."
     assert error.next_step == (
-        "Correct the connection or the argument. Fix the problem, then clear the task: that record decides what it does."
+        "Correct the connection or the argument. Then clear the task: that record decides what it does."
     )
     silent = errors.GatewayUnavailableError("Away")
     advice.complete_unread(silent, record, retries_left=True)
