@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
+from airflow_provider_orux.checked import CheckedOperator
 from airflow_provider_orux.compat import (
     AirflowSkipException,
-    OutputWithKeys,
     leave_out_dag_params,
     options_shown,
     question,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class OruxReviewOperator(OutputWithKeys, HITLOperator):
+class OruxReviewOperator(CheckedOperator, HITLOperator):
     """Show the saved images of a job to a person, who chooses: four buttons U1 to U4 under "Required Actions".
 
     It pays nothing and holds no worker. On Airflow 3.3 it needs no triggerer either. Its result is ``index`` (or

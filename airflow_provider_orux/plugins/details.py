@@ -108,7 +108,8 @@ def _details(card: Card, result: Mapping[str, Any], roots: ServedRoots) -> Detai
     try:
         folder = roots.look(manifest) if card.reused else roots.open(manifest, card.maker)
     except NotServedError as e:
-        return Details(card.maker, told, e.message)
+        # Where no folder is shown at all, the head of the page says so once.
+        return Details(card.maker, told, e.message if roots.roots else None)
     return of_folder(folder)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 
-from airflow_provider_orux.lifecycle.charges import Charge, amount_text
+from airflow_provider_orux.lifecycle.charges import Charge, Total, amount_text
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.plugins.cards import STATES, Card, Wall, chains
 from airflow_provider_orux.plugins.details import SHOWN, SHOWN_ALONE, Details
@@ -144,6 +144,21 @@ class View:
         return sum(1 for card in self.wall.cards if card.state == "waiting")
 
     @property
+    def certainty(self) -> str:
+        """``1 charged, 3 still open``: how many jobs the cost is of, where that is not known of all; else empty."""
+        total = self.wall.total
+        still_open = sum(
+            card.state == "waiting" and charge.charged == "unknown" and charge.job_id == card.job_id
+            for card, charge in self.wall.charges
+        )
+        counts = {
+            "charged": total.jobs - total.unsure,
+            "still open": still_open,
+            "perhaps charged": total.unsure - still_open,
+        }
+        return ", ".join(f"{n} {word}" for word, n in counts.items() if n) if total.unsure else ""
+
+    @property
     def models(self) -> list[str]:
         """What can be chosen."""
         return sorted({c.model for c in self.everything.cards if c.model})
@@ -197,6 +212,7 @@ def _environment() -> Environment:
         "size": _size,
         "gateway": title_of,
         "cost": cost_text,
+        "sum_cost": sum_text,
         "each": _each,
         "task_page": lambda maker: Place("task", *maker),
         "run_page": lambda maker: Place("run", maker.dag_id, maker.run_id),
@@ -213,6 +229,13 @@ def cost_text(charge: Charge) -> str:
         return "price unknown" if charge.charged == "yes" else "not known whether charged"
     price = amount_text(charge.price, charge.currency)
     return price if charge.charged == "yes" else f"{price} (if charged)"
+
+
+def sum_text(total: Total) -> str:
+    """What jobs cost together, for people."""
+    if total.unpriced and not total.amounts:
+        return "price unknown" if total.jobs == 1 else "prices unknown"
+    return total.text
 
 
 def _each(card: Card) -> str:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.airflow
 
 MONDAY = pendulum.datetime(2026, 3, 2, tz="UTC")
 TUESDAY = pendulum.datetime(2026, 3, 3, tz="UTC")
-#: Those that use another provider, which a machine that tests an older Airflow may not have.
+#: Those whose tasks use another provider, which a machine that tests an older Airflow may not have.
 NEEDED = dict.fromkeys(("prompts_by_language_model", "script_speech_and_clip"), "airflow.providers.openai")
 EXAMPLES = sorted(
     path.stem
@@ -175,6 +175,32 @@ def test_a_run_without_a_date_counts_for_the_day_on_which_it_was_due(gateways, e
     assert result.state == "success", result.states()
     manifest = result.xcom("product_image.image", map_index=0)["manifest"]
     assert "/content_pipeline/2026-03-03/" in manifest
+
+
+#: Imports every example where only the package, what it depends on, and Airflow are installed.
+BARE = """
+import importlib.abc, re, runpy, sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        # (Airflow itself asks each provider that is installed what it has: `airflow.providers.openai.get_provider_info`.)
+        used = re.match(r"airflow[.]providers[.](?!standard|common[.](?!ai))[a-z_.]+[.](hooks|operators)\\b", name)
+        if used or name.partition(".")[0] in ("orux_sandbox", "openai", "pydantic_ai"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+for path in sys.argv[1:]:
+    assert runpy.run_path(path)["dag"].tasks
+    print(path)
+"""
+
+
+def test_an_example_imports_where_only_this_package_is_installed():
+    """Airflow loads the examples of every provider: what one needs besides must be no import error."""
+    paths = sorted(str(path) for path in (ROOT / "example_dags").glob("*.py"))
+    ended = subprocess.run([sys.executable, "-c", BARE, *paths], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert [line for line in ended.stdout.splitlines() if line in paths] == paths
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -204,6 +204,27 @@ def test_an_unknown_price_is_not_free(world, viewer):
     assert "cost: 20 credits + 1 of unknown price" in text_of(run_page(viewer))
 
 
+def test_the_line_of_cost_says_how_many_jobs_are_charged_and_how_many_are_open(world, viewer):
+    world.saved(maker(), facts={"price": None})
+    assert "1 job · cost: price unknown " in text_of(run_page(viewer))
+    for name in ("b", "c"):
+        world.task(
+            maker(name), {"orux_job": job(name, at=1.0, charged="unknown", price=None)}, state="deferred"
+        )
+    assert "3 jobs, 2 in flight · cost: prices unknown (1 charged, 2 still open)" in text_of(run_page(viewer))
+    lost = {"error": "AmbiguousSubmitError", "line": "No answer", "charged": "unknown"}
+    world.task(maker("d"), {"orux_error": lost}, state="failed")
+    assert "(1 charged, 2 still open, 1 perhaps charged)" in text_of(run_page(viewer))
+
+
+def test_a_gallery_without_roots_says_so_once(world, viewer, monkeypatch):
+    for name in ("a", "b"):
+        world.saved(maker(name))
+    monkeypatch.setenv("AIRFLOW__ORUX__GALLERY_ROOTS", "")
+    text = text_of(run_page(viewer))
+    assert (text.count("gallery_roots"), text.count("No folder is shown")) == (1, 0)
+
+
 def test_a_reused_result_costs_nothing_and_leads_to_who_made_it(world, viewer):
     first = maker(run_id="earlier")
     world.saved(first)
