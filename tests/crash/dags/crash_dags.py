@@ -8,12 +8,14 @@ import pendulum
 from airflow.sdk import DAG
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
-from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
+from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator, OruxSubmitJobOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 from airflow_provider_orux.sensors.jobs import OruxJobSensor
 from tests.crash import failpoints
+from tests.storage.stores import attach_shared
 
 failpoints.arm()
+attach_shared()
 
 PAID = {
     "conn_id": "{{ dag_run.conf['conn_id'] }}",
@@ -68,6 +70,26 @@ with dag("crash_sync"):
 with dag("crash_image"):
     OruxGenerateImageOperator(
         task_id="pay", model="{{ dag_run.conf['model'] }}", prompt=PROMPT, **PAID, **RETRY
+    )
+
+with dag("crash_input"):
+    OruxGenerateImageOperator(
+        task_id="pay",
+        model="qwen-image-edit",
+        prompt=PROMPT,
+        options={"image_url": "{{ dag_run.conf['image'] }}"},
+        **PAID,
+        **RETRY,
+    )
+
+with dag("crash_workflow"):
+    OruxSubmitJobOperator(
+        task_id="pay",
+        model="workflow/gen-edit",
+        prompt=PROMPT,
+        options={"edit": "the same in snow"},
+        **PAID,
+        **RETRY,
     )
 
 with dag("crash_four_images"):
