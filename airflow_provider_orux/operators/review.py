@@ -47,7 +47,8 @@ class OruxReviewOperator(OutputWithKeys, HITLOperator):
         reject = Param(
             False, type="boolean", title="Reject all", description="Choose none; skip what follows"
         )
-        kwargs["params"] = {**(kwargs.get("params") or {}), "reject": reject}
+        # As Param objects: as plain values the DAG's own would become fields of the form.
+        kwargs["params"] = {**dict((kwargs.get("params") or {}).items()), "reject": reject}
         super().__init__(subject=subject, options=choice.labels(4), multiple=multiple, **question(kwargs))
         self.result = result
         if is_mapped(self):

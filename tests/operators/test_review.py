@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_provider_orux.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_orux.models.errors import InvalidRequestError
@@ -105,6 +106,15 @@ def test_what_is_no_result_is_refused_when_the_dag_is_parsed():
 def test_a_task_that_saves_is_taken():
     with DAG("d"):
         review(OruxImagineOperator(task_id="imagine", prompt="a cat", save_to="/x").output)
+
+
+@pytest.mark.skipif(not hasattr(ParamsDict, "filter_params_by_source"), reason="this Airflow shows them all")
+def test_the_form_has_the_fields_of_the_task_and_none_of_the_dag():
+    with DAG("d", params={"products": ["a red bicycle"]}):
+        imagine = OruxImagineOperator(task_id="imagine", prompt="a cat", save_to="/x")
+        operator = review(imagine.output, params={"note": Param("", type="string")})
+    assert set(operator.serialized_params) == {"note", "reject"}
+    operator.validate_params_input({"note": "nice", "reject": False})  # what the form sends
 
 
 @pytest.mark.parametrize("roots", ["", "/elsewhere"])
