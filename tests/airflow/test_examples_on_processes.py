@@ -65,9 +65,7 @@ CHOSEN = (
     "product_gallery",
     "prompts_by_language_model",
     "review_mapped",
-    "review_reroll",
     "song_and_extension",
-    "three_gateways",
     "yescale_midjourney_steps",
 )
 WANTED = os.environ.get("ORUX_EXAMPLES", "").split() or CHOSEN
@@ -166,7 +164,9 @@ def test_what_is_searched_holds_what_it_should(left: Left) -> None:
     assert "OruxJobTrigger" in left.database["trigger"]
     assert "edit_and_animate/" in left.database["xcom"]
     assert any("task_id=clip" in name for name in left.logs)
-    assert any("triggerer" in name and "trigger completed" in text for name, text in left.logs.items())
+    assert any(
+        "triggerer" in name and "triggers currently running" in text for name, text in left.logs.items()
+    )
 
 
 def everything(left: Left) -> Iterator[tuple[str, str]]:
@@ -202,7 +202,7 @@ def test_no_bytes_of_an_input_are_anywhere_but_on_the_wire(left: Left) -> None:
         for name, text in left.files.items()
         if name.endswith((".png", ".jpg", ".webp"))
     ]
-    assert len(images) > 10
+    assert len(images) > 5
     sent = [request for request in left.requests if str(request["body"]).endswith(" bytes)")]
     assert sent, "the sandbox was sent an image as base64, and keeps its size only"
     # 60 bytes at a multiple of three: so they stand in the base64 of the whole, too.
