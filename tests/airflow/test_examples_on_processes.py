@@ -159,7 +159,7 @@ def test_no_error_of_ours_is_in_a_log(left: Left) -> None:
 @needs("edit_and_animate")
 def test_what_is_searched_holds_what_it_should(left: Left) -> None:
     """The searches below would find it."""
-    assert left.triggers >= 5
+    assert left.triggers
     assert {"xcom", "trigger", "rendered_task_instance_fields", "log", "connection"} <= set(left.database)
     assert "OruxJobTrigger" in left.database["trigger"]
     assert "edit_and_animate/" in left.database["xcom"]
