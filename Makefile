@@ -15,7 +15,7 @@ $(VENV)/.complete: pyproject.toml sandbox/pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ./sandbox -e '.[dev]'
 	@touch $@
 
-.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz backfill distributed lint format coverage docs ui bench bench-full dist clean
+.PHONY: demo test test-fast test-lowest matrix crash chaos fuzz examples backfill distributed lint format coverage docs ui bench bench-full dist clean
 demo: venv  ## run the main job on the embedded sandbox and leave images to look at
 	@$(BIN)/python -m demo
 
@@ -44,6 +44,9 @@ chaos: venv  ## 200 seeded random fault schedules; writes docs/reliability.md
 
 fuzz: venv  ## 100 000 mutated answers to every reader of every gateway; writes docs/reliability.md
 	$(BIN)/python -m tests.fuzz --publish $(ARGS)
+
+examples: venv  ## every example DAG on a real Airflow, and a search of all that it wrote for secrets
+	ORUX_EXAMPLES=all $(BIN)/python -m pytest -q -n 0 tests/airflow/test_examples_on_processes.py $(ARGS)
 
 backfill: venv  ## thirty days of the content pipeline, twice: the second time costs nothing
 	ORUX_BACKFILL_DAYS=30 $(BIN)/python -m pytest -q -s tests/airflow/test_backfill.py

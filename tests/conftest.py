@@ -41,6 +41,7 @@ LONG = ("tests/docs/test_pages.py", "tests/triggers/", "tests/poller/", "tests/s
 #: Folders and files whose cases stay on one of several workers: each shares one Airflow, and what ran on it.
 TOGETHER = (
     "tests/cli/",
+    "tests/airflow/test_examples_on_processes.py",
     "tests/airflow/test_triggering.py",
     "tests/plugins/test_browser.py",
     "tests/plugins/test_postgres.py",

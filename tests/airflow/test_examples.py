@@ -153,7 +153,7 @@ def chat_connection(sandbox: Any) -> str:
     return json.dumps(value)
 
 
-#: Those in which a person chooses: ``dag.test()`` has nobody who would. tests/plugins/test_browser.py runs them.
+#: Those in which a person chooses: ``dag.test()`` has nobody who would. test_examples_on_processes.py runs them.
 REVIEWED = ("review_chain", "review_mapped", "review_reroll")
 
 
@@ -238,9 +238,8 @@ def charged(sandbox: Any) -> Counter[tuple[str, str]]:
 def test_every_example_is_executed_by_a_test():
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     for path in (ROOT / "example_dags").glob("*.py"):
-        # What asset events start needs a scheduler: tests/airflow/test_triggering.py.
-        elsewhere = path.stem in REVIEWED or path.stem == "product_gallery"
-        assert f'example_dag("{path.stem}")' in tests or elsewhere, path.name
+        # On processes: what asset events start needs a scheduler, and people the API server.
+        assert f'example_dag("{path.stem}")' in tests or f'"{path.stem}": ' in tests, path.name
 
 
 def test_the_chain(sandbox, example_dag, run):

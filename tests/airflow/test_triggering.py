@@ -24,13 +24,9 @@ def readme_dag() -> str:
 
 
 def write_dags(folder: Path) -> None:
-    """The README's chain and examples as they stand; and the README's chain, started by an asset."""
-    for name in ("midjourney_chain", "content_pipeline", "product_gallery"):
-        (folder / f"{name}.py").write_text((ROOT / "example_dags" / f"{name}.py").read_text())
-    (folder / "data").mkdir()
-    (folder / "data" / "products.csv").write_text(
-        (ROOT / "example_dags" / "data" / "products.csv").read_text()
-    )
+    """An example and the README's chain as they stand; and the README's chain, started by an asset."""
+    example = ROOT / "example_dags" / "midjourney_chain.py"
+    (folder / example.name).write_text(example.read_text())
     code = readme_dag().replace("/tmp/orux/", f"{folder.parent}/out/")
     (folder / "lighthouse.py").write_text(code)
     by_asset = code.replace('DAG("lighthouse", schedule=None', 'DAG("by_asset", schedule=[BRIEFING]')
@@ -40,14 +36,13 @@ def write_dags(folder: Path) -> None:
 
 
 class ExampleProcesses(AirflowProcesses):
-    dag_ids = ("midjourney_chain", "content_pipeline", "product_gallery", "lighthouse", "by_asset")
+    dag_ids = ("midjourney_chain", "lighthouse", "by_asset")
 
     def __init__(self, folder: Path, sandbox: Any) -> None:
         self.dags = folder
         super().__init__(workers=4)
         self.env |= {
             "AIRFLOW_VAR_ORUX_SAVE_TO": f"file://{folder.parent}/out",
-            "AIRFLOW_VAR_ORUX_CONTENT_DB": f"{folder.parent}/content.sqlite",
             "AIRFLOW_CONN_ORUX_DEFAULT": sandbox.connection(),
             # As shipped: nothing runs before a person says so.
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
@@ -75,7 +70,6 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
         )  # fmt: skip
         assert told.returncode == 0, told.stderr[-2000:]
         airflow.api("POST", "/dags/lighthouse/dagRuns", json={"logical_date": None})
-        airflow.api("POST", "/dags/content_pipeline/dagRuns", json={"logical_date": None})
         assets = airflow.api("GET", "/assets", params={"uri_pattern": ASSET})["assets"]
         airflow.api("POST", "/assets/events", json={"asset_id": assets[0]["id"], "extra": {}})
 
@@ -89,8 +83,6 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
             ("midjourney_chain", "manual"),
             ("lighthouse", "manual"),
             ("by_asset", "asset_triggered"),
-            ("content_pipeline", "manual"),
-            ("product_gallery", "asset_triggered"),  # by the image that content_pipeline saved
         ):
             run = until(lambda dag_id=dag_id, kind=kind: ended(dag_id, kind), f"{dag_id} to end")
             assert (run["state"], run["logical_date"]) == ("success", None), (dag_id, run)
@@ -99,5 +91,4 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
         out = tmp_path / "out"
         assert list((out / "midjourney_chain" / day).glob("*/manifest.json"))
         assert list((out / day).glob("*/manifest.json"))
-        assert "product photo" in (out / "content_pipeline" / "gallery.html").read_text()
         assert sandbox.leaks() == []

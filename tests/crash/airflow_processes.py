@@ -25,6 +25,8 @@ import psutil
 from demo.airflow_home import ROOT, environment
 from tests.airflow.template import migrate
 from tests.crash.proxy import Proxy
+from tests.storage.samples import image
+from tests.storage.stores import shared
 
 T = TypeVar("T")
 DAGS = Path(__file__).parent / "dags"
@@ -38,6 +40,8 @@ DAG_IDS = (
     "crash_hundred",
     "crash_sync",
     "crash_image",
+    "crash_input",
+    "crash_workflow",
     "crash_four_images",
     "crash_chain",
 )
@@ -114,6 +118,9 @@ class AirflowProcesses:
             **environment(self.home / "airflow", bundles={"tests": self.dags}),
             **SHORT_INTERVALS,
             MARK: str(self.home),
+            # s3:// is a folder. Its URLs lead nowhere: the sandbox of these tests fetches none.
+            **shared(self.home / "store", url="http://127.0.0.1:9", secret=secrets.token_hex(8)),
+            "AIRFLOW__ORUX__INPUT_ROOTS": "s3://content",
             "PYTHONPATH": str(ROOT),
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(workers),
@@ -333,6 +340,12 @@ class AirflowProcesses:
         if errors := (self.api("GET", "/importErrors") or {}).get("import_errors"):
             raise RuntimeError(f"the DAG file does not load: {errors[0]['stack_trace'][-2000:]}")
         return all(self.api("GET", f"/dags/{dag_id}") for dag_id in self.dag_ids)
+
+    def store_image(self, uri: str) -> None:
+        """Put an image into the object storage of this airflow."""
+        path = self.home / "store" / uri.removeprefix("s3://")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image("PNG", (64, 48)))
 
     def connect(self, conn_id: str, sandbox_connection: str) -> None:
         """Make an Airflow connection from a sandbox's own JSON."""

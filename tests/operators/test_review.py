@@ -126,6 +126,15 @@ def test_a_task_that_saves_is_taken():
         review(OruxImagineOperator(task_id="imagine", prompt="a cat", save_to="/x").output)
 
 
+@pytest.mark.skipif(not hasattr(ParamsDict, "filter_params_by_source"), reason="this Airflow shows them all")
+def test_the_form_has_the_fields_of_the_task_and_none_of_the_dag():
+    with DAG("d", params={"products": ["a red bicycle"]}):
+        imagine = OruxImagineOperator(task_id="imagine", prompt="a cat", save_to="/x")
+        operator = review(imagine.output, params={"note": Param("", type="string")})
+    assert set(operator.serialized_params) == {"note", "reject"}
+    operator.validate_params_input({"note": "nice", "reject": False})  # what the form sends
+
+
 @pytest.mark.parametrize("roots", ["", "/elsewhere"])
 def test_images_that_nobody_could_see_fail_at_once(result, monkeypatch, roots):
     monkeypatch.setenv("AIRFLOW__ORUX__GALLERY_ROOTS", roots)

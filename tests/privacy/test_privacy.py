@@ -74,7 +74,7 @@ def left() -> Iterator[Left]:
     airflow = PrivacyAirflow(workers=4)
     with SandboxServer(FAST) as sandbox:
         for gateway, key in KEYS.items():
-            sandbox.save_account(account="me", key=key, gateway=gateway, balance=1_000_000)
+            sandbox.save_account(account=f"me-{gateway}", key=key, gateway=gateway, balance=1_000_000)
             value = {**json.loads(sandbox.connection(gateway)), "password": key}
             airflow.env[f"AIRFLOW_CONN_{gateway.upper()}_DEFAULT"] = json.dumps(value)
         airflow.env["ORUX_PRIVACY_OUT"] = f"file://{airflow.home}/out"

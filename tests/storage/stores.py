@@ -6,15 +6,22 @@ import contextlib
 import hashlib
 import hmac
 import io
+import json
+import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from airflow.sdk.io import attach
 from fsspec import AbstractFileSystem
 from fsspec.spec import AbstractBufferedFile
+
+#: The environment variable that describes a :class:`SharedStore`.
+SHARED = "ORUX_TEST_STORE"
 
 
 class Upload(AbstractBufferedFile):
@@ -127,7 +134,7 @@ class SigningStore(Store):
     def sign(self, path: str, expiration: int = 100, **options: Any) -> str:
         path = self._strip_protocol(path)
         until = int(time.time()) + expiration
-        url = f"{self._web.url}/{quote(path)}?X-Amz-Expires={expiration}&until={until}"
+        url = f"{self._web.url}/{quote(path)}?X-Amz-Expires={expiration}&until={until}&X-Amz-Credential=AKIDEXAMPLE"
         url += f"&X-Amz-Signature={self._signature(path, until)}"
         self.signed.append((url, expiration))
         return url
@@ -193,3 +200,55 @@ def attached(store: Store, scheme: str = "s3") -> str:
     conn_id = f"store_{uuid.uuid4().hex}"
     attach(scheme, conn_id, fs=store)
     return conn_id
+
+
+class OnDisk(MutableMapping[str, bytes]):
+    """Files of a store that several processes share."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __getitem__(self, name: str) -> bytes:
+        try:
+            return (self._root / name).read_bytes()
+        except OSError:
+            raise KeyError(name) from None
+
+    def __setitem__(self, name: str, content: bytes) -> None:
+        path = self._root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        part.write_bytes(content)
+        part.replace(path)
+
+    def __delitem__(self, name: str) -> None:
+        (self._root / name).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(p.relative_to(self._root)) for p in self._root.rglob("*") if p.is_file())
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class SharedStore(SigningStore):
+    """The same store in each process of an Airflow: its files lie in a folder, and one process serves them.
+
+    :param secret: what it signs with.
+    """
+
+    def __init__(self, root: Path, web: Any, secret: str) -> None:
+        super().__init__(web)
+        self.files = OnDisk(root)  # type: ignore[assignment]
+        self._secret = secret.encode()
+
+
+def shared(root: Path, *, url: str, secret: str) -> dict[str, str]:
+    """The environment in which :func:`attach_shared` finds such a store."""
+    return {SHARED: json.dumps({"root": str(root), "url": url, "secret": secret})}
+
+
+def attach_shared() -> None:
+    """What ``s3://`` means in this process; for the last line of a DAG file."""
+    spec = json.loads(os.environ[SHARED])
+    attach("s3", fs=SharedStore(Path(spec["root"]), SimpleNamespace(url=spec["url"]), spec["secret"]))

@@ -14,6 +14,9 @@ from orux_sandbox.engine.terms import GatewayTerms
 from orux_sandbox.settings import Settings
 from orux_sandbox.wire import Refusal
 
+#: Whose account is made where the caller names no gateway.
+_DEFAULT = "orux"
+
 
 class Accounts:
     """The accounts of all gateways."""
@@ -73,7 +76,7 @@ class Accounts:
         settings: Settings,
         *,
         account: str | None = None,
-        gateway: str = "orux",
+        gateway: str = _DEFAULT,
         key: str | None = None,
         balance: float | None = None,
         disabled: bool | None = None,
@@ -84,7 +87,8 @@ class Accounts:
 
         A known ``key`` names its account. Without a key and with a new ``account``, a key is made.
 
-        :raises ValueError: an unknown gateway, a key of another account, or not an address range.
+        :raises ValueError: an unknown gateway, an account of another one, a key of another account, or not an address
+            range.
         """
         terms = self.gateway(gateway)
         for network in ips or ():
@@ -94,6 +98,8 @@ class Accounts:
             raise ValueError("this key belongs to another account")
         name = known.account if known is not None else account or f"user-{secrets.token_hex(3)}"
         before = self._store.account(name)
+        if before is not None and gateway not in (_DEFAULT, before.gateway):
+            raise ValueError(f"the account {name!r} is one of {before.gateway}: name another for {gateway}")
         saved = before or self._opened(name, terms, settings)
         if balance is not None:
             self._store.save_account(replace(saved, balance=balance))

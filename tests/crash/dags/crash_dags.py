@@ -12,8 +12,10 @@ from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator, Orux
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 from airflow_provider_orux.sensors.jobs import OruxJobSensor
 from tests.crash import failpoints
+from tests.storage.stores import attach_shared
 
 failpoints.arm()
+attach_shared()
 
 PAID = {
     "conn_id": "{{ dag_run.conf['conn_id'] }}",
@@ -68,6 +70,16 @@ with dag("crash_sync"):
 with dag("crash_image"):
     OruxGenerateImageOperator(
         task_id="pay", model="{{ dag_run.conf['model'] }}", prompt=PROMPT, **PAID, **RETRY
+    )
+
+with dag("crash_input"):
+    OruxGenerateImageOperator(
+        task_id="pay",
+        model="qwen-image-edit",
+        prompt=PROMPT,
+        options={"image_url": "{{ dag_run.conf['image'] }}"},
+        **PAID,
+        **RETRY,
     )
 
 for worker in (False, True):

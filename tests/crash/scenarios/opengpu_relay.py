@@ -74,6 +74,18 @@ def relay_before_id(case: ScenarioRun) -> None:
     replayed(case)
 
 
+@any_scenario(
+    PART,
+    "the run of a workflow: its answer read, job id not yet written; worker and supervisor killed",
+    gateway="opengpu_relay",
+    dag_id="crash_workflow",
+    posts=2,
+)
+def relay_workflow_before_id(case: ScenarioRun) -> None:
+    dies_at("before_submitted")(case)
+    replayed(case)
+
+
 @scenario(
     "the connection is cut after the gateway accepted; nobody dies, the worker asks again",
     conf=LINKS,

@@ -79,11 +79,14 @@ def dies_at_resume(case: ScenarioRun) -> None:
     case.wait_run()
 
 
-def ask_a_person(case: ScenarioRun, *, charged: bool = True) -> None:
-    """The ambiguous end: a failed task with the right words, then what they say, and a clear."""
+def ask_a_person(case: ScenarioRun, *, charged: bool = True, refused: int = 0) -> None:
+    """The ambiguous end: a failed task with the right words, then what they say, and a clear.
+
+    :param refused: paid requests that the gateway refused before.
+    """
     case.wait_state("failed")
     case.wait_run()
-    if (posts := case.gateway.posts()) != charged:
+    if (posts := case.gateway.posts()) != charged + refused:
         case.found.problems.append(f"{posts} paid requests before a person was asked")
     case.says("AmbiguousSubmitError", "orux ledger settle", "orux ledger discard")
     if charged:

@@ -90,6 +90,13 @@ def hang(api: httpx.Client, seconds: float, count: int) -> list[threading.Thread
     return threads
 
 
+def test_an_account_is_one_gateway_s(sandbox):
+    sandbox.save_account(account="ann", gateway="yescale")
+    sandbox.save_account(account="ann", balance=5)
+    with pytest.raises(ValueError, match="the account 'ann' is one of yescale"):
+        sandbox.save_account(account="ann", gateway="opengpu_relay", key="relay_sk_anns")
+
+
 def test_the_fourth_request_in_flight_is_refused_whatever_the_key(api, anyone, sandbox):
     sandbox.configure(sync_seconds=0.8)
     second_key = "sk-app-second00_" + "a" * 48
