@@ -34,6 +34,7 @@ __all__ = [
     "never_expire",
     "push_xcom",
     "question",
+    "recorded_state",
     "serialized",
     "set_short_delays",
     "short_delays",
@@ -178,6 +179,24 @@ async def push_xcom(ti: Any, key: str, value: Any) -> None:
     push = getattr(_first("airflow.sdk.bases.xcom:BaseXCom"), "aset", None)
     if push is not None and ti is not None:
         await push(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
+
+
+def recorded_state(ti: Any) -> str | None:
+    """The state of a task instance in Airflow's database; None: it has none. (``ti.state`` is what a worker thinks.)"""
+    # Not every trigger is given a task instance that can ask.
+    ask = getattr(ti, "get_task_states", None)
+    if ask is None:
+        ask = _first("airflow.sdk.execution_time.task_runner:RuntimeTaskInstance").get_task_states
+    states = ask(dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    key = f"{ti.task_id}_{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ti.task_id
+    state = (states.get(ti.run_id) or {}).get(key)
+    return None if state is None else str(state)
+
+
+async def arecorded_state(ti: Any) -> str | None:
+    """The same, in a triggerer."""
+    state: str | None = await _first("asgiref.sync:sync_to_async")(recorded_state)(ti)
+    return state
 
 
 def incr(name: str, by: float, *, tags: Mapping[str, str]) -> None:

@@ -110,6 +110,12 @@ def get_provider_info() -> dict[str, object]:
             "The vendor's errors that mean nothing was accepted, as status:code, comma-separated.",
             type=["string", "null"],
         ),
+        "cancel_on_kill": field(
+            "Cancel on kill",
+            "Cancel the job of a task that a person ended, where the gateway can (runs of OpenGPU Relay's workflows).",
+            type=["boolean", "null"],
+            default=False,
+        ),
         "proxy": field(
             "Proxy URL",
             "Used for submissions, polls and downloads.",

@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_orux.client.kept import KeptAnswers
@@ -142,7 +143,7 @@ class Calls:
             e.charged = "no"
             raise
 
-    def uploaded(self, request: GenerationRequest, *, key: str | None) -> Flow[GenerationRequest]:
+    def upload(self, request: GenerationRequest, *, key: str | None) -> Flow[GenerationRequest]:
         """The request with URLs for the files that it holds. Sent again under the same key, it has the same URLs.
 
         :raises OruxError: a file was not taken; ``charged`` is ``no``.
@@ -170,7 +171,7 @@ class Calls:
         :raises ArtifactRejectedError: it was made and paid for, but the answer is longer than the client may read.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
-        request = yield from self.uploaded((yield from self.resolve(request)), key=submission_id)
+        request = yield from self.upload((yield from self.resolve(request)), key=submission_id)
 
         def send(form: GenerationRequest) -> Flow[Job]:
             return self._pay(
@@ -206,7 +207,7 @@ class Calls:
         :raises AmbiguousSubmitError: the request was sent and its answer does not say whether it was accepted.
         :raises OruxError: refused; ``charged`` is ``no``.
         """
-        request = yield from self.uploaded((yield from self.resolve(request)), key=idempotency_key)
+        request = yield from self.upload((yield from self.resolve(request)), key=idempotency_key)
         keyed = bool(idempotency_key) and self.gateway.has_idempotency_keys and self.settings.key is not None
 
         def send(form: GenerationRequest, key: str | None) -> Flow[Job]:
@@ -248,6 +249,11 @@ class Calls:
             attempts=attempts,
             read_timeout=self.settings.read_timeout + wait,
         )
+
+    def cancel(self, job_id: str) -> Flow[None]:
+        """Cancel a job; asked once."""
+        request = self.gateway.cancel(job_id)
+        return self.read(request, partial(self.gateway.check, purpose=Purpose.READ), attempts=1)
 
     def read(
         self,

@@ -61,6 +61,10 @@ class GatewayClient:
         """See :meth:`Calls.resolve`."""
         return self.run(self.calls.resolve(request))
 
+    def upload(self, request: GenerationRequest, *, key: str) -> GenerationRequest:
+        """See :meth:`Calls.upload`."""
+        return self.run(self.calls.upload(request, key=key))
+
     def generate(self, request: GenerationRequest, *, submission_id: str, will_save: bool = False) -> Job:
         """See :meth:`Calls.generate`."""
         return self.run(self.calls.generate(request, submission_id=submission_id, will_save=will_save))
@@ -81,6 +85,10 @@ class GatewayClient:
     def poll(self, job_id: str, *, wait: float = 0.0, attempts: int | None = None) -> Job:
         """See :meth:`Calls.poll`."""
         return self.run(self.calls.poll(job_id, wait=wait, attempts=attempts))
+
+    def cancel(self, job_id: str) -> None:
+        """See :meth:`Calls.cancel`."""
+        self.run(self.calls.cancel(job_id))
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow."""

@@ -7,7 +7,9 @@ resume succeeded (a late executor event, apache/airflow #71580); a clear of such
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_orux.compat import recorded_state
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,7 +34,7 @@ def on_success(context: Context) -> None:
     if not getattr(context["task"], "durable", False):
         return
     try:
-        if _recorded_state(ti) == "success":
+        if recorded_state(ti) == "success":
             mark(record_store(context, log=log), max_tries=ti.max_tries)
     except Exception as e:
         # Unmarked, the next clear returns this result for free and says so.
@@ -57,13 +59,3 @@ def mark(store: RecordStore, *, max_tries: int) -> bool:
         return False
     store.write(record.changed(delivered=True, max_tries=max_tries), patience=PATIENCE)
     return True
-
-
-def _recorded_state(ti: Any) -> str | None:
-    """The state of a task instance in Airflow's database. (``ti.state`` is only what the worker thinks.)"""
-    states = ti.get_task_states(
-        dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id]
-    )
-    key = f"{ti.task_id}_{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ti.task_id
-    state = (states.get(ti.run_id) or {}).get(key)
-    return None if state is None else str(state)

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_orux.compat import conf
 from airflow_provider_orux.models.errors import ConfigurationError
 from airflow_provider_orux.models.input_images import file_text
-from airflow_provider_orux.models.listed import ListedRequest
 from airflow_provider_orux.models.requests import GenerationRequest
 
 if TYPE_CHECKING:
     from airflow_provider_orux.storage import StorageSettings
 
-#: Seconds that a presigned URL of an input lives: as long as Orux AI keeps a job that waits (page Tasks: 24 h).
-SIGNED_URL_SECONDS = 86_400
 #: Seconds; S3 and GCS sign for no longer than a week.
 LONGEST_SIGNED = 7 * 86_400
 
@@ -23,28 +20,22 @@ LONGEST_SIGNED = 7 * 86_400
 def with_input_files(
     request: GenerationRequest, context: Any, *, settings: StorageSettings, conn_id: str | None
 ) -> GenerationRequest:
-    """The request with its images read, and presigned URLs for the other files that the gateway fetches.
+    """The request with its files as the gateway takes them.
 
     :param context: of the task.
     :param conn_id: the Airflow connection of the storage.
     :raises InvalidRequestError: a file may not be used, or cannot be; nothing was sent.
     """
-    from airflow_provider_orux.storage.files import read_files
-    from airflow_provider_orux.storage.inputs import read_images
-    from airflow_provider_orux.storage.signing import sign_files
+    from airflow_provider_orux.storage.inputs import InputFiles
 
-    roots, written = input_roots(), written_in_dag(context)
-    if isinstance(request, ListedRequest):
-        return read_files(request, settings=settings, conn_id=conn_id, roots=roots, written=written)
-    request = read_images(request, settings=settings, conn_id=conn_id, roots=roots, written=written)
-    return sign_files(
-        request,
+    files = InputFiles(
         settings=settings,
-        seconds=signed_url_seconds(),
         conn_id=conn_id,
-        roots=roots,
-        written=written,
+        roots=input_roots(),
+        written=written_in_dag(context),
+        url_seconds=signed_url_seconds(),
     )
+    return files.ready(request)
 
 
 def input_roots() -> list[str]:
@@ -58,6 +49,8 @@ def signed_url_seconds() -> int:
 
     :raises ConfigurationError: it is no number from 60 to a week.
     """
+    from airflow_provider_orux.storage.inputs import SIGNED_URL_SECONDS
+
     text = conf.get("orux", "signed_url_seconds", fallback=str(SIGNED_URL_SECONDS))
     seconds = int(text) if str(text).strip().isdecimal() else 0
     if not 60 <= seconds <= LONGEST_SIGNED:

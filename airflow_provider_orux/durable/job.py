@@ -6,6 +6,7 @@ settings come in as values, steps go out as values (:class:`Wait`, :class:`Finis
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class DurableJob:
     :param poll_interval: seconds between polls; None: the schedule decides.
     :param wait_for_completion: False: the result is the job id, as soon as it is known.
     :param results: where earlier results of the same request are found (``reuse="always"``).
+    :param cancel: cancels a job whose task is being killed, and returns whether it did.
     :param may_fall_back: whether the other route may be tried where the gateway refuses this one: nobody chose it.
     """
 
@@ -73,6 +75,7 @@ class DurableJob:
         wait_for_completion: bool = True,
         results: ResultStore | None = None,
         may_fall_back: bool = False,
+        cancel: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.request = request
         self.client = client
@@ -88,6 +91,7 @@ class DurableJob:
         self._wait_for_completion = wait_for_completion
         self._results = results
         self._may_fall_back = may_fall_back
+        self._cancel = cancel
         self._log = log
 
     # -- the steps ------------------------------------------------------------------------------------------
@@ -181,9 +185,12 @@ class DurableJob:
             earlier = self._results.find(reuse_key, conn_id=self.delivery.storage_conn_id)
             if earlier is not None:
                 return self._reuse(earlier, reuse_key)
+        submission_id = self.ledger.submission_id(decision)
+        # Before the intent: an upload that fails, or takes its time, leaves nothing that could have been paid for.
+        request = self.client.upload(request, key=submission_id)
         # If this fails, nothing is sent: a worker that Airflow replaced fails here, its ti.id being stale (the fence).
         # From here on a death leaves an ambiguous submission.
-        submission_id = self.ledger.intend(decision, reuse_key=reuse_key, superseded=superseded)
+        self.ledger.intend(decision, submission_id, reuse_key=reuse_key, superseded=superseded)
         self.remote = None
         will_save = bool(self.delivery.save_to)
         if resend and (now := self.ledger.decide()).action is not Action.RESEND:
@@ -364,6 +371,9 @@ class DurableJob:
 
     def on_kill(self) -> str | None:
         """What is true of the paid submission while the task is killed; None: there is none."""
+        going = self.remote in (None, RemoteState.ALIVE, RemoteState.UNKNOWN) and not self._synchronous
+        if self.job_id is not None and going and self._cancel(self.job_id):
+            self.remote = RemoteState.FAILED
         return self._situation().on_kill()
 
     def _situation(self) -> advice.Situation:
@@ -375,6 +385,7 @@ class DurableJob:
             record_known=ledger.is_read,
             job_id=self.job_id,
             remote=self.remote,
+            not_withdrawn=ledger.not_withdrawn,
             durable=ledger.durable,
             retries_left=ledger.identity.try_number <= ledger.identity.max_tries,
             answer_patience=self.client.settings.answer_patience(synchronous=self._synchronous),

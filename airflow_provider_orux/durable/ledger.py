@@ -50,6 +50,8 @@ class Ledger:
         #: As this attempt last read or wrote it.
         self.record: Record | None = None
         self.is_read = store is None
+        #: Why the intent of a submission that was provably refused still stands; None: none does.
+        self.not_withdrawn: str | None = None
         self._store = store
         self._before: Record | None = None
         self._log = log
@@ -80,14 +82,29 @@ class Ledger:
         attempt = replace(self.attempt, at=self.now())
         return decide(self.record, attempt, self.policy, remote, cause=cause)
 
-    def intend(
-        self, decision: Decision, *, reuse_key: str | None = None, superseded: Job | None = None
-    ) -> str:
-        """Note that a paid request is about to be sent. If this cannot be written, nothing may be sent.
+    def submission_id(self, decision: Decision) -> str:
+        """Our id of the submission that a decision is about; :meth:`intend` notes it.
 
         :param decision: ``SUBMIT``, or ``RESEND``: the same submission again, under its own id.
+        """
+        if decision.action is Action.RESEND and self.record is not None:
+            return self.record.submission_id
+        return self.identity.submission_id(
+            fingerprint=self.attempt.fingerprint, at=self.now(), resubmits=decision.resubmits
+        )
+
+    def intend(
+        self,
+        decision: Decision,
+        submission_id: str,
+        *,
+        reuse_key: str | None = None,
+        superseded: Job | None = None,
+    ) -> None:
+        """Note that a paid request is about to be sent. If this cannot be written, nothing may be sent.
+
+        :param submission_id: as :meth:`submission_id` has it.
         :param superseded: the recorded job as the gateway told it, where it was asked.
-        :returns: our id of the submission.
         :raises LedgerError: it could not be written.
         """
         at = self.now()
@@ -103,12 +120,16 @@ class Ledger:
             )
         else:
             record = self._new_record(
-                State.INTENT, at=at, resubmits=decision.resubmits, reuse_key=reuse_key, superseded=superseded
+                State.INTENT,
+                submission_id,
+                at=at,
+                resubmits=decision.resubmits,
+                reuse_key=reuse_key,
+                superseded=superseded,
             )
         if self._store is not None:
             self._store.write_intent(record)
         self.record = record
-        return record.submission_id
 
     def accept(self, job: Job) -> None:
         """Note the job that the gateway accepted. Nothing comes before this: not a log line, not a metric.
@@ -127,10 +148,10 @@ class Ledger:
             self._store.write(submitted)
         self.record = submitted
 
-    def withdraw(self, refusal: OruxError) -> None:
+    def withdraw(self) -> None:
         """Take the intent back: it is proven that nothing was accepted. What stood before it holds again.
 
-        A failure is logged and not raised: the refusal is what happened.
+        A failure is noted and not raised: the refusal is what happened.
         """
         if self._store is not None:
             try:
@@ -139,13 +160,10 @@ class Ledger:
                 else:
                     self._store.remove()
             except LedgerError as e:
-                self._log.error(
-                    "The gateway accepted nothing (%s), but the intent could not be taken back (%s): the next attempt "
-                    "will call this submission ambiguous. Then run: %s",
-                    refusal.message,
-                    e.message,
-                    self.identity.command("discard"),
-                )
+                self._log.error("The intent could not be taken back: %s", e.message)
+                if self._before is None or self._before.state is not State.INTENT:
+                    # Else what stood before it is of unknown charge itself.
+                    self.not_withdrawn = e.message
                 return
         self.record = self._before
 
@@ -203,8 +221,8 @@ class Ledger:
         if reuse_key is not None:
             job_id = str(result["job_id"])
             record = self._new_record(
-                State.FINISHED, at=at, reuse_key=reuse_key, result=dict(result)
-            ).changed(submission_id=job_id, job_id=job_id)
+                State.FINISHED, job_id, at=at, reuse_key=reuse_key, result=dict(result)
+            ).changed(job_id=job_id)
         elif self.record is None:
             return  # there is no ledger, and the attempt began after the submission
         else:
@@ -234,6 +252,7 @@ class Ledger:
     def _new_record(
         self,
         state: State,
+        submission_id: str,
         *,
         at: float,
         resubmits: int = 0,
@@ -250,9 +269,7 @@ class Ledger:
                 conn_id=attempt.conn_id,
                 host=attempt.host,
                 updated_at=at,
-                submission_id=self.identity.submission_id(
-                    fingerprint=attempt.fingerprint, at=at, resubmits=resubmits
-                ),
+                submission_id=submission_id,
                 result=result,
                 fields=dict(attempt.fields),
                 resubmits=resubmits,

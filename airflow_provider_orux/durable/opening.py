@@ -6,11 +6,13 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from airflow_provider_orux.durable.delivery import Delivery, OnPartial
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.job import DurableJob
+from airflow_provider_orux.durable.killed import cancel_killed
 from airflow_provider_orux.durable.ledger import Ledger
 from airflow_provider_orux.durable.open_store import record_store
 from airflow_provider_orux.durable.pricing import Forecast
@@ -125,6 +127,7 @@ def open_job(
         wait_for_completion=settings.wait_for_completion,
         results=ResultStore.configured(log=log) if settings.reuse else None,
         may_fall_back=route is None,
+        cancel=partial(cancel_killed, hook.connection, context["ti"], log=log),
     )
 
 

@@ -26,7 +26,7 @@ def after_failed_submission(error: OruxError, ledger: Ledger, *, resend: bool) -
             message, gateway=error.gateway, code=error.code, http_status=error.http_status
         )
     if error.charged == "no":
-        ledger.withdraw(error)
+        ledger.withdraw()
     elif isinstance(error, AmbiguousSubmitError):
         count("orux.ambiguous", gateway=ledger.attempt.gateway)
         if not isinstance(error, IdempotencyKeyReusedError):

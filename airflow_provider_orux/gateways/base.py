@@ -187,6 +187,14 @@ class Gateway(abc.ABC):
         """The jobs in a batch answer; a missing job is unknown, perhaps only for now."""
         raise NotImplementedError(f"{self.title} has no batch poll")
 
+    def can_cancel(self, job_id: str) -> bool:
+        """Whether the gateway documents a way to cancel this job."""
+        return False
+
+    def cancel(self, job_id: str) -> HttpRequest:
+        """Cancel a job; only where :meth:`can_cancel`. What it did until then is charged."""
+        raise NotImplementedError(f"{self.title} cancels no jobs")
+
     def probe(self) -> HttpRequest:
         """A free request that shows whether host and key are right."""
         raise NotImplementedError

@@ -39,6 +39,7 @@ class Extra(BaseModel):
         concurrency).
     :param auth_grace: seconds a refused key (401, 403) is tolerated while waiting for a paid job.
     :param definite_refusals: the vendor's errors that mean nothing was accepted, as ``status:code, …``.
+    :param cancel_on_kill: cancel the job of a task that a person ended, where the gateway can.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
@@ -59,6 +60,7 @@ class Extra(BaseModel):
     max_in_flight_polls: int | None = Field(default=None, ge=1, le=1000)
     auth_grace: float = Field(default=AUTH_GRACE, ge=0, le=86_400)
     definite_refusals: str | list[str] | None = None
+    cancel_on_kill: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ class GatewayConnection:
     def max_in_flight_polls(self) -> int:
         """How many polls may be in flight: the connection's setting, else the gateway's default."""
         return self.extra.max_in_flight_polls or self.gateway.default_in_flight_polls
+
+    def cancels(self, job_id: str) -> bool:
+        """Whether a job is cancelled once its task was ended: the connection says so, and the gateway can."""
+        return self.extra.cancel_on_kill and self.gateway.can_cancel(job_id)
 
     @property
     def account(self) -> ClientSettings | None:

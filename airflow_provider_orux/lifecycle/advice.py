@@ -62,6 +62,7 @@ class Situation:
     :param record_known: whether the ledger was read at all.
     :param job_id: the job of this attempt, once the gateway named it; the ledger may not know it yet.
     :param remote: how the recorded job is, where it is known.
+    :param not_withdrawn: why the intent of a submission that was provably refused still stands; None: none does.
     :param durable: whether there is a ledger.
     :param retries_left: whether Airflow would start another try.
     :param answer_patience: seconds for which the answer to a request that was sent may still come.
@@ -76,6 +77,7 @@ class Situation:
     record_known: bool
     job_id: str | None
     remote: RemoteState | None
+    not_withdrawn: str | None
     durable: bool
     retries_left: bool
     answer_patience: float
@@ -115,6 +117,7 @@ class Situation:
             and self.durable
             and self.record is not None
             and self.record.state is State.INTENT
+            and self.not_withdrawn is None
         ):
             # Nothing was sent now; what an earlier attempt sent may have been accepted.
             error.charged = "unknown"
@@ -140,6 +143,16 @@ class Situation:
             return [
                 "A synchronous generation has no job to ask for a fresh URL. If the gateway's own page shows the "
                 f"image, settle the submission; if not, discard it. Then clear the task.\n{settle}\n{discard}"
+            ]
+        if self.not_withdrawn is not None and self.record is not None:
+            if (
+                decide(self.record, replace(self.attempt, at=time.time()), self.policy).action
+                is not Action.FAIL
+            ):
+                return []
+            return [
+                f"The ledger still holds this submission as sent, for it could not be changed ({self.not_withdrawn}). "
+                f"Discard it (refused until {self._answered_by()}), then clear the task.\n{discard}"
             ]
         if error.remedy is Remedy.DISCARD:
             return [
@@ -191,13 +204,16 @@ class Situation:
             found, settle = "it shows the image", command("settle", urls=["URL"])
         else:
             found, settle = "it has the job", command("settle", job_id=job_id)
-        sent = record.updated_at if record is not None else time.time()
-        until = time.strftime("%H:%M:%S UTC", time.gmtime(sent + self.answer_patience))
         return (
-            f"Look at the gateway. If {found}, settle the submission; if not, discard it (refused until {until}, while "
-            "the answer may still come). Then clear the task: after settling it pays nothing, after discarding it "
-            f"submits anew.\n`{settle}`\n`{command('discard')}`"
+            f"Look at the gateway. If {found}, settle the submission; if not, discard it (refused until "
+            f"{self._answered_by()}, while the answer may still come). Then clear the task: after settling it pays "
+            f"nothing, after discarding it submits anew.\n`{settle}`\n`{command('discard')}`"
         )
+
+    def _answered_by(self) -> str:
+        """When a request that was sent is answered, or never will be."""
+        sent = self.record.updated_at if self.record is not None else time.time()
+        return time.strftime("%H:%M:%S UTC", time.gmtime(sent + self.answer_patience))
 
     def on_kill(self) -> str | None:
         """What is true of a paid submission whose task is killed now; None: nothing was sent."""

@@ -22,6 +22,9 @@ _BASE64_WORDS = re.compile(r"base64", re.IGNORECASE)
 #: What fields of media are called, where they do not end in ``_url``.
 _MEDIA_NAME = re.compile(r"image|mask|frame|video|audio", re.IGNORECASE)
 
+#: In a list of prices, before the name of a retention or a model: what the retention of one file costs.
+KEPT = "kept@"
+
 
 @dataclass(frozen=True)
 class Takes:

@@ -205,7 +205,7 @@ class OruxOperator(compat.OutputWithKeys, BaseOperator):
             return self._follow(job.resume_without_event(), job, hook)
 
     def on_kill(self) -> None:
-        """Log what is paid for: none of the gateways documents a way to cancel a job."""
+        """Log what is paid for. The connection's ``cancel_on_kill`` cancels it where the gateway can."""
         if self._job is not None and (text := self._job.on_kill()) is not None:
             self.log.warning("%s", text)
 

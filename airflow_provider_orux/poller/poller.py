@@ -91,6 +91,8 @@ class Poller:
         )
         self._lookup = self._new_lookup()
         self._client: PollClient | None = None
+        #: As it was last looked up, also once the last job has left; None: never.
+        self.connection: GatewayConnection | None = None
 
     async def wait(self, wait: Wait, on_progress: Callable[[int], Awaitable[None]] | None = None) -> JobEvent:
         """Wait until a job ends, or polling it makes no more sense.
@@ -204,7 +206,7 @@ class Poller:
 
     def _use(self, found: Found, now: float) -> None:
         """Poll through a connection that was looked up."""
-        before = self._client
+        before, self.connection = self._client, found.connection
         if before is not None and before.serves(found.connection):
             return
         if before is not None:

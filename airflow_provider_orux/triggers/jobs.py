@@ -16,6 +16,7 @@ from airflow_provider_orux.lifecycle.charges import PROGRESS_KEY
 from airflow_provider_orux.lifecycle.polling import Wait
 
 if TYPE_CHECKING:
+    from airflow_provider_orux.hooks.connection import GatewayConnection
     from airflow_provider_orux.poller.poller import Poller
 
 #: Seconds that the triggerer may take to store how much is done; the end of the job is told after that.
@@ -57,6 +58,7 @@ class OruxJobTrigger(BaseTrigger):
         self.started = started
         self.kind = kind
         self.push_urls = push_urls
+        self._poller: Poller | None = None
 
     @classmethod
     def of(cls, conn_id: str, wait: Wait) -> OruxJobTrigger:
@@ -88,7 +90,8 @@ class OruxJobTrigger(BaseTrigger):
         started = self.started if self.started is not None else time.time()
         wait = Wait(self.job_id, self.deadline, started, self.poll_interval, self.kind, self.push_urls)
         poller_for = await _load_poller()
-        event = await poller_for(self.conn_id).wait(wait, self._show_progress)
+        self._poller = poller_for(self.conn_id)
+        event = await self._poller.wait(wait, self._show_progress)
         yield TriggerEvent(event.model_dump(mode="json", exclude_none=True))
 
     async def _show_progress(self, percent: int) -> None:
@@ -101,17 +104,37 @@ class OruxJobTrigger(BaseTrigger):
             self.log.debug("The gallery will not show the progress (%s: %s)", type(e).__name__, e)
 
     async def on_kill(self) -> None:
-        """Log that the job continues and will be charged: no gateway documents a way to cancel one.
+        """Log that the job continues and will be charged; with ``cancel_on_kill`` cancel it where the gateway can.
 
-        Airflow also calls this when it moves the trigger to another triggerer, so nothing else may be done here.
+        Airflow also calls this when it moves the trigger to another triggerer: only a task that is ended in Airflow's
+        database has its job cancelled. And it cuts this short after about a second, so that runs on by itself.
         """
+        connection = self._poller.connection if self._poller is not None else None
+        if connection is not None and connection.cancels(self.job_id):
+            cancelling = asyncio.ensure_future(self._cancel(connection))
+            _cancelling.add(cancelling)
+            cancelling.add_done_callback(_cancelling.discard)
+            if await asyncio.shield(cancelling):
+                return
         self.log.warning(
             "This trigger no longer waits for job %s. The job continues at the gateway and will be charged; "
             "`airflow orux ledger show` tells what a clear of the task does with it.",
             self.job_id,
         )
 
+    async def _cancel(self, connection: GatewayConnection) -> bool:
+        from airflow_provider_orux.hooks.cancelling import cancel
 
+        try:
+            state = await compat.arecorded_state(self.task_instance)
+            return await asyncio.to_thread(cancel, connection, self.job_id, state=state, log=self.log)
+        except Exception as e:
+            self.log.warning("Job %s is not cancelled (%s: %s)", self.job_id, type(e).__name__, e)
+            return False
+
+
+#: Tasks of the event loop that cancel jobs: it does not keep them itself.
+_cancelling: set[asyncio.Future[bool]] = set()
 _loaded = False
 
 

@@ -107,22 +107,51 @@ CHAIN = """
     from datetime import timedelta
     from airflow.sdk import DAG
     from airflow_provider_orux.operators.images import OruxGenerateImageOperator
+    from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
     from airflow_provider_orux.operators.midjourney import *
+    from airflow_provider_orux.sensors.jobs import OruxJobSensor
     with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None,
              default_args={"conn_id": "%(conn)s", "retries": 2, "retry_delay": timedelta(0)}) as dag:
         %(body)s
 """
 
 
+#: Verb of Midjourney: operator and arguments. YEScale has the last two as well.
+VERBS = {
+    "imagine": 'OruxImagineOperator(prompt="a fox", aspect_ratio="3:2", chaos=10',
+    "upscale": "OruxUpscaleOperator(parent_job_id=grid, index=4",
+    "variation": "OruxVariationOperator(parent_job_id=grid, index=1",
+    "reroll": "OruxRerollOperator(parent_job_id=grid",
+    "describe": "OruxDescribeOperator(image=\"{{ ti.xcom_pull('imagine', key='uris')[0] }}\"",
+    "blend": "OruxBlendOperator(images=[\"{{ ti.xcom_pull('imagine', key='uris')[0] }}\"] * 2",
+}
+VERB_FORMS = {
+    "deferred": "%(call)s, task_id=%(verb)r, save_to=SAVE)",
+    "in_worker": "%(call)s, task_id=%(verb)r, save_to=SAVE, deferrable=False, poll_interval=0.2)",
+    "sensor": """%(call)s, task_id="job_%(verb)s", wait_for_completion=False)
+        saved = OruxSaveArtifactsOperator(task_id=%(verb)r, job_id=job.output["job_id"], save_to=SAVE)
+        job >> OruxJobSensor(task_id="ended_%(verb)s", job_id=job.output["job_id"], poke_interval=0.2) >> saved""",
+}
+
+
+@pytest.mark.parametrize("form", VERB_FORMS)
 @pytest.mark.parametrize("name", ["orux", "yescale"])
-def test_imagine_and_upscale_are_written_once(gateways, load_dag, run, name):
-    body = """imagine = OruxImagineOperator(task_id="imagine", prompt="a fox", aspect_ratio="3:2", chaos=10)
-        OruxUpscaleOperator(task_id="hero", parent_job_id=imagine.output["job_id"], index=4)
-        OruxVariationOperator(task_id="variation", parent_job_id=imagine.output["job_id"], index=1)
-        OruxRerollOperator(task_id="reroll", parent_job_id=imagine.output["job_id"])"""
-    result = run(load_dag(CHAIN % {"conn": f"{name}_default", "body": body}))
+def test_each_verb_of_midjourney_is_written_once(gateways, load_dag, run, tmp_path, name, form):
+    verbs = list(VERBS) if name == "yescale" else list(VERBS)[:4]
+    grid = "{{ ti.xcom_pull('imagine', key='job_id') }}"
+    lines = [f"SAVE, grid = 'file://{tmp_path}/out', {grid!r}"]
+    for verb in verbs:
+        lines.append("job = " + VERB_FORMS[form] % {"call": VERBS[verb], "verb": verb})
+        lines += ['dag.get_task("imagine") >> job'] if verb != "imagine" else []
+    result = run(load_dag(CHAIN % {"conn": f"{name}_default", "body": "\n        ".join(lines)}))
     assert result.state == "success", result.states()
-    assert [c["gateway"] for c in gateways.charges()] == [name] * 4
+    charges = gateways.charges()
+    assert [c["gateway"] for c in charges] == [name] * len(verbs)
+    assert sorted(c["job_id"] for c in charges) == sorted(job["id"] for job in gateways.jobs())
+    for verb in verbs:
+        value = result.xcom(verb)
+        assert sum(value["job_id"].endswith(c["job_id"]) for c in charges) == 1
+        assert value["text"] if verb == "describe" else value["manifest"]
 
 
 def test_a_gateway_without_the_verb_says_which_ones_have_it(gateways, load_dag, run, capfd):

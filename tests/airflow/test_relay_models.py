@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from airflow_provider_orux.client import kept
+from airflow_provider_orux.durable.log_store import LogStore
+from airflow_provider_orux.durable.stores import TaskStateStore
 from orux_sandbox.art import recipes, recordings
 
 pytestmark = pytest.mark.airflow
@@ -41,7 +43,8 @@ DAG = """
     import pendulum
     from airflow.sdk import DAG
     from airflow_provider_orux.operators.images import OruxGenerateImageOperator
-    from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator
+    from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator, OruxSubmitJobOperator
+    from airflow_provider_orux.sensors.jobs import OruxJobSensor
 
     with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
         %(tasks)s
@@ -74,28 +77,47 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {word: f"{tmp_path}/{name}" for word, (name, _) in contents.items()}
 
 
-def tasks(files: dict[str, str], tmp_path: Path, *, conn: str, operator: str, more: str = "") -> str:
+#: How a family is asked for: waited for by one task (in the triggerer, in the worker), one call, or three tasks.
+FORMS = {
+    "deferred": """
+        OruxSubmitJobOperator(task_id=%(family)r, conn_id="relay", poll_interval=0.2, save_to=%(out)r, **%(asked)r)""",
+    "in_worker": """
+        OruxSubmitJobOperator(task_id=%(family)r, conn_id="relay", poll_interval=0.2, save_to=%(out)r, **%(asked)r,
+                              deferrable=False)""",
+    "sync": """
+        OruxGenerateImageOperator(task_id=%(family)r, conn_id="relay_sync", poll_interval=0.2, save_to=%(out)r,
+                                  **%(asked)r)""",
+    "sensor": """
+        job = OruxSubmitJobOperator(task_id=%(family)r + "_job", conn_id="relay", wait_for_completion=False,
+                                    **%(asked)r)
+        ended = OruxJobSensor(task_id=%(family)r + "_ended", job_id=job.output["job_id"], conn_id="relay",
+                              poke_interval=0.2, deferrable=%(odd)r)
+        ended >> OruxSaveArtifactsOperator(task_id=%(family)r, job_id=job.output["job_id"], conn_id="relay",
+                                           save_to=%(out)r)""",
+}
+
+
+def tasks(files: dict[str, str], tmp_path: Path, *, form: str) -> str:
     lines = []
-    for family, (model, fields, _) in FAMILIES.items():
+    for number, (family, (model, fields, _)) in enumerate(FAMILIES.items()):
         options = {name: files.get(str(value), value) for name, value in fields.items()}
-        lines.append(
-            f"{operator}(task_id={family!r}, conn_id={conn!r}, model={model!r}, options={options!r}, "
-            f"poll_interval=0.2, save_to='file://{tmp_path}/out'{more})"
-        )
-    return DAG % {"tasks": "\n        ".join(lines)}
+        asked = {"model": model, "options": options}
+        given = {"family": family, "asked": asked, "out": f"file://{tmp_path}/out", "odd": number % 2 > 0}
+        lines.append(FORMS[form] % given)
+    return DAG % {"tasks": "".join(lines)}
 
 
-@pytest.mark.parametrize(
-    ("conn", "operator"), [("relay", "OruxSubmitJobOperator"), ("relay_sync", "OruxGenerateImageOperator")]
-)
-def test_every_family(relay, load_dag, run, files, tmp_path, conn, operator):
-    result = run(load_dag(tasks(files, tmp_path, conn=conn, operator=operator)))
-    assert result.states() == dict.fromkeys(FAMILIES, "success")
+@pytest.mark.parametrize("form", FORMS)
+def test_every_family(relay, load_dag, run, files, tmp_path, form):
+    result = run(load_dag(tasks(files, tmp_path, form=form)))
+    assert set(result.states().values()) == {"success"}
     assert len(relay.charges()) == len(FAMILIES)
+    jobs = [job["id"] for job in relay.jobs()]
+    assert sorted(charge["job_id"] for charge in relay.charges()) == sorted(jobs)
     assert {charge["state"] for charge in relay.charges()} == {"charged"}
     sent = {r["endpoint"]: r["body"] for r in relay.requests("relay.submit")}
     sent.pop("relay.submit.workflow")
-    assert all(body.get("async") in ((True,) if conn == "relay" else (False, None)) for body in sent.values())
+    assert all(body.get("async") in ((False, None) if form == "sync" else (True,)) for body in sent.values())
     for family, (model, _, media_type) in FAMILIES.items():
         value = result.xcom(family)
         (artifact,) = value["artifacts"]
@@ -103,6 +125,8 @@ def test_every_family(relay, load_dag, run, files, tmp_path, conn, operator):
         saved = Path(artifact["uri"].removeprefix("file://"))
         assert saved.stat().st_size == artifact["bytes"] > 0
         charged = next(c["amount"] for c in relay.charges() if CHARGED_AS.get(family, model) == c["model"])
+        if form == "sensor" and family != "workflow":
+            continue  # who saves it does not know what was asked for, on which the price depends
         expected = None if family in UNPRICED else pytest.approx(charged, abs=1e-6)
         assert (value["price"], value["currency"]) == (expected, None if expected is None else "USD")
     assert result.xcom("t2v")["artifacts"][0]["duration"] == 4
@@ -112,18 +136,19 @@ def test_every_family(relay, load_dag, run, files, tmp_path, conn, operator):
     assert (heard["artifacts"][0]["language"], heard["artifacts"][0]["duration"]) == ("en", 3.2)
     uploads = [r for r in relay.requests("relay.files.create") if r["status"] == 201]
     assert len(uploads) == sum(UPLOADED.values())
-    assert_no_url_of_an_upload(relay, result, files, tmp_path)
+    # Who only saves a job does not know its request.
+    assert_no_url_of_an_upload(relay, result, tmp_path, path=None if form == "sensor" else files["CLIP"])
 
 
-def assert_no_url_of_an_upload(relay, result, files, tmp_path):
+def assert_no_url_of_an_upload(relay, result, tmp_path, *, path):
     """The vendor got URLs; what the author reads again holds paths, or digests, and never a URL that anyone can open."""
     bodies = json.dumps([r["body"] for r in relay.requests("relay.submit")])
     urls = [f"/content/{token}" for token in relay.engine.memory["uploads"]]
     assert urls
     assert all(url in bodies for url in urls)
     told = json.dumps([result.xcom(family) for family in FAMILIES])
-    told += "".join(path.read_text() for path in (tmp_path / "out").rglob("manifest.json"))
-    assert files["CLIP"] in told
+    told += "".join(file.read_text() for file in (tmp_path / "out").rglob("manifest.json"))
+    assert path is None or path in told
     assert not any(url in told for url in urls)
 
 
@@ -148,7 +173,7 @@ def test_a_file_from_a_table_needs_input_roots(relay, load_dag, run, files, capf
     }
     result = run(load_dag(text))
     assert set(result.states().values()) == {"failed"}
-    assert "may not be read" in "".join(capfd.readouterr())
+    assert "may not be used" in "".join(capfd.readouterr())
     assert relay.requests("relay.files.create") == []
     assert relay.charges() == []
 
@@ -168,6 +193,33 @@ def test_an_upload_whose_submission_got_no_answer_is_the_same_file_again(
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]
     assert len(relay.charges()) == 1
+
+
+@pytest.mark.parametrize("then", [{"status": 503}, {"cut": "after"}, {"malformed": "html"}])
+def test_an_upload_that_fails_is_no_submission(
+    relay, load_dag, run, files, tmp_path, capfd, monkeypatch, then
+):
+    """The ledger never held an intent, so there is nothing to take back and nothing to ask a person."""
+    intents = []
+    for store in (TaskStateStore, LogStore):
+        write = store.write_intent
+        monkeypatch.setattr(
+            store, "write_intent", lambda self, record, w=write: (intents.append(record), w(self, record))[1]
+        )
+    relay.order_fault({"endpoint": "relay.files.create", "times": 0, "then": then})
+    text = DAG % {
+        "tasks": 'OruxSubmitJobOperator(task_id="v2v", conn_id="relay", model="decart/lucy-2.5", retries=0,'
+        f' poll_interval=0.2, options={{"video_url": {files["CLIP"]!r}}}, save_to="file://{tmp_path}/out")'
+    }
+    result = run(load_dag(text))
+    assert result.states() == {"v2v": "failed"}
+    assert "Not charged." in "".join(capfd.readouterr())
+    assert intents == []
+    relay.clear_faults()
+    assert result.again("v2v") == "success"
+    assert "nothing was submitted before" in "".join(capfd.readouterr())
+    assert len(intents) == 1
+    assert len(relay.charges()) == len(relay.requests("relay.submit")) == 1
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ CALLS: dict[str, Case] = {
 #: One of each family of jobs, also submitted, waited for and saved by three tasks.
 IN_THREE = (
     "kling-text2video", "kling-image2video", "runway-video", "luma-video", "pika-video", "grok-video",
-    "flux-kontext[max]", "kling-image", "kolors-virtual-try-on", "suno_music",
+    "flux-kontext[max]", "kling-image", "kolors-virtual-try-on", "suno_music", "suno_lyrics", "mj_shorten",
 )  # fmt: skip
 
 

@@ -126,12 +126,12 @@ def intent_resubmitted(patch: pytest.MonkeyPatch) -> None:
 @mutation
 def resent_under_a_fresh_key(patch: pytest.MonkeyPatch) -> None:
     """What is sent again gets an id of its own, and with it another idempotency key."""
-    intend = Ledger.intend
+    submission_id = Ledger.submission_id
 
-    def fresh(self: Ledger, decision: Decision, **more: Any) -> str:
-        return intend(self, replace(decision, action=Action.SUBMIT), **more)
+    def fresh(self: Ledger, decision: Decision) -> str:
+        return submission_id(self, replace(decision, action=Action.SUBMIT))
 
-    patch.setattr(Ledger, "intend", fresh)
+    patch.setattr(Ledger, "submission_id", fresh)
 
 
 @mutation
@@ -251,7 +251,7 @@ def refusal_ambiguous(patch: pytest.MonkeyPatch) -> None:
 def withdrawn_to_nothing(patch: pytest.MonkeyPatch) -> None:
     """A refusal takes away what stood before the intent, too."""
 
-    def withdraw(self: Ledger, refusal: OruxError) -> None:
+    def withdraw(self: Ledger) -> None:
         before, self.record = self.record, None
         if before is not None and self.durable:
             self._store.remove()  # type: ignore[union-attr]

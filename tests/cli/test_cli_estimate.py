@@ -336,7 +336,7 @@ def price_list() -> Iterator[str]:
                 {
                     "mode": "direct",
                     "model": "bfl.black-forest-labs/FLUX-2-pro",
-                    "billing_type": "image",
+                    "billing_type": "per_image",
                     "per_image": 0.036,
                 },
                 {

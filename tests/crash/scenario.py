@@ -39,7 +39,7 @@ ENDPOINTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "pay": ("yescale.*.submit", "yescale.*.submit.*", "yescale.images.generate"),
         "poll": ("yescale.*.fetch", "yescale.*.fetch.*", "yescale.mj.list"),
     },
-    "opengpu_relay": {"pay": ("relay.submit.*",), "poll": ("relay.poll",)},
+    "opengpu_relay": {"pay": ("relay.submit.*",), "poll": ("relay.poll", "relay.poll.workflow")},
 }
 #: YEScale has job families with addresses of their own; a job id of ours has the family before it.
 FAMILIES = {"yescale.mj": "mj", "yescale.media": "media", "yescale.kling": "kling-image"}
@@ -351,6 +351,10 @@ class ScenarioRun:
             return state if state in ("success", "failed") else None
 
         return self.until(ended, "the end of the run", patience=patience)
+
+    def end(self, state: str) -> None:
+        """A person marks the task as failed, or as successful."""
+        self.airflow.api("PATCH", f"{self._run}/taskInstances/{self.task_id}", json={"new_state": state})
 
     def clear(self, *task_ids: str) -> None:
         """A person clears the task (with what comes after it)."""

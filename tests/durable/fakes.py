@@ -153,7 +153,7 @@ class FakeClient(GatewayClient):
     """The client, with a gateway of its own in place of the network.
 
     :ivar answers: to the next paid requests; then each is accepted. An answer is a value or a failure of the transport.
-    :ivar polls: answers to the next polls; then jobs are as ``job_is`` says.
+    :ivar polls: answers to the next polls and uploads; then jobs are as ``job_is`` says.
     """
 
     def __init__(self, gateway: Any, events: list[str], *, key: str | None = KEY) -> None:
@@ -163,6 +163,8 @@ class FakeClient(GatewayClient):
         self.polls: list[Any] = []
         self.sent: list[HttpRequest] = []
         self.job_is: dict[str, Any] = {"status": "RUNNING"}
+        #: The keys of the files that were sent to the gateway's own store.
+        self.uploads: list[str] = []
         #: The jobs that were accepted.
         self.charged: list[str] = []
         self._keys: dict[str, str] = {}
@@ -191,6 +193,11 @@ class FakeClient(GatewayClient):
             if said is LOST:
                 self._accept(request)
             return self._say(said, lambda: self._accept(request))
+        if request.path == "/v2/files":
+            self.events.append("upload")
+            self.uploads.append(str(request.headers["Idempotency-Key"]))
+            said = self.polls.pop(0) if self.polls else None
+            return self._say(said, lambda: answer({"url": f"https://files/{self.uploads[-1]}"}, 201))
         self.events.append("poll")
         return self._say(self.polls.pop(0) if self.polls else None, lambda: answer(self.job_is))
 

@@ -11,7 +11,7 @@ from airflow_provider_orux.durable.job import Finished
 from airflow_provider_orux.gateways.orux import OruxGateway
 from airflow_provider_orux.lifecycle.ledger import IDEMPOTENCY_MARGIN, Action
 from airflow_provider_orux.lifecycle.polling import Wait
-from airflow_provider_orux.lifecycle.record import State
+from airflow_provider_orux.lifecycle.record import RECORD_KEY, State
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import (
     AmbiguousSubmitError,
@@ -21,13 +21,16 @@ from airflow_provider_orux.models.errors import (
     InsufficientCreditsError,
     InvalidRequestError,
     LedgerError,
+    OruxError,
     RateLimitedError,
 )
+from airflow_provider_orux.models.listed import InputFile, ListedModel, ListedRequest
 from airflow_provider_orux.models.requests import CustomRequest
 from tests.durable.fakes import (
     BAD_KEY,
     FULL,
     HTML,
+    KEY,
     LOST,
     NO_CREDITS,
     OTHER,
@@ -284,13 +287,50 @@ def test_a_refused_second_sending_of_an_ambiguous_submission_leaves_the_first_am
     assert (world.state, world.record.resubmits) == (State.INTENT, 0)
 
 
-def test_an_intent_that_cannot_be_taken_back_is_logged_and_the_refusal_raised():
+def test_a_proven_refusal_is_not_charged_even_if_its_intent_cannot_be_taken_back():
+    """The charge is what the answer proved. That the ledger says otherwise is told beside it."""
     world = World()
     world.client.answers = [NO_CREDITS]
     world.rows.away("delete")
-    failed(world, InsufficientCreditsError)
-    assert world.state is State.INTENT
-    assert world.log.said(f"{COMMAND} ledger discard dag run task")
+    error = failed(world, InsufficientCreditsError)
+    world.job.complete(error)
+    assert (error.charged, world.state) == ("no", State.INTENT)
+    assert "still holds this submission as sent" in error.next_step
+    assert f"{COMMAND} ledger discard dag run task" in error.next_step
+    assert "until the submission is settled or discarded" in error.outlook
+    assert world.log.said("The intent could not be taken back")
+    world.rows.back()
+    world.retry()
+    failed(world, AmbiguousSubmitError)
+
+
+def test_with_a_key_that_intent_is_sent_again_and_nobody_is_asked():
+    world = relay()
+    world.client.answers = [relay_refusal(402, "INSUFFICIENT_CREDITS")]
+    world.rows.away("delete")
+    error = failed(world, InsufficientCreditsError)
+    world.job.complete(error)
+    assert (error.charged, world.state) == ("no", State.INTENT)
+    assert "ledger discard" not in error.next_step
+    world.rows.back()
+    world.retry()
+    world.start()
+    assert world.charges == 1
+
+
+def test_a_refusal_proves_nothing_of_the_submission_before_it():
+    """Neither taken back nor proven: the first sending may have been accepted."""
+    world = World(on_ambiguous_submit="resubmit")
+    world.client.answers = [LOST]
+    failed(world, AmbiguousSubmitError)
+    world.retry()
+    world.client.answers = [NO_CREDITS]
+    world.rows.fails = lambda verb, key, value: (
+        verb == "set" and isinstance(value, dict) and not value["resubmits"]
+    )
+    error = failed(world, InsufficientCreditsError)
+    world.job.complete(error)
+    assert (error.charged, world.state) == ("unknown", State.INTENT)
 
 
 # -- an answer that never came ---------------------------------------------------------------------------------
@@ -529,6 +569,93 @@ def test_a_catalogue_that_is_away_before_a_resend_does_not_say_that_nothing_was_
     world.start()
     assert world.charges == 1
     assert len({r.headers["Idempotency-Key"] for r in world.client.sent}) == 1
+
+
+# -- a file that is uploaded --------------------------------------------------------------------------------------
+FILE = InputFile(b"clip", "video/mp4", "input.mp4", "ab" * 32)
+QUOTA = relay_refusal(429, "FILE_QUOTA_EXCEEDED")
+TOO_LARGE = relay_refusal(413, "FILE_TOO_LARGE")
+
+
+def with_file(**more):
+    entry = ListedModel(
+        name="m", path="/v2/video/m", schema={"properties": {"video_url": {"type": "string"}}}
+    )
+    world = relay(**more)
+    world.request = ListedRequest(name="m", body={"video_url": FILE.mark}, entry=entry, uploads=(FILE,))
+    return world
+
+
+def test_a_file_is_uploaded_before_the_intent():
+    world = with_file()
+    world.start()
+    assert world.events == ["check destination", "upload", *PAID, "push task_1"]
+    (sent,) = world.client.sent
+    assert sent.body["video_url"] == f"https://files/{world.client.uploads[0]}"
+    assert FILE.mark not in str(sent.body)
+    assert "https://files/" not in str(world.rows.values)
+
+
+@pytest.mark.parametrize("said", [[SILENCE] * 9, [QUOTA] * 9, [TOO_LARGE], [HTML]])
+def test_an_upload_that_fails_leaves_no_trace_and_a_retry_pays_once(said):
+    world = with_file()
+    world.client.polls = list(said)
+    error = failed(world, OruxError)
+    world.job.complete(error)
+    assert (error.charged, world.record, world.charges) == ("no", None, 0)
+    assert "write intent" not in world.events
+    world.client.polls = []
+    world.retry()
+    world.start()
+    assert (world.state, world.charges) == (State.SUBMITTED, 1)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that comes after it runs."""
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+def test_a_worker_that_dies_between_upload_and_intent_pays_once(key):
+    """A guest too, whose submission could not be sent again: there was none."""
+    world = with_file(key=key)
+
+    def dies(verb, name, value):
+        if verb == "set" and name == RECORD_KEY:
+            raise Killed
+        return False
+
+    world.rows.fails = dies
+    failed(world, Killed)
+    assert (len(world.client.uploads), world.record, world.charges) == (1, None, 0)
+    world.rows.back()
+    world.retry()
+    world.start()
+    assert (world.state, world.charges) == (State.SUBMITTED, 1)
+
+
+def test_an_attempt_that_continues_uploads_nothing_and_one_that_sends_again_the_same():
+    world = with_file()
+    world.client.answers = [LOST] * 9
+    failed(world, AmbiguousSubmitError)
+    world.client.answers = []
+    world.retry()
+    world.start()
+    assert (world.charges, len(world.client.uploads), len(set(world.client.uploads))) == (1, 2, 1)
+    assert len({str(r.body) for r in world.client.sent}) == 1
+    world.retry()
+    world.start()
+    assert (world.charges, len(world.client.uploads)) == (1, 2)
+
+
+def test_an_upload_that_fails_before_a_resend_does_not_say_that_nothing_was_charged():
+    world = with_file()
+    world.client.answers = [LOST] * 9
+    failed(world, AmbiguousSubmitError)
+    world.retry()
+    world.client.polls = [TOO_LARGE]
+    error = failed(world, OruxError)
+    world.job.complete(error)
+    assert (error.charged, world.state) == ("unknown", State.INTENT)
 
 
 # -- other ends ------------------------------------------------------------------------------------------------

@@ -57,8 +57,9 @@ def situation(record=SUBMITTED, **changes):
     attempt = Attempt(2, ONE, "c", "https://orux.top", "orux", time.time(), account=KEY)
     facts = {
         "attempt": attempt, "policy": Policy(), "record": record, "record_known": True,
-        "job_id": record.job_id if record else None, "remote": None, "durable": True, "retries_left": True,
-        "answer_patience": 160.0, "gateway_title": "Orux AI", "job_id_placeholder": "JOB_ID", "command": command,
+        "job_id": record.job_id if record else None, "remote": None, "not_withdrawn": None, "durable": True,
+        "retries_left": True, "answer_patience": 160.0, "gateway_title": "Orux AI",
+        "job_id_placeholder": "JOB_ID", "command": command,
     }  # fmt: skip
     return Situation(**{**facts, **changes})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
+from airflow_provider_orux.gateways.opengpu_relay.prices import price_list, read_prices
 from airflow_provider_orux.lifecycle.billing import Billed
 
 #: Prices as seen on 2026-10-06.
@@ -111,6 +111,73 @@ def test_an_estimate_goes_by_the_request_and_takes_the_highest() -> None:
     assert Billed.of({"prompt": "x"}).cost(LISTED, KLING, at_most=True) is None
     assert Billed.of({"text": "x" * 100}).cost(LISTED, TTS, at_most=True) == (pytest.approx(0.00112), "USD")
     assert Billed.of({}, images=3).cost(LISTED, "Wan-AI/Wan2.7-Image-Pro") == (pytest.approx(0.21), "USD")
+
+
+@pytest.mark.parametrize("name", ["reference_video_url", "base_video_url"])
+def test_an_estimate_does_not_take_a_reference_for_missing_that_comes_later(name: str) -> None:
+    fields = {"duration": 5, "quality_mode": "pro"}
+    assert Billed.of(fields).cost(LISTED, O1, at_most=True) == (pytest.approx(0.56), "USD")
+    assert Billed.of(fields, pending=[name]).cost(LISTED, O1, at_most=True) == (pytest.approx(0.84), "USD")
+
+
+def test_a_clip_of_several_shots_has_no_known_length() -> None:
+    shots = [{"index": 1, "prompt": "x", "duration": 5}, {"index": 2, "prompt": "y", "duration": 5}]
+    assert Billed.of({"duration": 5, "multi_prompt": shots}).cost(LISTED, KLING, at_most=True) is None
+    assert Billed.of({"duration": 5}, pending=["multi_prompt"]).cost(LISTED, KLING, at_most=True) is None
+
+
+@pytest.mark.parametrize("rows", [
+    [{"model": "image.x/y", "billing_type": "per_megapixel", "per_image": 0.01}],
+    [{"model": "image.x/y", "billing_type": "per_image", "per_image": 0.01}, {"model": "image.x/y", "billing_type": "per_token"}],
+    [{"model": "image.x/y", "billing_type": "per_image", "per_image": 0.01},
+     {"model": "image.x/y", "billing_type": "per_second_video", "per_second_video": 0.1}],
+    [{"model": "image.x/y", "per_image": 0.01, "per_request": 0.001}],
+])  # fmt: skip
+def test_a_price_of_unknown_parts_is_none(rows: list[Any]) -> None:
+    assert read_prices(rows, known=set()) == {}
+
+
+def test_a_row_has_the_price_of_its_own_type() -> None:
+    row = {
+        "model": "video.x/y",
+        "billing_type": "per_second_video",
+        "per_second_video": 0.1,
+        "per_request": 0,
+    }
+    assert read_prices([row], known=set()) == {"x/y": (0.1, "USD/second")}
+
+
+@pytest.mark.parametrize(
+    ("store_output", "model", "fields", "pending", "images", "fee"),
+    [
+        ("auto", KLING, {}, [], 1, 0.0005),
+        ("relay7d", KLING, {}, [], 1, 0.001),
+        ("provider", KLING, {}, [], 1, 0),
+        ("provider", KLING, {"store_output": "relay30d"}, [], 1, 0.003),
+        ("relay30d", KLING, {"store_output": "provider"}, [], 1, 0),
+        ("provider", KLING, {}, ["store_output"], 1, 0.003),
+        ("auto", "Wan-AI/Wan2.7-Image-Pro", {}, [], 4, 0.002),
+        ("relay7d", "black-forest-labs/FLUX-2-pro", {}, [], 1, 0),  # its route keeps nothing
+    ],
+)
+def test_an_estimate_has_the_fee_of_keeping_what_is_made(
+    store_output: str, model: str, fields: dict[str, Any], pending: list[str], images: int, fee: float
+) -> None:
+    flux = {"model": "image.black-forest-labs/FLUX-2-pro", "billing_type": "per_image", "per_image": 0.04}
+    storage = {"relay1d": 0.0005, "relay7d": 0.001, "relay30d": 0.003, "unit": "per_file"}
+    value = {"pricing": [*ROWS, flux], "media_storage": storage}
+    fields = {"duration": 5, **fields}
+    billed = Billed.of(fields, pending=pending, images=images)
+    plain, listed = read_prices(value["pricing"], known=set()), price_list(value, store_output=store_output)
+    without = billed.cost(plain, model, at_most=True)
+    found = billed.cost(listed, model, at_most=True)
+    assert without is not None
+    assert found is not None
+    assert found[0] - without[0] == pytest.approx(fee, abs=1e-9)
+    # What it did cost is told without: no answer tells whether it was kept.
+    assert billed.cost(listed, model) == billed.cost(plain, model)
+    other = {**value, "media_storage": {**storage, "unit": "per_gb"}}
+    assert price_list(other, store_output=store_output) == plain
 
 
 @pytest.mark.parametrize("value", [True, "5", -1, float("nan"), float("inf"), None, [5]])

@@ -30,7 +30,7 @@ from airflow_provider_orux.models.job import Job, JobStatus
 from airflow_provider_orux.models.relay_names import RELAY_MODELS
 from airflow_provider_orux.models.requests import CustomRequest
 from airflow_provider_orux.storage import StorageSettings
-from airflow_provider_orux.storage.files import read_files
+from airflow_provider_orux.storage.inputs import InputFiles
 from airflow_provider_orux.storage.media import recognise
 from orux_sandbox import SandboxServer
 from orux_sandbox.art import recipes, recordings
@@ -243,7 +243,7 @@ def with_clip(client: GatewayClient, path: Path) -> Any:
     """A request whose file was read, as an operator reads it: in each try anew."""
     path.write_bytes(recordings.clip(recipes.scene(seed="x", prompt="waves", model="x"), 64, 48))
     request = client.resolve(CustomRequest(name="decart/lucy-2.5", body={"video_url": str(path)}))
-    return read_files(request, settings=StorageSettings(), written=[str(path)])
+    return InputFiles(settings=StorageSettings(), written=[str(path)]).ready(request)
 
 
 def test_a_resend_in_another_process_names_the_same_file(server: Any, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_one_file_in_two_fields_is_uploaded_once(server: Any, tmp_path: Path) ->
     body = {"prompt": "waves", "reference_audio_urls": [str(song), str(song)]}
     with client_for(server) as client:
         request = client.resolve(CustomRequest(name="MiniMax/MiniMax-H3", body=body))  # type: ignore[arg-type]
-        request = read_files(request, settings=StorageSettings(), written=[str(song)])
+        request = InputFiles(settings=StorageSettings(), written=[str(song)]).ready(request)
         client.submit(request, idempotency_key="gen-1")
     assert len(server.requests("relay.files.create")) == 1
     (sent,) = server.requests("relay.submit")
@@ -294,7 +294,7 @@ def test_a_file_of_no_known_kind_is_not_sent(server: Any, tmp_path: Path, conten
     with client_for(server) as client:
         request = client.resolve(CustomRequest(name="decart/lucy-2.5", body={"video_url": str(path)}))
         with pytest.raises(InvalidRequestError, match="of a known kind") as e:
-            read_files(request, settings=StorageSettings(), written=[str(path)])
+            InputFiles(settings=StorageSettings(), written=[str(path)]).ready(request)
     assert (e.value.charged, e.value.param) == ("no", "video_url")
     assert server.requests("relay.files.create") == []
 

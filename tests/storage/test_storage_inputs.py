@@ -14,7 +14,7 @@ from airflow_provider_orux.durable.inputs import input_roots, written_in_dag
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.yescale import MidjourneyBlend, MidjourneyDescribe
 from airflow_provider_orux.storage import StorageSettings
-from airflow_provider_orux.storage.inputs import read_images
+from airflow_provider_orux.storage.inputs import InputFiles
 from tests.storage.samples import image
 from tests.storage.stores import Store, attached
 
@@ -43,13 +43,8 @@ def box(tmp_path: Path) -> Path:
 
 
 def read(value: str, *, roots: Any = (), written: Any = (), conn_id: str | None = None) -> str:
-    request = read_images(
-        MidjourneyDescribe(image=value),
-        settings=StorageSettings(),
-        roots=roots,
-        written=written,
-        conn_id=conn_id,
-    )
+    files = InputFiles(settings=StorageSettings(), roots=roots, written=written, conn_id=conn_id)
+    request = files.ready(MidjourneyDescribe(image=value))
     found: str = request.image  # type: ignore[attr-defined]
     return found
 
@@ -155,7 +150,7 @@ def test_a_root_may_name_its_connection() -> None:
 def test_each_image_of_a_list_is_looked_at(box: Path) -> None:
     request = MidjourneyBlend(images=[f"{box}/photos/1.png", f"{box}/private.png"])
     with pytest.raises(InvalidRequestError, match=r"private\.png"):
-        read_images(request, settings=StorageSettings(), roots=[f"{box}/photos"])
+        InputFiles(settings=StorageSettings(), roots=[f"{box}/photos"]).ready(request)
 
 
 def test_the_roots_are_configured(monkeypatch: pytest.MonkeyPatch) -> None:

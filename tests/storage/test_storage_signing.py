@@ -17,7 +17,7 @@ from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import ConfigurationError, InvalidRequestError, OruxError
 from airflow_provider_orux.models.requests import GenerationRequest
 from airflow_provider_orux.storage import StorageSettings
-from airflow_provider_orux.storage.signing import sign_files
+from airflow_provider_orux.storage.inputs import InputFiles
 from tests.storage.samples import image
 from tests.storage.stores import SigningStore, Store, attached
 
@@ -42,8 +42,8 @@ def conn_id(store: SigningStore) -> str:
 
 
 def signed(request: GenerationRequest, conn_id: str | None, **more: Any) -> GenerationRequest:
-    arguments = {"settings": SANDBOX, "seconds": 600, "roots": ["s3://bucket/photos"], **more}
-    return sign_files(request, conn_id=conn_id, **arguments)
+    arguments = {"settings": SANDBOX, "url_seconds": 600, "roots": ["s3://bucket/photos"], **more}
+    return InputFiles(conn_id=conn_id, **arguments).ready(request)
 
 
 def edit(uri: Any) -> orux.QwenImageEdit:
@@ -192,7 +192,7 @@ def attempt(request: GenerationRequest) -> Attempt:
 
 def test_the_fingerprint_is_of_the_uri_and_the_reuse_key_of_the_content(store, conn_id):
     request = edit("s3://bucket/photos/2.png")
-    first, second = signed(request, conn_id), signed(request, conn_id, seconds=700)
+    first, second = signed(request, conn_id), signed(request, conn_id, url_seconds=700)
     assert first.image_url != second.image_url
     assert reuse_key_of(first, "orux", "h") == reuse_key_of(second, "orux", "h")
     # The same content elsewhere is the same request for reuse; another content at the same place is another one.

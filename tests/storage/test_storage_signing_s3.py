@@ -17,7 +17,7 @@ from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import InvalidRequestError
 from airflow_provider_orux.models.job import JobStatus
 from airflow_provider_orux.storage import StorageSettings
-from airflow_provider_orux.storage.signing import sign_files
+from airflow_provider_orux.storage.inputs import InputFiles
 from orux_sandbox import SandboxServer
 from tests.storage.samples import image
 from tests.storage.stores import attached
@@ -53,9 +53,8 @@ def bucket(endpoint: str) -> Any:
 
 def signed(request: Any, conn_id: str, seconds: int = 600) -> Any:
     settings = StorageSettings(allow_private_hosts=True)
-    return sign_files(
-        request, settings=settings, seconds=seconds, conn_id=conn_id, roots=["s3://content/out"]
-    )
+    files = InputFiles(settings=settings, url_seconds=seconds, conn_id=conn_id, roots=["s3://content/out"])
+    return files.ready(request)
 
 
 def test_a_url_of_s3_is_good_for_anyone_and_for_a_while(bucket: Any) -> None:

@@ -65,6 +65,11 @@ class Call:
             fields = dict(options)
         elif options is not None:
             more_fields = True
+        extra = given.get("extra_body")
+        if isinstance(extra, Mapping):
+            fields = {**fields, **extra}
+        elif extra is not None:
+            more_fields = True
         function = given.get("python_callable")
         more_fields = more_fields or (function is not None and not _returns_prompt(function))
         fields |= {n: given[n] for n in _request_fields(operator) if given.get(n) is not None}
@@ -76,7 +81,7 @@ class Call:
             model=None if is_pending(model) or not isinstance(model, str) else model,
             verb=verb,
             images=_images(model, verb, fields, more_fields=more_fields),
-            billed=Billed.of(known),
+            billed=Billed.of(known, pending=[name for name in fields if name not in known]),
             reuse=given.get("reuse") == "always",
         )
 

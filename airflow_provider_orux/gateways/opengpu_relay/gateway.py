@@ -20,7 +20,7 @@ from airflow_provider_orux.gateways.answers import (
 )
 from airflow_provider_orux.gateways.base import Gateway, Route
 from airflow_provider_orux.gateways.opengpu_relay import bodies, errors, listed
-from airflow_provider_orux.gateways.opengpu_relay.prices import read_prices
+from airflow_provider_orux.gateways.opengpu_relay.prices import price_list
 from airflow_provider_orux.gateways.opengpu_relay.tasks import (
     PATH_HANDLE,
     address_of,
@@ -331,6 +331,14 @@ class OpenGPURelayGateway(Gateway):
             details=details_of(result) if text is not None else {},
         )
 
+    def can_cancel(self, job_id: str) -> bool:
+        """Runs of workflows only."""
+        return is_run(job_id)
+
+    def cancel(self, job_id: str) -> HttpRequest:
+        """POST …/runs/{run_id}/cancel. The step that runs is finished and charged."""
+        return HttpRequest("POST", address_of(job_id, gateway=self.name)[0] + "/cancel", Purpose.READ)
+
     # -- prices and catalogue ---------------------------------------------------------------------------
     def probe(self) -> HttpRequest:
         """GET /v2/models (generation 2; assumed for 1). A bad key is a 401; without a key it shows the host only."""
@@ -341,12 +349,12 @@ class OpenGPURelayGateway(Gateway):
         return HttpRequest("GET", "/v2/pricing", Purpose.READ, with_key=False)
 
     def read_pricing(self, response: HttpResponse) -> dict[str, tuple[float, str]]:
-        """What an image costs: ``{model: (amount, "USD/image")}``; see :func:`prices.read_prices`."""
+        """``{model: (amount, "USD/image")}``, and the fees of retention; see :func:`prices.price_list`."""
         self.check(response, purpose=Purpose.READ)
-        rows = self.json_object(response).get("pricing")
-        if not isinstance(rows, list):
+        value = self.json_object(response)
+        if not isinstance(value.get("pricing"), list):
             raise self.unexpected(response, "no list `pricing`")
-        return read_prices(rows, known={cls.model for cls in catalogue.requests_of(self.name)})
+        return price_list(value, store_output=self.options["store_output"])
 
     # -- errors -----------------------------------------------------------------------------------------
     def check(self, response: HttpResponse, *, purpose: Purpose) -> None:

@@ -8,7 +8,7 @@ import pendulum
 from airflow.sdk import DAG
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
-from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator
+from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator, OruxSubmitJobOperator
 from airflow_provider_orux.operators.midjourney import OruxImagineOperator, OruxUpscaleOperator
 from airflow_provider_orux.sensors.jobs import OruxJobSensor
 from tests.crash import failpoints
@@ -69,6 +69,17 @@ with dag("crash_image"):
     OruxGenerateImageOperator(
         task_id="pay", model="{{ dag_run.conf['model'] }}", prompt=PROMPT, **PAID, **RETRY
     )
+
+for worker in (False, True):
+    with dag("crash_workflow_worker" if worker else "crash_workflow"):
+        OruxSubmitJobOperator(
+            task_id="pay",
+            model="workflow/gen-edit",
+            options={"prompt": PROMPT, "edit": "at night"},
+            deferrable=not worker,
+            **PAID,
+            **RETRY,
+        )
 
 with dag("crash_four_images"):
     OruxGenerateImageOperator(

@@ -15,6 +15,7 @@ from tests.crash.scenario import (
     stop_worker,
     thaw,
 )
+from tests.crash.scenarios.orux import taken_over
 from tests.crash.scenarios.registry import ask_a_person, dies_at, dies_at_resume
 from tests.crash.scenarios.registry import scenario as any_scenario
 
@@ -235,3 +236,73 @@ def relay_sync_bytes_lost(case: ScenarioRun) -> None:
     case.found.notes.append(PAYS_ANEW)
     case.clear()
     case.wait_run()
+
+
+# -- the run of a workflow, with cancel_on_kill -------------------------------------------------------------------
+RUNS = "OpenGPU Relay, the run of a workflow with `cancel_on_kill`: cancelled once its task was ended, else never"
+
+
+def run_scenario(what: str, **expected: Any) -> Any:
+    given = {"dag_id": "crash_workflow", "settings": SLOW, "extra": {"cancel_on_kill": True}, **expected}
+    return any_scenario(RUNS, what, gateway="opengpu_relay", **given)
+
+
+def cancels(case: ScenarioRun) -> list[int]:
+    return [r["status"] for r in case.gateway.requests("relay.workflows.cancel")]
+
+
+def polled(case: ScenarioRun) -> None:
+    case.start()
+    case.until(lambda: case.gateway.requests("poll"), "a poll")
+
+
+def not_cancelled(case: ScenarioRun) -> None:
+    if cancels(case):
+        case.found.problems.append(f"the run was cancelled: {cancels(case)}")
+
+
+@run_scenario("marked as failed while it waits in the triggerer", state="failed", saved=0)
+def relay_run_failed_deferred(case: ScenarioRun) -> None:
+    polled(case)
+    case.wait_state("deferred")
+    case.end("failed")
+    case.until(lambda: cancels(case) == [200], "the run's end")
+    case.wait_run()
+
+
+@run_scenario(
+    "marked as failed while it waits in the worker", state="failed", saved=0, dag_id="crash_workflow_worker"
+)
+def relay_run_failed_in_worker(case: ScenarioRun) -> None:
+    polled(case)
+    case.end("failed")
+    case.until(lambda: cancels(case) == [200], "the run's end")
+    case.wait_run()
+    case.says("The task was killed", "it submits a new job")
+
+
+@run_scenario("cleared while it waits in the triggerer: it goes on")
+def relay_run_cleared_deferred(case: ScenarioRun) -> None:
+    polled(case)
+    case.wait_state("deferred")
+    case.clear()
+    case.wait_point("at_execute", nth=2)
+    case.gateway.let_jobs_end()
+    case.wait_run()
+    not_cancelled(case)
+
+
+@run_scenario("cleared while it waits in the worker: it goes on", dag_id="crash_workflow_worker")
+def relay_run_cleared_in_worker(case: ScenarioRun) -> None:
+    polled(case)
+    case.clear()
+    case.wait_point("at_execute", nth=2)
+    case.gateway.let_jobs_end()
+    case.wait_run()
+    not_cancelled(case)
+
+
+@run_scenario("triggerer frozen; a second one takes over; the first is thawed: it goes on", alone=True)
+def relay_run_taken_over(case: ScenarioRun) -> None:
+    taken_over(case, told="nobody ended its task (state: deferred)")
+    not_cancelled(case)

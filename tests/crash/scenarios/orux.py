@@ -617,7 +617,10 @@ def triggerer_killed(case: ScenarioRun) -> None:
 
 
 @scenario(PART, "triggerer frozen; a second one takes over; the first is thawed", alone=True, settings=SLOW)
-def taken_over(case: ScenarioRun) -> None:
+def taken_over(case: ScenarioRun, *, told: str | None = None) -> None:
+    """
+    :param told: what the first one's trigger says in the task's log once it is thawed, before the job may end.
+    """
     airflow = case.airflow
     case.start()
     case.wait_state("deferred")
@@ -627,6 +630,8 @@ def taken_over(case: ScenarioRun) -> None:
     airflow.launch("triggerer", name="second")
     case.until(lambda: len(case.gateway.requests("poll")) > polls + 1, "a poll of the second triggerer")
     airflow.signal("triggerer", signal.SIGCONT)
+    if told is not None:
+        case.until(lambda: told in case.log(), "the first triggerer to hear of it")
     case.gateway.let_jobs_end()
     case.wait_run()
     airflow.signal("second", signal.SIGKILL)
