@@ -32,6 +32,7 @@ TOOLS = (
 #: And what an environment of the built packages needs, to run them on CeleryExecutor too.
 CELERY = (
     "apache-airflow-providers-celery",
+    "celery<5.7",  # Airflow's executor does not load with 5.7
     "apache-airflow-providers-common-sql",
     "apache-airflow-providers-postgres",
     "redis",
