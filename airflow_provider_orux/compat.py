@@ -27,17 +27,21 @@ __all__ = [
     "TaskDeferralTimeout",
     "XComArg",
     "conf",
+    "connection_of",
     "determine_kwargs",
     "incr",
+    "leave_out_dag_params",
     "lineage_collector",
     "load_dags",
     "never_expire",
+    "options_shown",
     "push_xcom",
     "question",
     "recorded_state",
     "serialized",
     "set_short_delays",
     "short_delays",
+    "storage_path",
 ]
 
 
@@ -162,6 +166,26 @@ def question(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def leave_out_dag_params(operator: Any) -> None:
+    """Ask a person for the params of a ``HITLOperator`` alone, not for the DAG's; from 3.2 on it does so by itself."""
+    if not _params_have_sources() and operator.has_dag():
+        for name in set(operator.params) & set(operator.dag.params):
+            del operator.params[name]
+
+
+def options_shown(options: list[str], fifth: str) -> list[str]:
+    """The options of a ``HITLOperator`` as this UI shows them: that of 3.1 has buttons for three, and a list for five.
+
+    :param fifth: for that list, where there are four; else they could not be chosen from.
+    """
+    return [*options, fifth] if len(options) == 4 and not _params_have_sources() else options
+
+
+def _params_have_sources() -> bool:
+    """Whether a param knows if it is the DAG's or the task's: since 3.2, whose UI has buttons for four options, too."""
+    return hasattr(_first("airflow.sdk.definitions.param:ParamsDict"), "filter_params_by_source")
+
+
 def never_expire() -> Any:
     """What tells Airflow's task state store (3.3 and newer) to keep a value; elsewhere nobody reads it."""
     try:
@@ -219,6 +243,22 @@ def determine_kwargs(function: Callable[..., Any], args: Collection[Any], contex
     found: dict[str, Any] = _first(
         "airflow.sdk.bases.decorator:determine_kwargs", "airflow.utils.operator_helpers:determine_kwargs"
     )(function, args, context)
+    return found
+
+
+def storage_path(uri: str, conn_id: str | None) -> Any:
+    """An ``ObjectStoragePath``.
+
+    :param conn_id: None: the connection that the URI names, if any. (On 3.1 a None that is passed on hides that one.)
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(uri) if conn_id is None else ObjectStoragePath(uri, conn_id=conn_id)
+
+
+def connection_of(path: Any) -> str | None:
+    """The id of an ``ObjectStoragePath``'s connection; on 3.1 it is one of its storage options."""
+    found: str | None = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
     return found
 
 

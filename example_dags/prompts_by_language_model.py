@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.providers.openai.hooks.openai import OpenAIHook
 from airflow.sdk import DAG, Param, task, task_group
 
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator
@@ -24,6 +23,8 @@ PRODUCTS = Path(__file__).parent / "data" / "products.csv"
 # [START howto_chat_hook]
 def ask(model: str, *content: str | dict[str, Any]) -> str:
     """One question, with images or without; the answer."""
+    from airflow.providers.openai.hooks.openai import OpenAIHook
+
     parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
     messages: list[Any] = [{"role": "user", "content": parts}]
     choices: Any = OpenAIHook("orux_chat").create_chat_completion(messages, model=model, temperature=0.7)

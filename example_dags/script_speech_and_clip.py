@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import pendulum
-from airflow.providers.openai.hooks.openai import OpenAIHook
 from airflow.sdk import DAG, Param, task
 
 SAVE_TO = "{{ var.value.get('orux_save_to', '/tmp/orux') }}/{{ dag.dag_id }}/{{ dag_run.run_after | ds }}"
@@ -31,6 +30,8 @@ with DAG(
     # [START howto_script_speech_and_clip]
     @task
     def write(topic: str) -> str:
+        from airflow.providers.openai.hooks.openai import OpenAIHook
+
         question = f"A script for a voice-over, two sentences, about: {topic}"
         messages: list[Any] = [{"role": "user", "content": question}]
         choices: Any = OpenAIHook("orux_chat").create_chat_completion(messages, model="gpt-5-2")

@@ -43,6 +43,7 @@ TOGETHER = (
     "tests/cli/",
     "tests/airflow/test_triggering.py",
     "tests/plugins/test_browser.py",
+    "tests/plugins/test_postgres.py",
     "tests/plugins/test_fab.py",
     "tests/privacy/test_privacy.py",
 )

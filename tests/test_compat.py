@@ -15,9 +15,10 @@ from airflow_provider_orux import compat
 PACKAGE = Path(compat.__file__).parent
 OTHERS = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "compat.py")
 
-#: What Airflow 3.1 does not have, or has elsewhere.
+#: What Airflow 3.1 does not have, or has elsewhere, or takes otherwise (``storage_path``).
 NEWER = frozenset(
     {
+        "airflow.sdk.ObjectStoragePath",
         "airflow.sdk.RetryDecision",
         "airflow.sdk.RetryPolicy",
         "airflow.sdk.configuration",
@@ -133,3 +134,16 @@ def test_each_name_is_found_on_this_version():
     assert compat.determine_kwargs(lambda ds, x: None, (), {"ds": 1, "x": 2, "y": 3}) == {"ds": 1, "x": 2}
     assert compat.HAS_RETRY_POLICIES is (compat.RetryPolicy is not object)
     assert compat.short_delays({"retry_policy": None}) == {} != compat.short_delays({})
+
+
+@pytest.mark.parametrize(
+    ("uri", "conn_id", "wanted"),
+    [
+        ("s3://of_uri@bucket/x", None, "of_uri"),
+        ("s3://bucket/x", "given", "given"),
+        ("s3://bucket/x", None, None),
+    ],
+)
+def test_the_connection_of_a_place(uri, conn_id, wanted):
+    """Airflow 3.1 forgets the one in the URI where None is passed on, and has no attribute for it."""
+    assert compat.connection_of(compat.storage_path(uri, conn_id)) == wanted

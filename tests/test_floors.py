@@ -25,6 +25,7 @@ FLOORS = (
     {"poller"},
     {"hooks", "storage", "exceptions"},
     {"metrics"},
+    {"checked"},
     # It knows Airflow and nothing of ours.
     {"compat"},
     {"lifecycle"},

@@ -47,7 +47,7 @@ THEIRS = (
         r"link_facts|LINKS",
         "Airflow's operator links",
     ),
-    ("link", r"airflow_provider_orux/links/.*", r".", "Airflow's operator links"),
+    ("link", r"airflow_provider_orux/(?:links/.*|checked\.py)", r".", "Airflow's operator links"),
     (
         "link",
         r"docs/gallery\.md",

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_orux.cli.errors import CommandError, UsageError
 from airflow_provider_orux.cli.output import Output, plural
+from airflow_provider_orux.compat import storage_path
 from airflow_provider_orux.models.errors import OruxError
 
 MANIFEST = "manifest.json"
@@ -105,10 +106,8 @@ def manifests(root: str, out: Output, conn_id: str | None = None) -> Iterator[st
     :param conn_id: the Airflow connection of the store.
     :raises CommandError: the folder is not there, or cannot be listed.
     """
-    from airflow.sdk import ObjectStoragePath
-
     try:
-        path = ObjectStoragePath(root, conn_id=conn_id)
+        path = storage_path(root, conn_id)
         fs, base = path.fs, str(path.path).rstrip("/")
         if not fs.exists(base):
             raise CommandError(f"There is no folder {root}.")

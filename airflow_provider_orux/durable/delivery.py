@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 from airflow_provider_orux.compat import conf
 from airflow_provider_orux.durable import shown
+from airflow_provider_orux.durable.asset_events import add_asset_events
 from airflow_provider_orux.durable.identity import TaskIdentity
 from airflow_provider_orux.durable.inputs import with_input_files
 from airflow_provider_orux.durable.pricing import priced
@@ -44,10 +44,6 @@ OnPartial = Literal["fail", "accept"]
 INLINE_SAVE_TRIES = 4
 #: Seconds between these tries.
 INLINE_SAVE_PAUSE = 3.0
-#: Characters of an asset's URI (and name) in Airflow's database.
-LONGEST_ASSET_URI = 1500
-#: What need not be encoded in a path (RFC 3986, 3.3).
-_PATH = "/:@!$&'()*+,;=~"
 #: What a gateway may add to a result; each is an XCom key of its own. See ``Job.details``.
 DETAILS_OF_A_JOB = ("prompts", "buttons", "request_id")
 #: The keys of a task's result.
@@ -191,6 +187,11 @@ class Delivery:
         )
         return self.result(job, request=request, saved=saved)
 
+    def accepted(self, job: Job, request: GenerationRequest) -> dict[str, Any]:
+        """The result of a task that does not wait. It alone knows what was asked for, and so what that costs."""
+        job = priced(job, request, connection=self.connection, conn_id=self.conn_id, log=self._log)
+        return self.result(job, request=request)
+
     def result(
         self, job: Job, *, request: GenerationRequest | None = None, saved: SavedJob | None = None
     ) -> dict[str, Any]:
@@ -254,8 +255,9 @@ class Delivery:
 
         :param record: of the ledger as it was while the job ran.
         """
-        self._add_asset_events(result)
+        add_asset_events(self._context, self.outlets, result, log=self._log)
         self._show(result["job_id"], request=request, record=record, result=result)
+        # Counted by the task that pays: a sensor, and who saves, see the same job, and may be cleared for nothing.
         fresh = request is not None and (record is None or record.state is State.SUBMITTED)
         if fresh and result.get("price") and result["charged"] != "no":
             currency = str(result.get("currency") or "")
@@ -270,26 +272,6 @@ class Delivery:
     def _show(self, job_id: str, **known: Any) -> None:
         gateway = self.connection.gateway.name
         shown.push_job(self._context, job_id=job_id, conn_id=self.conn_id, gateway=gateway, **known)
-
-    def _add_asset_events(self, result: Mapping[str, Any]) -> None:
-        from airflow.sdk import Asset, AssetAlias
-
-        for alias in self.outlets:
-            if not isinstance(alias, AssetAlias):
-                continue
-            for artifact in result["artifacts"]:
-                if not artifact.get("uri"):
-                    continue
-                extra = {
-                    "job_id": result["job_id"],
-                    "sha256": artifact.get("sha256"),
-                    "manifest": result["manifest"],
-                }
-                try:
-                    self._context["outlet_events"][alias].add(Asset(asset_uri(artifact["uri"])), extra=extra)
-                except Exception as e:
-                    # The result is paid for and saved: no event is worth failing the task.
-                    self._log.warning("No asset event for %s: %s: %s", artifact["uri"], type(e).__name__, e)
 
     # -- saving ---------------------------------------------------------------------------------------------
     def _save(self, job: Job, provenance: Mapping[str, Any], *, repeatable: bool) -> SavedJob:
@@ -356,23 +338,6 @@ class Delivery:
             ca_path=extra.ca_path,
             thumbnails=conf.getboolean("orux", "thumbnails", fallback=True),
         )
-
-
-def asset_uri(uri: str) -> str:
-    """The URI of an asset for an artifact: percent-encoded (RFC 3986), without the id of a connection.
-
-    Airflow's API server refuses a task's success for a URI that is not ASCII or too long, and reads ``#`` and ``?`` as
-    the end of the path.
-
-    :raises ValueError: it is longer than Airflow takes.
-    """
-    scheme, _, rest = uri.partition("://")
-    place, slash, path = rest.partition("/")
-    place = quote(place.rpartition("@")[2], safe=":[]")
-    encoded = f"{scheme}://{place}{slash}{quote(path, safe=_PATH)}"
-    if len(encoded) > LONGEST_ASSET_URI:
-        raise ValueError(f"its URI has {len(encoded)} characters, Airflow takes {LONGEST_ASSET_URI}")
-    return encoded
 
 
 def is_result(value: Mapping[str, Any]) -> bool:

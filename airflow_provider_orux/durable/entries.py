@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from airflow_provider_orux.compat import connection_of, storage_path
 from airflow_provider_orux.lifecycle.entry import LARGEST_ENTRY
 from airflow_provider_orux.models.errors import ConfigurationError, LedgerError, redact
 from airflow_provider_orux.storage.file_systems import PACKAGES
@@ -201,10 +202,8 @@ def open_root(path: str, *, conn_id: str | None = None) -> Root:
         if not rest.startswith("/"):
             raise unusable(f"{path!r} is relative; a folder is written file:///with/three/slashes")
         return LocalRoot(Path(rest))
-    from airflow.sdk import ObjectStoragePath
-
     try:
-        where = ObjectStoragePath(uri, conn_id=conn_id)
+        where = storage_path(uri, conn_id)
         fs = _file_system(where, scheme)
     except ImportError as e:
         package = PACKAGES.get(scheme, str(e))
@@ -289,7 +288,7 @@ def _file_system(where: Any, scheme: str) -> AbstractFileSystem:
         return where.fs
     except ValueError:
         # Airflow knows only the schemes of its providers; fsspec knows more, but no connections.
-        if where.conn_id is not None:
+        if connection_of(where) is not None:
             raise
     return fsspec.filesystem(scheme)
 

@@ -155,7 +155,7 @@ class DurableJob:
         self.remote = None if self._synchronous else RemoteState.of(job)
         raise_unless_succeeded(job, retry_may_pay=self.ledger.policy.paying_retries)
         if not self._wait_for_completion and not self._synchronous:
-            return self._finish(self.delivery.result(job, request=self.request))
+            return self._finish(self.delivery.accepted(job, self.request))
         if self.delivery.saves(job) and self.gateway.forgets_jobs_after is not None:
             self.ledger.note_urls(job)
         try:
@@ -327,7 +327,7 @@ class DurableJob:
     def _wait(self, job_id: str, *, accepted_at: float | None = None) -> Wait | Finished:
         if not self._wait_for_completion:
             job = Job(job_id, JobStatus.QUEUED, self.gateway.name, model=self.request.model_id)
-            return self._finish(self.delivery.result(job, request=self.request))
+            return self._finish(self.delivery.accepted(job, self.request))
         if accepted_at is None:
             accepted_at = self.ledger.record.updated_at if self.ledger.record else self.ledger.now()
         return Wait(

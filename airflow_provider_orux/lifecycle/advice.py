@@ -32,17 +32,17 @@ from airflow_provider_orux.models.errors import (
 from airflow_provider_orux.models.job import Job
 
 _WORDS = {
-    Action.SUBMIT: "it submits a new job, which is charged",
-    Action.RESEND: "it sends the same submission again under its idempotency key, which is not charged twice",
-    Action.REATTACH: "it continues with the recorded job and pays nothing",
-    Action.RETURN: "it returns the recorded result and pays nothing",
-    Action.FAIL: "it fails and pays nothing",
+    Action.SUBMIT: "submits a new job, which is charged",
+    Action.RESEND: "sends the same submission again under its idempotency key, which is not charged twice",
+    Action.REATTACH: "continues with the recorded job and pays nothing",
+    Action.RETURN: "returns the recorded result and pays nothing",
+    Action.FAIL: "fails and pays nothing",
 }
 _CASES = {
-    RemoteState.ALIVE: "runs or succeeded",
-    RemoteState.FAILED: "failed and another try may help",
-    RemoteState.FAILED_FINALLY: "failed and another try cannot help",
-    RemoteState.EXPIRED: "expired",
+    RemoteState.ALIVE: "is running or has succeeded",
+    RemoteState.FAILED: "has failed and another try may help",
+    RemoteState.FAILED_FINALLY: "has failed and another try cannot help",
+    RemoteState.EXPIRED: "has expired",
 }
 _CHANGED = "(A clear pays for a new job if the request has changed by then.)"
 NO_RETRY = "No retry is used."
@@ -86,11 +86,11 @@ class Situation:
     command: Callable[..., str]
 
     def retry(self) -> str:
-        """What a retry does: "it …"."""
+        """What a retry does: "continues with …"."""
         return self._next(replace(self.attempt, at=time.time()))
 
     def clear(self) -> str:
-        """What a clear does: "it …"."""
+        """What a clear does."""
         return self._next(replace(self.attempt, at=time.time()).after_clear())
 
     def clear_of_changed(self) -> list[str]:
@@ -165,16 +165,18 @@ class Situation:
         if not self.record_known:
             return [NO_RETRY] if error.final else []
         retry, clear = self.retry(), self.clear()
+        # Nothing was accepted: what was wrong is put right first.
+        then = " then" if self.durable and self.record is None and error.next_step else ""
         if error.final:
             said = [NO_RETRY_PAYS if self._is_free(error) else NO_RETRY]
         elif not self.retries_left:
             said = [NO_RETRY_LEFT]
         elif retry == clear:
-            said = [f"A retry or a clear of the task: {clear}."]
+            said = [f"A retry or a clear of the task{then} {clear}."]
             return [*said, *self.clear_of_changed(), *self._forgotten(error)]
         else:
-            said = [f"A retry: {retry}."]
-        said.append(f"A clear of the task: {clear}.")
+            said = [f"A retry {retry}."]
+        said.append(f"A clear of the task{then} {clear}.")
         return [*said, *self.clear_of_changed(), *self._forgotten(error)]
 
     def _is_free(self, error: OruxError) -> bool:
@@ -206,8 +208,9 @@ class Situation:
             found, settle = "it has the job", command("settle", job_id=job_id)
         return (
             f"Look at the gateway. If {found}, settle the submission; if not, discard it (refused until "
-            f"{self._answered_by()}, while the answer may still come). Then clear the task: after settling it pays "
-            f"nothing, after discarding it submits anew.\n`{settle}`\n`{command('discard')}`"
+            f"{self._answered_by()}, while the answer may still come). Then clear the task: once the submission is "
+            f"settled, that pays nothing; once it is discarded, it submits a new job, which is charged.\n"
+            f"`{settle}`\n`{command('discard')}`"
         )
 
     def _answered_by(self) -> str:
@@ -227,13 +230,13 @@ class Situation:
                 )
             what = _paid_for(job_id, record, self.remote)
             known = replace(self, remote=self.remote or RemoteState.ALIVE)
-            told = f"The task was killed. {what}. A clear of the task: {known.clear()}."
+            told = f"The task was killed. {what}. A clear of the task {known.clear()}."
             return " ".join([told, *known.clear_of_changed()])
         if record is None or record.state is not State.INTENT:
             return None
         return (
             f"The task was killed while its request was under way. Whether {self.gateway_title} accepted it, and "
-            f"charges it, is not known. A clear of the task: {self.clear()}."
+            f"charges it, is not known. A clear of the task {self.clear()}."
         )
 
 
@@ -241,7 +244,7 @@ class Situation:
 def next_attempt(
     record: Record | None, attempt: Attempt, policy: Policy, *, remote: RemoteState | None = None
 ) -> str:
-    """What an attempt does with this record: "it submits a new job, …".
+    """What an attempt does with this record: "submits a new job, …".
 
     :param remote: how the recorded job is; None, or ``UNKNOWN`` at the gateway: each case is told.
     """
@@ -255,8 +258,8 @@ def next_attempt(
     outcomes: dict[str, list[RemoteState]] = {}
     for seen in RemoteState:
         outcomes.setdefault(_words(decide(record, attempt, policy, seen), record), []).append(seen)
-    return "it asks the gateway: " + "; ".join(
-        f"if {_cases(seen)}, {words}" for words, seen in outcomes.items()
+    return "asks the gateway: " + "; ".join(
+        f"if {_cases(seen)}, it {words}" for words, seen in outcomes.items()
     )
 
 
@@ -284,7 +287,7 @@ def _cases(seen: list[RemoteState]) -> str:
     cases = [_CASES[s] for s in seen if s in _CASES]
     if {RemoteState.FAILED, RemoteState.FAILED_FINALLY} <= {*seen}:
         both = (_CASES[RemoteState.FAILED], _CASES[RemoteState.FAILED_FINALLY])
-        cases = ["failed" if case == both[0] else case for case in cases if case != both[1]]
+        cases = ["has failed" if case == both[0] else case for case in cases if case != both[1]]
     parts = [f"the job {' or '.join(cases)}"] if cases else []
     if RemoteState.UNKNOWN in seen:
         parts.append("the gateway cannot say")
@@ -299,17 +302,17 @@ def complete_unread(error: OruxError, record: Record | None, *, retries_left: bo
     """
     if record is None or record.state is State.DISCARDED:
         pays = _WORDS[Action.SUBMIT]
+        then = " then" if error.advice else ""
         if not error.final and retries_left:
-            error.outlook = f"A retry or a clear of the task: {pays}."
+            error.outlook = f"A retry or a clear of the task{then} {pays}."
         else:
-            error.outlook = f"{NO_RETRY if error.final else NO_RETRY_LEFT}\nA clear of the task: {pays}."
+            error.outlook = f"{NO_RETRY if error.final else NO_RETRY_LEFT}\nA clear of the task{then} {pays}."
         return
     error.job_id = error.job_id or record.job_id
     error.charged = "yes" if record.synchronous and record.job_id else "unknown"
     what = f"job {record.job_id}" if record.job_id else "a submission without a known answer"
-    error.next_step = (
-        f"{error.advice} Fix the problem, then clear the task: that record decides what it does.".lstrip()
-    )
+    cure = f"{error.advice} Then" if error.advice else "Fix the problem, then"
+    error.next_step = f"{cure} clear the task: that record decides what it does."
     error.outlook = f"This attempt sent nothing; the ledger holds {what} of an earlier attempt."
 
 

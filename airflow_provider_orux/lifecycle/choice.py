@@ -10,6 +10,8 @@ from typing import Any
 GRIDS = frozenset({"imagine", "variation", "reroll", "blend"})
 #: Images that can be chosen from.
 MOST = 16
+#: What rejects them all, where it has to be one of the options.
+NONE = "None of them"
 _PLACES = ("top left", "top right", "bottom left", "bottom right")
 
 

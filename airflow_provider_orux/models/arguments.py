@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -57,6 +58,42 @@ def check_names(operator: type, given: Mapping[str, Any]) -> None:
                 refuse(name, f"{operator.__name__.lstrip('_')} has no argument `{name}`{hint}")
 
 
+def check_complete(operator: type, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Check that an operator is given every argument it needs. A misspelt one is told as that.
+
+    :param given: the arguments.
+    :param known: the same, with what ``default_args`` give.
+    :raises InvalidRequestError: one is missing; the message says what it is.
+    """
+    signature = inspect.signature(vars(operator).get("__init__") or operator.__init__)  # type: ignore[misc]
+    missing = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and parameter.default is parameter.empty
+        and name not in known
+        and name != "task_id"
+    ]
+    if not missing:
+        return
+    check_names(operator, given)
+    name = operator.__name__.lstrip("_")
+    told = [f"`{m}`{f' ({what})' if (what := described(operator, m)) else ''}" for m in missing]
+    with of_task(given.get("task_id")):
+        refuse(missing[0], f"{name} needs {', and '.join(told)}", next_step="Add what is missing.")
+
+
+def described(operator: type, argument: str) -> str:
+    """What an argument is, as the docstring of its class says; empty where there is none."""
+    for cls in operator.__mro__:
+        if found := re.search(
+            rf"^ *:param {argument}: (.*?)(?=^ *:|\n\n|\Z)", cls.__doc__ or "", re.M | re.S
+        ):
+            text = re.sub(r" \(templated\)|:\w+:|`", "", " ".join(found[1].split()))
+            return text.partition(". ")[0].rstrip(".")
+    return ""
+
+
 def check_request(operator: Any) -> None:
     """Check what is known of an operator's request. One of a mapped task is made while it runs: it checks itself then.
 
@@ -85,7 +122,8 @@ def check_partial(operator: Any, given: Mapping[str, Any]) -> None:
 
 
 def _is_ours(cls: type) -> bool:
-    return cls.__module__.startswith(f"{__name__.partition('.')[0]}.operators")
+    package = __name__.partition(".")[0]
+    return cls.__module__.startswith((f"{package}.operators", f"{package}.sensors"))
 
 
 @contextmanager
@@ -133,6 +171,6 @@ def text(name: str, value: Any) -> Any:
     return value
 
 
-def refuse(name: str, message: str) -> NoReturn:
+def refuse(name: str, message: str, *, next_step: str = "Correct the argument.") -> NoReturn:
     """Refuse an argument before anything is sent."""
-    raise InvalidRequestError(message, param=name, charged="no", next_step="Correct the argument.")
+    raise InvalidRequestError(message, param=name, charged="no", next_step=next_step)

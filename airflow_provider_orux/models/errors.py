@@ -101,13 +101,16 @@ class OruxError(Exception):
     def report(self) -> str:
         """The error for a task's log, in short lines.
 
-        What happened; whether it was charged, and for which job; what a retry and a clear of the task will do; what
-        to do, with each command on a line of its own. A line that has nothing to say is left out.
+        What happened; whether it was charged, and for which job; what to do; what a retry and a clear of the task will
+        do; each command on a line of its own. A line that has nothing to say is left out.
         """
         charged = {"yes": "Charged.", "no": "Not charged.", "unknown": "Charged: unknown."}[self.charged]
         origin = ", ".join([*([f"job {self.job_id}"] if self.job_id else []), *self._origin()])
         facts = f"{charged} {origin[:1].upper()}{origin[1:]}." if origin else charged
-        parts = [f"{type(self).__name__}: {self._sentence()}", facts, self.outlook, self.advice]
+        advice = self.advice.split("\n")
+        commands = [line for line in advice if line.startswith("`") and line.endswith("`")]
+        sentences = [line for line in advice if line not in commands]
+        parts = [f"{type(self).__name__}: {self._sentence()}", facts, *sentences, self.outlook, *commands]
         return "\n".join(line for part in parts for text in part.split("\n") for line in _lines(text))
 
     def _sentence(self) -> str:

@@ -9,10 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.operator import get_merged_defaults
-from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from airflow_provider_orux import compat
+from airflow_provider_orux.checked import CheckedOperator, with_defaults
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import LINKS
 from airflow_provider_orux.models import arguments
@@ -50,7 +49,7 @@ def unset_retries(given: Mapping[str, Any]) -> dict[str, Any]:
     return unset
 
 
-class OruxOperator(compat.OutputWithKeys, BaseOperator):
+class OruxOperator(CheckedOperator, BaseOperator):
     """The base of all operators that pay.
 
     A task instance pays at most once each time a person asks for it to run, whatever dies in between. A durable record
@@ -162,12 +161,7 @@ class OruxOperator(compat.OutputWithKeys, BaseOperator):
     def partial(cls, **kwargs: Any) -> Any:
         """As for any operator. Airflow reads the ``retries`` of a mapped task here, before there is an instance."""
         arguments.check_partial(cls, kwargs)
-        dag = kwargs.get("dag") or DagContext.get_current()
-        group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag else None)
-        defaults, _ = get_merged_defaults(
-            dag=dag, task_group=group, task_params=None, task_default_args=kwargs.get("default_args")
-        )
-        return super().partial(**{**kwargs, **unset_retries({**defaults, **kwargs})})
+        return super().partial(**{**kwargs, **unset_retries(with_defaults(kwargs))})
 
     def request_spec(self) -> RequestSpec:
         """What the arguments ask for."""

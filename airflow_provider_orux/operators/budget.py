@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys, question
+from airflow_provider_orux.checked import CheckedOperator
+from airflow_provider_orux.compat import AirflowSkipException, leave_out_dag_params, question
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.models.arguments import one_of
 from airflow_provider_orux.models.errors import InsufficientCreditsError, OruxError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _GO, _STOP = "Go ahead", "Stop"
 
 
-class OruxBudgetOperator(OutputWithKeys, HITLOperator):
+class OruxBudgetOperator(CheckedOperator, HITLOperator):
     """Stop before a fan-out that costs too much. It pays nothing.
 
     The price is that of ``[orux] prices``, or of the gateway's own list. A price that is not known is beyond any limit.
@@ -51,6 +52,7 @@ class OruxBudgetOperator(OutputWithKeys, HITLOperator):
     ) -> None:
         asked = {"subject": "This costs more than its limit. Go ahead?", "options": [_GO, _STOP], **kwargs}
         super().__init__(**question(asked))
+        leave_out_dag_params(self)
         self.limit, self.model, self.count, self.verb, self.images = limit, model, count, verb, images
         self.conn_id = conn_id
         self.on_exceeded = one_of("on_exceeded", on_exceeded, "fail", "skip", "ask")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_orux.compat import OutputWithKeys
+from airflow_provider_orux.checked import CheckedOperator
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.links.artifact import LINKS
 from airflow_provider_orux.models.arguments import is_mapped, one_of, text
@@ -34,7 +34,7 @@ class OruxSubmitJobOperator(OruxModelOperator):
         return "async"
 
 
-class OruxSaveArtifactsOperator(OutputWithKeys, BaseOperator):
+class OruxSaveArtifactsOperator(CheckedOperator, BaseOperator):
     """Save the artifacts of a job that another task submitted. It pays nothing: clear it as often as you like.
 
     :param job_id: the job: ``submit.output["job_id"]`` (templated). It must have ended: put a sensor before it.

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
-from airflow_provider_orux.compat import AirflowSkipException, OutputWithKeys, question
+from airflow_provider_orux.checked import CheckedOperator
+from airflow_provider_orux.compat import (
+    AirflowSkipException,
+    leave_out_dag_params,
+    options_shown,
+    question,
+)
 from airflow_provider_orux.exceptions import raise_for_airflow
 from airflow_provider_orux.lifecycle import choice
 from airflow_provider_orux.models.arguments import is_mapped, refuse
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class OruxReviewOperator(OutputWithKeys, HITLOperator):
+class OruxReviewOperator(CheckedOperator, HITLOperator):
     """Show the saved images of a job to a person, who chooses: four buttons U1 to U4 under "Required Actions".
 
     It pays nothing and holds no worker. On Airflow 3.3 it needs no triggerer either. Its result is ``index`` (or
@@ -47,8 +53,9 @@ class OruxReviewOperator(OutputWithKeys, HITLOperator):
         reject = Param(
             False, type="boolean", title="Reject all", description="Choose none; skip what follows"
         )
-        kwargs["params"] = {**(kwargs.get("params") or {}), "reject": reject}
+        kwargs["params"] = {**dict((kwargs.get("params") or {}).items()), "reject": reject}
         super().__init__(subject=subject, options=choice.labels(4), multiple=multiple, **question(kwargs))
+        leave_out_dag_params(self)
         self.result = result
         if is_mapped(self):
             return
@@ -68,14 +75,19 @@ class OruxReviewOperator(OutputWithKeys, HITLOperator):
             self.options, shown = ask_about(self.result)
         except OruxError as e:
             raise_for_airflow(e, self.log)
+        if not self.multiple:
+            self.options = options_shown(self.options, choice.NONE)
         self.body = f"{shown}\n\n{self.body}" if self.body else shown
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return what was chosen, and by whom."""
-        self.options = choice.labels(choice.MOST)  # those of execute() are gone with its process
+        self.options = [
+            *choice.labels(choice.MOST),
+            choice.NONE,
+        ]  # those of execute() are gone with its process
         answer = super().execute_complete(context, event)
-        if (answer.get("params_input") or {}).get("reject"):
+        if (answer.get("params_input") or {}).get("reject") or choice.NONE in answer["chosen_options"]:
             raise AirflowSkipException(f"All images were rejected by {answer.get('responded_by_user')}")
         indices = sorted(choice.number_of(label) for label in answer["chosen_options"])
         by = answer.get("responded_by_user")

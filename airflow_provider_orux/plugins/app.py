@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from airflow_provider_orux.plugins.cards import STATES, Card, Wall
 from airflow_provider_orux.plugins.details import of_folder, read_details
 from airflow_provider_orux.plugins.files import SAFE_HEADERS, send_file
 from airflow_provider_orux.plugins.pages import Filters, Place, View, render
-from airflow_provider_orux.plugins.tables import MOST_ROWS, Scope, job_rows, results
+from airflow_provider_orux.plugins.tables import MOST_ROWS, Scope, job_rows, meant_run, results
 from airflow_provider_orux.storage.served import Maker, NotServedError, ServedFolder, ServedRoots
 
 #: Requests that read a store at once. Airflow's own routes share the process's threads.
@@ -33,6 +35,7 @@ _PAGE_CSP = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
+_DAY = timedelta(days=1)
 _STYLE = Path(__file__).parent / "templates" / "style.css"
 T = TypeVar("T")
 
@@ -47,7 +50,10 @@ def create_app() -> FastAPI:
 
     @app.middleware("http")
     async def protect(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await answer(request)
+        # No id has a NUL, and PostgreSQL takes none.
+        asked = request.scope["path"] + request.scope["query_string"].decode("latin-1")
+        odd = "\0" in asked or "%00" in asked
+        response = (await refused(request, HTTPException(404))) if odd else (await answer(request))
         for name, value in {**SAFE_HEADERS, "Content-Security-Policy": _PAGE_CSP}.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "private, no-cache")
@@ -55,8 +61,8 @@ def create_app() -> FastAPI:
 
     @app.exception_handler(AnyHTTPException)
     async def refused(request: Request, error: AnyHTTPException) -> Response:
-        text = render("error.html", request, status=error.status_code, detail=str(error.detail))
-        return HTMLResponse(text, error.status_code, error.headers)
+        page = render("error.html", request, status=error.status_code, detail=str(error.detail))
+        return HTMLResponse(page, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def misused(request: Request, error: RequestValidationError) -> Response:
@@ -77,23 +83,19 @@ def create_app() -> FastAPI:
     async def dag(
         request: Request, dag_id: str, user: Reader, session: SessionDep, asked: _Filters
     ) -> Response:
-        place = Place("dag", dag_id)
-        return await run(partial(_wall, request, user, session, place, Scope(dag_id=dag_id), asked))
+        return await run(partial(_wall, request, user, session, Place("dag", dag_id), asked))
 
     @app.get("/dags/{dag_id}/run")
     async def dag_run(
         request: Request, dag_id: str, run_id: str, user: Reader, session: SessionDep, asked: _Filters
     ) -> Response:
-        place, scope = Place("run", dag_id, run_id), Scope(dag_id=dag_id, run_id=run_id)
-        return await run(partial(_wall, request, user, session, place, scope, asked))
+        return await run(partial(_wall, request, user, session, Place("run", dag_id, run_id), asked))
 
     @app.get("/dags/{dag_id}/task")
     async def task(
         request: Request, maker: _Maker, user: Reader, session: SessionDep, asked: _Filters
     ) -> Response:
-        scope = Scope(maker.dag_id, maker.run_id, maker.task_id, maker.map_index)
-        place = Place("task", maker.dag_id, maker.run_id, maker.task_id, maker.map_index)
-        return await run(partial(_wall, request, user, session, place, scope, asked))
+        return await run(partial(_wall, request, user, session, Place("task", *maker), asked))
 
     @app.get("/dags/{dag_id}/artifact")
     async def artifact(
@@ -114,10 +116,9 @@ def create_app() -> FastAPI:
     @app.get("/dags/{dag_id}/manifest")
     async def manifest(maker: _Maker, user: Reader, session: SessionDep) -> Response:
         def work() -> Response:
-            folder = _folder(session, maker)
-            content = folder.folder.read("manifest.json", 16 * 2**20)
-            # Text, not JSON: a browser shows it inside the frame as it is.
-            return Response(content, media_type="text/plain; charset=utf-8")
+            # What was checked, not what a second reading would find. Text: a browser shows it inside the frame.
+            content = json.dumps(_folder(session, maker).manifest, indent=2, ensure_ascii=False)
+            return Response(content.encode("utf-8", "replace"), media_type="text/plain; charset=utf-8")
 
         return await run(work)
 
@@ -135,8 +136,8 @@ def _filters_of(
 ) -> Filters:
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
     try:
-        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
-    except ValueError:
+        _first(day) + _DAY
+    except (ValueError, OverflowError):
         day = ""
     return Filters(dag, day, model, state if state in STATES else "", max(number, 1))
 
@@ -148,8 +149,11 @@ _Filters = Annotated[Filters, Depends(_filters_of)]
 def _days(scope: Scope, day: str) -> Scope:
     if not day:
         return scope
-    first = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
-    return Scope(**{**vars(scope), "first": first, "last": first + timedelta(days=1)})
+    return replace(scope, first=_first(day), last=_first(day) + _DAY)
+
+
+def _first(day: str) -> datetime:
+    return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
 
 
 def _browse(request: Request, user: Any, session: Session, asked: Filters) -> Response:
@@ -165,9 +169,13 @@ def _browse(request: Request, user: Any, session: Session, asked: Filters) -> Re
     return _show(request, user, session, Place("browse"), rows, asked, empty=empty)
 
 
-def _wall(
-    request: Request, user: Any, session: Session, place: Place, scope: Scope, asked: Filters
-) -> Response:
+def _wall(request: Request, user: Any, session: Session, place: Place, asked: Filters) -> Response:
+    scope = Scope(place.dag_id)
+    if place.kind != "dag":
+        place = replace(place, run_id=meant_run(session, place.dag_id, place.run_id))
+        scope = Scope(place.dag_id, place.run_id)
+    if place.kind == "task":
+        scope = Scope(*place.maker)
     rows = job_rows(session, _days(scope, asked.day))
     return _show(request, user, session, place, rows, asked, empty=place.kind)
 
@@ -225,14 +233,18 @@ def _folder(session: Session, maker: Maker) -> ServedFolder:
 
 def _artifact(request: Request, session: Session, maker: Maker, name: str) -> Response:
     folder = _folder(session, maker)
-    rows = job_rows(session, Scope(maker.dag_id, maker.run_id, maker.task_id, maker.map_index))
+    rows = job_rows(session, Scope(*maker))
     cards = Wall.of(rows).cards
     details = of_folder(folder)
     item = next((i for i in details.items if i.name == name), None)
     if item is None:
         raise HTTPException(404, "The manifest does not list this file.")
-    place = Place("task", maker.dag_id, maker.run_id, maker.task_id, maker.map_index)
-    text = render(
-        "artifact.html", request, place=place, card=cards[0] if cards else None, details=details, item=item
+    page = render(
+        "artifact.html",
+        request,
+        place=Place("task", *maker),
+        card=cards[0] if cards else None,
+        details=details,
+        item=item,
     )
-    return HTMLResponse(text)
+    return HTMLResponse(page)

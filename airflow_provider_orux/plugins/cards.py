@@ -25,6 +25,8 @@ _WORKING = frozenset(
     {"scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule", "none"}
 )
 _LONGEST = 500
+#: Superseded jobs of one task that are counted: as many as a record of the ledger holds.
+_MOST_EARLIER = 10_000
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def _card(rows: Sequence[Row]) -> Card | None:
         reused=value.get("reused") is True,
         earlier=tuple(
             Charge.read(e, gateway=gateway, model=model)
-            for e in (listed if isinstance(listed, list) else ())
+            for e in (listed[:_MOST_EARLIER] if isinstance(listed, list) else ())
             if isinstance(e, Mapping)
         ),
         error=_text(told.get("error")),
@@ -203,7 +205,8 @@ def _card(rows: Sequence[Row]) -> Card | None:
 
 
 def _state(task_state: str | None, *, ended: bool, error: Row | None) -> str:
-    if ended and error is None:
+    # A task that still runs is about to tell its result: a page that called it done would not load itself again.
+    if ended and error is None and task_state != "running":
         return "done"
     if (task_state or "none") in _WORKING:
         return "waiting"

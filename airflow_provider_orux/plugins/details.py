@@ -13,8 +13,10 @@ from airflow_provider_orux.storage.served import Maker, NotServedError, ServedFo
 
 #: Manifests that are read at once.
 READERS = 8
-#: Artifacts of one job that a wall shows; a job's own page shows them all, in pages.
+#: Artifacts of one job that a wall shows.
 SHOWN = 8
+#: Artifacts of one job that its task's own page shows. (So many are saved at most, unless the connection says more.)
+SHOWN_ALONE = 256
 #: What a browser can play or show by itself.
 _PLAYED = {
     "audio/mpeg", "audio/wav", "audio/ogg", "audio/flac", "audio/mp4", "audio/aac",
@@ -106,7 +108,8 @@ def _details(card: Card, result: Mapping[str, Any], roots: ServedRoots) -> Detai
     try:
         folder = roots.look(manifest) if card.reused else roots.open(manifest, card.maker)
     except NotServedError as e:
-        return Details(card.maker, told, e.message)
+        # Where no folder is shown at all, the head of the page says so once.
+        return Details(card.maker, told, e.message if roots.roots else None)
     return of_folder(folder)
 
 

@@ -13,10 +13,10 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 
-from airflow_provider_orux.lifecycle.charges import Charge, amount_text
+from airflow_provider_orux.lifecycle.charges import Charge, Total, amount_text
 from airflow_provider_orux.models.registry import title_of
 from airflow_provider_orux.plugins.cards import STATES, Card, Wall, chains
-from airflow_provider_orux.plugins.details import SHOWN, Details
+from airflow_provider_orux.plugins.details import SHOWN, SHOWN_ALONE, Details
 from airflow_provider_orux.storage.served import GALLERY, Maker, ServedRoots
 
 #: Seconds after which a page with jobs in flight loads itself again.
@@ -66,6 +66,11 @@ class Place:
     run_id: str = ""
     task_id: str = ""
     map_index: int = -1
+
+    @property
+    def maker(self) -> Maker:
+        """The task instance that a page of one is about."""
+        return Maker(self.dag_id, self.run_id, self.task_id, self.map_index)
 
     @property
     def path(self) -> str:
@@ -129,9 +134,29 @@ class View:
         return chains(self.cards)
 
     @property
+    def shown(self) -> int:
+        """Artifacts of one job that are shown here."""
+        return SHOWN_ALONE if self.place.kind == "task" else SHOWN
+
+    @property
     def waiting(self) -> int:
         """How many jobs are in flight."""
         return sum(1 for card in self.wall.cards if card.state == "waiting")
+
+    @property
+    def certainty(self) -> str:
+        """``1 charged, 3 still open``: how many jobs the cost is of, where that is not known of all; else empty."""
+        total = self.wall.total
+        still_open = sum(
+            card.state == "waiting" and charge.charged == "unknown" and charge.job_id == card.job_id
+            for card, charge in self.wall.charges
+        )
+        counts = {
+            "charged": total.jobs - total.unsure,
+            "still open": still_open,
+            "perhaps charged": total.unsure - still_open,
+        }
+        return ", ".join(f"{n} {word}" for word, n in counts.items() if n) if total.unsure else ""
 
     @property
     def models(self) -> list[str]:
@@ -156,7 +181,7 @@ class View:
         return [(title, rows[:20]) for title, rows in tables if len(rows) > 1]
 
 
-def render(template: str, request: Request, **values: Any) -> str:
+def render(template: str, request: Request, **values: Any) -> bytes:
     """A page."""
     base = str(request.scope.get("root_path") or "")
 
@@ -168,7 +193,8 @@ def render(template: str, request: Request, **values: Any) -> str:
         return base.removesuffix(GALLERY) + maker.address(route, **query)
 
     found = _environment().get_template(template)
-    return found.render(base=base, at=at, of=of, now=time.time(), refresh=REFRESH, shown=SHOWN, **values)
+    page = found.render(base=base, at=at, of=of, now=time.time(), refresh=REFRESH, **values)
+    return page.encode("utf-8", "replace")  # JSON may hold half a character
 
 
 @functools.cache
@@ -186,6 +212,7 @@ def _environment() -> Environment:
         "size": _size,
         "gateway": title_of,
         "cost": cost_text,
+        "sum_cost": sum_text,
         "each": _each,
         "task_page": lambda maker: Place("task", *maker),
         "run_page": lambda maker: Place("run", maker.dag_id, maker.run_id),
@@ -202,6 +229,13 @@ def cost_text(charge: Charge) -> str:
         return "price unknown" if charge.charged == "yes" else "not known whether charged"
     price = amount_text(charge.price, charge.currency)
     return price if charge.charged == "yes" else f"{price} (if charged)"
+
+
+def sum_text(total: Total) -> str:
+    """What jobs cost together, for people."""
+    if total.unpriced and not total.amounts:
+        return "price unknown" if total.jobs == 1 else "prices unknown"
+    return total.text
 
 
 def _each(card: Card) -> str:

@@ -55,6 +55,17 @@ class Row:
     run_after: datetime | None
 
 
+def meant_run(session: Session, dag_id: str, run_id: str) -> str:
+    """The run that an address of Airflow's UI means; one query where it is in doubt.
+
+    Before 3.2 a tab's address has the id as it is, and the "+" of its time zone arrives as a space.
+    """
+    if " " not in run_id:
+        return run_id
+    query = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+    return run_id if session.scalar(query) is not None else run_id.replace(" ", "+")
+
+
 def job_rows(session: Session, scope: Scope, *, limit: int = MOST_ROWS) -> list[Row]:
     """The facts and errors of jobs, newest first. One query."""
     query = (

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_orux.checked import CheckedOperator
 from airflow_provider_orux.compat import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
-    OutputWithKeys,
     conf,
 )
 from airflow_provider_orux.exceptions import raise_for_airflow
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_orux.models.job import Job
 
 
-class OruxJobSensor(OutputWithKeys, BaseSensorOperator):
+class OruxJobSensor(CheckedOperator, BaseSensorOperator):
     """Wait for a job that another task submitted, without holding a worker.
 
     It returns the same result as a generating task (with the job's URLs; it saves nothing), and pushes ``job_id``,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from airflow_provider_orux.compat import lineage_collector
+from airflow_provider_orux.compat import lineage_collector, storage_path
 from airflow_provider_orux.models.errors import ArtifactError, ArtifactRejectedError, redact
 from airflow_provider_orux.storage.file_systems import (
     PACKAGES,
@@ -98,11 +98,8 @@ class Folder:
         """
         uri = checked_uri(str(save_to))
         scheme = uri.partition("://")[0]
-        # Late: this package is imported while DAG files are parsed, and Airflow's storage is heavy.
-        from airflow.sdk import ObjectStoragePath
-
         try:
-            path = ObjectStoragePath(uri, conn_id=conn_id)
+            path = storage_path(uri, conn_id)
         except (ValueError, ImportError, TypeError) as e:
             raise no_file_system(scheme, e) from e
         return cls(uri, path, file_system(path, scheme))

@@ -8,6 +8,7 @@ import re
 import stat
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_orux.compat import connection_of
 from airflow_provider_orux.models.errors import ArtifactRejectedError, ConfigurationError, redact
 
 if TYPE_CHECKING:
@@ -104,10 +105,12 @@ def file_system(path: ObjectStoragePath, scheme: str) -> AbstractFileSystem:
         if has_fs(scheme):
             raise unusable(f"{scheme}:// is refused: {redact(str(e))}") from e
         # Airflow knows only the schemes of its providers; fsspec knows more, but no connections.
-        if path.conn_id is not None:
+        if connection_of(path) is not None:
             raise no_file_system(scheme, e) from e
     except Exception as e:
-        raise unusable(f"connection {path.conn_id!r} for {scheme}:// cannot be used: {redact(str(e))}") from e
+        raise unusable(
+            f"connection {connection_of(path)!r} for {scheme}:// cannot be used: {redact(str(e))}"
+        ) from e
     try:
         return fsspec.filesystem(scheme)
     except (ValueError, ImportError) as e:

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
+from airflow_provider_orux.compat import storage_path
 from airflow_provider_orux.models.errors import ArtifactError, ConfigurationError, InvalidRequestError, redact
 from airflow_provider_orux.models.input_images import form_of
 from airflow_provider_orux.models.listed import InputFile, ListedRequest, Takes
@@ -189,11 +190,9 @@ class _Input:
 
     def _sign(self) -> str:
         """A URL under which anyone can fetch the file for a while."""
-        from airflow.sdk import ObjectStoragePath
-
         scheme = scheme_of(self._value)
         try:
-            path = ObjectStoragePath(self._value, conn_id=self._files.conn_id)
+            path = storage_path(self._value, self._files.conn_id)
             url = file_system(path, scheme).sign(str(path.path), expiration=self._files.url_seconds)
         except NotImplementedError as e:
             raise self._unsigned(f"{scheme}:// makes no URLs for its files") from e
@@ -282,7 +281,5 @@ def open_input(value: str, conn_id: str | None) -> IO[bytes]:
     scheme, _, path = _split(value)
     if scheme in _LOCAL:
         return open_regular(os.path.realpath(path))
-    from airflow.sdk import ObjectStoragePath
-
-    opened: IO[bytes] = ObjectStoragePath(value, conn_id=conn_id).open("rb")
+    opened: IO[bytes] = storage_path(value, conn_id).open("rb")
     return opened

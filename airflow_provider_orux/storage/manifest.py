@@ -208,16 +208,19 @@ def problems(
     return found
 
 
-def load(folder: Folder, *, refused: Literal["absent", "raise"] = "absent") -> dict[str, Any] | None:
+def load(
+    folder: Folder, *, refused: Literal["absent", "raise"] = "absent", limit: int = _SIZE_LIMIT
+) -> dict[str, Any] | None:
     """The manifest of a folder; None when there is none, or an empty file of a writer that was killed.
 
     :param refused: what a refusal to read it means: ``absent`` is how a store that may not be listed says "there is
         none"; ``raise`` is for a caller who needs proof.
+    :param limit: bytes; a larger one is not read.
     :raises ArtifactRejectedError: there is a file of that name that is not a manifest.
     :raises DestinationError: it cannot be read at the moment.
     """
     try:
-        content = folder.read(MANIFEST, _SIZE_LIMIT + 1)
+        content = folder.read(MANIFEST, limit + 1)
     except FileNotFoundError:
         return None
     except ArtifactError as e:
@@ -227,6 +230,8 @@ def load(folder: Folder, *, refused: Literal["absent", "raise"] = "absent") -> d
     if not content:
         return None
     where = folder.uri_of(MANIFEST)
+    if _SIZE_LIMIT > limit < len(content):
+        raise ArtifactRejectedError(f"{where} has more than {limit} bytes")
     value = parse(content)
     if value is None or not _has_our_types(value):
         raise ArtifactRejectedError(

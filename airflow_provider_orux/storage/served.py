@@ -22,6 +22,8 @@ from airflow_provider_orux.storage.manifest import MANIFEST, load
 
 #: Where the gallery is mounted, below Airflow's own base path.
 GALLERY = "orux"
+#: Bytes of a manifest that is shown: that of a thousand artifacts. A page reads two dozen of them.
+LARGEST_MANIFEST = 2**20
 #: Schemes that name something other than a store of one's own.
 _FOREIGN = frozenset({"http", "https", "ftp", "sftp", "data", "github", "git", "zip", "tar", "reference"})
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
@@ -170,7 +172,7 @@ class ServedFolder:
         try:
             folder = Folder.at(uri)
             _check_local(folder, root, MANIFEST)
-            manifest = load(folder, refused="raise")
+            manifest = load(folder, refused="raise", limit=LARGEST_MANIFEST)
         except NotServedError:
             raise
         except OruxError as e:
@@ -180,7 +182,7 @@ class ServedFolder:
         if manifest is None:
             raise NotServedError("The manifest is gone")
         dag_id, run_id, task_id, map_index = (manifest.get(name) for name in Maker._fields)
-        if not all(isinstance(name, str) for name in (dag_id, run_id, task_id)) or type(map_index) is not int:
+        if not all(map(_is_id, (dag_id, run_id, task_id))) or type(map_index) is not int:
             raise NotServedError("The manifest names no task")
         return cls(folder, root, manifest, Maker(str(dag_id), str(run_id), str(task_id), map_index))
 
@@ -221,6 +223,11 @@ def _check_local(folder: Folder, root: Root, name: str) -> None:
         raise NotServedError(f"The file cannot be read: {e.strerror}") from e
     if not real.is_relative_to(top):
         raise NotServedError("A symlink leads out of [orux] gallery_roots")
+
+
+def _is_id(value: Any) -> bool:
+    """Whether it is a text that an address can hold: JSON may have half a character, UTF-8 has none."""
+    return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
 
 
 def _is_name(value: Any) -> bool:

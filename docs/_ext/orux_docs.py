@@ -16,10 +16,14 @@ MARK = re.compile(r"^ *# \[(START|END) \w+\]\n", re.MULTILINE)
 
 
 class OruxTable(SphinxDirective):
-    """``{orux-table} name`` and, where the table wants one, an argument."""
+    """``{orux-table} name`` and, where the table wants one, an argument.
+
+    Its content is for those who read the page in a checkout, where nothing makes the table.
+    """
 
     required_arguments = 1
     optional_arguments = 1
+    has_content = True
 
     def run(self) -> list[nodes.Node]:
         """The table as nodes of the page that asked for it."""

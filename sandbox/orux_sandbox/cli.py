@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -85,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"sandbox: cannot listen on {args.host}:{args.port}: {error}", file=sys.stderr)
+        other = f"; --port {args.port + 1} takes another one" if error.errno == errno.EADDRINUSE else ""
+        print(f"sandbox: cannot listen on {args.host}:{args.port}: {error}{other}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass

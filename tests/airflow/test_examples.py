@@ -6,16 +6,11 @@ import io
 import json
 import os
 import re
-import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
-import time
 import wave
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -25,13 +20,14 @@ import pendulum
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from tests.airflow.postgres import postgres  # noqa: F401
 from tests.conftest import HOME, ROOT
 
 pytestmark = pytest.mark.airflow
 
 MONDAY = pendulum.datetime(2026, 3, 2, tz="UTC")
 TUESDAY = pendulum.datetime(2026, 3, 3, tz="UTC")
-#: Those that use another provider, which a machine that tests an older Airflow may not have.
+#: Those whose tasks use another provider, which a machine that tests an older Airflow may not have.
 NEEDED = dict.fromkeys(("prompts_by_language_model", "script_speech_and_clip"), "airflow.providers.openai")
 EXAMPLES = sorted(
     path.stem
@@ -181,6 +177,32 @@ def test_a_run_without_a_date_counts_for_the_day_on_which_it_was_due(gateways, e
     assert "/content_pipeline/2026-03-03/" in manifest
 
 
+#: Imports every example where only the package, what it depends on, and Airflow are installed.
+BARE = """
+import importlib.abc, re, runpy, sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        # (Airflow itself asks each provider that is installed what it has: `airflow.providers.openai.get_provider_info`.)
+        used = re.match(r"airflow[.]providers[.](?!standard|common[.](?!ai))[a-z_.]+[.](hooks|operators)\\b", name)
+        if used or name.partition(".")[0] in ("orux_sandbox", "openai", "pydantic_ai"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+for path in sys.argv[1:]:
+    assert runpy.run_path(path)["dag"].tasks
+    print(path)
+"""
+
+
+def test_an_example_imports_where_only_this_package_is_installed():
+    """Airflow loads the examples of every provider: what one needs besides must be no import error."""
+    paths = sorted(str(path) for path in (ROOT / "example_dags").glob("*.py"))
+    ended = subprocess.run([sys.executable, "-c", BARE, *paths], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert [line for line in ended.stdout.splitlines() if line in paths] == paths
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_says_what_it_shows(example_dag, name):
     """In the Airflow UI: the first line is a sentence, with tags and owners to find it by."""
@@ -309,88 +331,6 @@ def test_the_mapped_chain_with_prompts_of_the_run(sandbox, example_dag, run):
     assert labels(result, "grid_and_upscales.imagine") == {0: prompts[0], 1: prompts[1][:80]}
 
 
-BINARIES = [
-    *os.environ.get("PATH", "").split(os.pathsep),
-    *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin"))),
-]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server of this test run on loopback, with an empty database; its SQLAlchemy URL."""
-    folder = next(
-        (f for f in BINARIES if all(Path(f, name).exists() for name in ("initdb", "postgres"))), None
-    )
-    if folder is None:
-        pytest.skip("no PostgreSQL server on this machine (initdb and postgres; apt-get install postgresql)")
-    # PostgreSQL refuses to run as root; another user of the machine must then own its files.
-    other = {} if os.getuid() else unprivileged()
-    home = Path(tempfile.mkdtemp(prefix="orux-postgres-"))
-    data, password = home / "data", home / "password"
-    password.write_text("of-this-test-run")
-    if other:
-        for path in (home, password):
-            shutil.chown(path, other["user"], other["group"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (home / "log").open("w+b")
-    server: subprocess.Popen[bytes] | None = None
-    try:
-        subprocess.run(
-            [
-                f"{folder}/initdb", "-D", data, "-U", "airflow", "-E", "UTF8", "--no-locale", "--no-sync",
-                "--auth=scram-sha-256", "--pwfile", password,
-            ],
-            check=True, stdout=log, stderr=subprocess.STDOUT, cwd=home, **other,
-        )  # fmt: skip
-        server = subprocess.Popen(
-            [
-                f"{folder}/postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-                "-c", "unix_socket_directories=", "-c", "fsync=off",
-            ],
-            stdout=log, stderr=subprocess.STDOUT, cwd=home, **other,
-        )  # fmt: skip
-        wait_for_postgres(server, port, home / "log")
-        yield f"airflow:of-this-test-run@127.0.0.1:{port}/postgres"
-    finally:
-        if server is not None:
-            server.terminate()
-            server.wait(30)
-        log.close()
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def unprivileged() -> dict[str, Any]:
-    import grp
-    import pwd
-
-    for name in ("postgres", "nobody"):
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": name, "group": grp.getgrgid(user.pw_gid).gr_name, "extra_groups": []}
-    pytest.skip("no user but root, as whom PostgreSQL refuses to run")
-
-
-def wait_for_postgres(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    import psycopg2
-
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg2.connect(
-                host="127.0.0.1", port=port, user="airflow", password="of-this-test-run", dbname="postgres"
-            ).close()
-        except psycopg2.OperationalError:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
-
-
 @dataclass
 class Reported:
     """What a run in another process told: the part of ``Run`` that the checks need."""
@@ -453,7 +393,7 @@ Path(report).write_text(json.dumps({
 
 @pytest.mark.postgres
 @pytest.mark.timeout(600)
-def test_the_mapped_chain_on_postgresql(sandbox, postgres, tmp_path):
+def test_the_mapped_chain_on_postgresql(sandbox, postgres, tmp_path):  # noqa: F811
     prompts = ["a lighthouse at dawn, " + "with a long description " * 40, "a paper boat in the rain"]
     env = os.environ | {
         "AIRFLOW_HOME": str(tmp_path / "home"),

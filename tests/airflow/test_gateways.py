@@ -277,7 +277,7 @@ def test_bytes_of_a_job_that_could_not_be_saved_are_fetched_again(gateways, load
     assert result.states() == {"image": "failed"}
     out = "".join(capfd.readouterr())
     assert "are lost" not in out
-    assert "A clear of the task: it continues with the recorded job and pays nothing." in out
+    assert "A clear of the task continues with the recorded job and pays nothing." in out
     (tmp_path / "mended").touch()
     (tmp_path / "out").unlink()
     assert result.again("image") == "success"

@@ -357,3 +357,36 @@ def test_what_was_done_is_counted(sandbox, load_dag, run, tmp_path, counted):
     assert counted["orux.submissions"] == 1
     assert counted["orux.reattached"] == 1
     assert counted["orux.saved_bytes"] > 1000
+
+
+def test_what_is_spent_is_counted_once_for_each_charge(
+    sandbox, load_dag, run, tmp_path, counted, monkeypatch
+):
+    """Submitted, waited for and saved by three tasks: the one that pays counts, however often the others run."""
+    monkeypatch.setenv("AIRFLOW__ORUX__PRICES", '{"orux": {"currency": "credits", "midjourney-v7": 20}}')
+    result = run(
+        load_dag(f"""
+        import pendulum
+        from airflow.sdk import DAG
+        from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator, OruxSubmitJobOperator
+        from airflow_provider_orux.sensors.jobs import OruxJobSensor
+        with DAG("DAG_ID", start_date=pendulum.datetime(2026, 1, 1), schedule=None) as dag:
+            grid = OruxSubmitJobOperator(task_id="grid", model="midjourney-v7", prompt="a fox", wait_for_completion=False)
+            wait = OruxJobSensor(task_id="wait", job_id=grid.output["job_id"], poke_interval=0.1)
+            save = OruxSaveArtifactsOperator(task_id="save", job_id=grid.output["job_id"], save_to="file://{tmp_path}/out")
+            grid >> wait >> save
+    """)
+    )
+    assert result.state == "success", result.states()
+    assert counted["orux.spent"] == 20
+    assert [result.xcom(name)["charged"] for name in ("grid", "wait", "save")] == ["unknown", "yes", "yes"]
+    assert result.xcom("grid")["price"] == 20.0
+    for free in ("wait", "save"):
+        assert result.again(free) == "success"
+    assert counted["orux.spent"] == 20
+    assert result.again("grid") == "success"
+    assert len(sandbox.charges()) == 2
+    assert counted["orux.spent"] == 40
+    # The cost of both is there: for the gallery, and in the ledger for `orux cost`.
+    (earlier,) = result.xcom("grid", "orux_job")["earlier"]
+    assert (earlier["price"], earlier["currency"]) == (20.0, "credits")

@@ -71,7 +71,7 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     assert shown.status == 0
     assert "intent" in shown.out
     assert "orux_default (Orux AI)" in shown.out
-    assert "A clear: it fails and pays nothing, until the submission is settled or discarded." in shown.out
+    assert "A clear fails and pays nothing, until the submission is settled or discarded." in shown.out
     assert f"airflow orux ledger settle {dag_id}" in shown.out
 
     young = at_api(*command(result, "imagine", "discard"))
@@ -107,7 +107,7 @@ def test_an_ambiguous_job_is_settled_and_taken_up_without_a_charge(
     shown = at_api(*command(result, "imagine", "show"))
     assert "finished" in shown.out
     assert re.search(r"^delivered +yes$", shown.out, re.MULTILINE)
-    assert "A clear: it submits a new job, which is charged." in shown.out
+    assert "A clear submits a new job, which is charged." in shown.out
     late = at_api(*command(result, "imagine", "settle", job_id="task_another"))
     assert late.status == 1
     assert "is finished" in late.err
@@ -153,7 +153,7 @@ def test_a_discarded_record_is_paid_for_anew(sandbox, load_dag, run, at_api, aga
     assert "submits a new job, which is charged" in gone.out
     shown = at_api(*command(result, "imagine", "show"))
     assert shown.status == 0
-    assert "A clear: it submits a new job, which is charged." in shown.out
+    assert "A clear submits a new job, which is charged." in shown.out
     assert at_api(*command(result, "imagine", "discard")).status == 0  # nothing is left to do
     assert at_api(*command(result, "imagine", "settle", job_id="task_1")).status == 1
     assert again(result, "imagine") == "success"

@@ -26,9 +26,9 @@ def lines(record, state, *, max_tries=2, **facts):
     return outlook(record, instance, at=AT, **facts)
 
 
-PAYS = "it submits a new job, which is charged"
-FREE = "it continues with the recorded job and pays nothing"
-RETURNS = "it returns the recorded result and pays nothing"
+PAYS = "submits a new job, which is charged"
+FREE = "continues with the recorded job and pays nothing"
+RETURNS = "returns the recorded result and pays nothing"
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ RETURNS = "it returns the recorded result and pays nothing"
             INTENT,
             "failed",
             2,
-            ["A clear: it fails and pays nothing, until the submission is settled or discarded."],
+            ["A clear fails and pays nothing, until the submission is settled or discarded."],
         ),
-        (SETTLED, "failed", 2, [f"A clear: {FREE}."]),
-        (DELIVERED, "success", 2, [f"A clear: {PAYS}."]),
+        (SETTLED, "failed", 2, [f"A clear {FREE}."]),
+        (DELIVERED, "success", 2, [f"A clear {PAYS}."]),
         # Airflow calls it failed although it had succeeded.
-        (FINISHED, "failed", 2, [f"A clear: {RETURNS}."]),
-        (FINISHED, "up_for_retry", 2, [f"Next execution: {RETURNS}."]),
-        (DELIVERED, "up_for_retry", 2, [f"Next execution: {RETURNS}."]),
-        (DELIVERED, None, 5, [f"Next execution (the task was cleared since): {PAYS}."]),
-        (FINISHED, None, 5, [f"Next execution (the task was cleared since): {RETURNS}."]),
-        (DELIVERED, "running", 2, [f"The task is running. A retry: {RETURNS}.", f"A clear: {PAYS}."]),
+        (FINISHED, "failed", 2, [f"A clear {RETURNS}."]),
+        (FINISHED, "up_for_retry", 2, [f"The next execution {RETURNS}."]),
+        (DELIVERED, "up_for_retry", 2, [f"The next execution {RETURNS}."]),
+        (DELIVERED, None, 5, [f"The next execution (the task was cleared since) {PAYS}."]),
+        (FINISHED, None, 5, [f"The next execution (the task was cleared since) {RETURNS}."]),
+        (DELIVERED, "running", 2, [f"The task is running. A retry {RETURNS}.", f"A clear {PAYS}."]),
     ],
 )
 def test_what_comes_next(record, state, max_tries, said):
@@ -57,34 +57,34 @@ def test_what_comes_next(record, state, max_tries, said):
 
 def test_a_submitted_job_depends_on_how_it_is():
     (line,) = lines(SUBMITTED, "failed")
-    assert line.startswith("A clear: it asks the gateway: ")
-    assert f"if the job runs or succeeded, {FREE}" in line
-    assert f"if the job failed or expired, {PAYS}" in line
+    assert line.startswith("A clear asks the gateway: ")
+    assert f"if the job is running or has succeeded, it {FREE}" in line
+    assert f"if the job has failed or has expired, it {PAYS}" in line
     assert "if the gateway cannot say, it fails and pays nothing" in line
-    assert lines(SUBMITTED, "failed", remote=RemoteState.ALIVE) == [f"A clear: {FREE}."]
+    assert lines(SUBMITTED, "failed", remote=RemoteState.ALIVE) == [f"A clear {FREE}."]
     assert lines(SUBMITTED, "up_for_retry", remote=RemoteState.FAILED_FINALLY) == [
-        "Next execution: it fails and pays nothing."
+        "The next execution fails and pays nothing."
     ]
 
 
 def test_a_synchronous_generation_has_nobody_to_ask():
     image = Job("gen-1", JobStatus.SUCCEEDED, "orux", artifacts=(Artifact(url="https://a/1.png"),))
     links = SUBMITTED.changed(synchronous=True, result=image.to_dict())
-    assert lines(links, "failed") == [f"A clear: {FREE}."]
+    assert lines(links, "failed") == [f"A clear {FREE}."]
     failed = Job("gen-1", JobStatus.FAILED, "yescale", retry_helps=False)
-    assert lines(links.changed(result=failed.to_dict()), "failed") == [f"A clear: {PAYS}."]
-    assert lines(links.changed(result=None), "up_for_retry") == ["Next execution: it fails and pays nothing."]
+    assert lines(links.changed(result=failed.to_dict()), "failed") == [f"A clear {PAYS}."]
+    assert lines(links.changed(result=None), "up_for_retry") == ["The next execution fails and pays nothing."]
 
 
 def test_a_gateway_with_idempotency_keys_is_asked_again():
     (line,) = lines(INTENT, "failed", idempotency_seconds=86_400.0)
     assert line == (
-        "A clear: it sends the same submission again under its idempotency key, which is not charged twice."
+        "A clear sends the same submission again under its idempotency key, which is not charged twice."
     )
 
 
 def test_no_record_means_a_submission():
-    assert lines(None, None) == ["Next execution: it submits a job, which is charged."]
+    assert lines(None, None) == ["The next execution submits a job, which is charged."]
 
 
 @pytest.mark.parametrize(

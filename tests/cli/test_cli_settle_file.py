@@ -85,7 +85,7 @@ def test_what_was_listed_is_filled_in_and_settled(
 
     short = at_api("ledger", "show", "--dag-id", dag_id)
     assert short.status == 0
-    assert short.out.count("A clear: it continues with the recorded job and pays nothing.") == 3
+    assert short.out.count("A clear continues with the recorded job and pays nothing.") == 3
     assert "3 records." in short.out
     shown = at_api(
         "ledger", "show", "--dag-id", dag_id, "--state", "settled", "--task-id", "two", "-o", "json"

@@ -101,6 +101,18 @@ def test_the_tables_of_arguments_describe_every_argument(tables):
                 assert f"| `{argument}` |" in shown, (name, argument)
 
 
+def test_a_page_that_is_read_in_a_checkout_leads_to_what_it_does_not_show():
+    """There nothing includes a file, and nothing fills in a table."""
+    for page, file, _ in includes():
+        linked = re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8"))
+        assert file in {(page.parent / target).resolve() for target in linked}, (page, file)
+    for page in PAGES:
+        for told in re.findall(r"```\{orux-table\} .*\n((?s:.*?))```", page.read_text(encoding="utf-8")):
+            source = re.fullmatch(r"Filled in by `make docs`(?:, from (\S+)|; in a terminal: \S.*)\n", told)
+            assert source, (page, told)
+            assert not source[1] or (ROOT / source[1]).exists(), (page, source[1])
+
+
 def test_every_table_is_used_and_can_be_made(tables):
     used = re.findall(r"^```\{orux-table\} (\S+)(?: (\S+))?$", ALL_TEXT, re.MULTILINE)
     assert {name for name, _ in used} == set(tables.TABLES)

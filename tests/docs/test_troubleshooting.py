@@ -29,6 +29,7 @@ def texts() -> Iterator[str]:
 
 
 CODE = "\n".join(texts())
+SOURCE = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "airflow_provider_orux").rglob("*.py"))
 
 
 def is_said(message: str) -> bool:
@@ -40,6 +41,36 @@ def is_said(message: str) -> bool:
 @pytest.mark.parametrize("message", QUOTED)
 def test_a_quoted_message_is_the_code_s(message):
     assert is_said(message)
+
+
+#: What headings quote of others, and who says it.
+OTHERS = {"'ds' is undefined": "Jinja", "ledger": "a command", "cost": "a command"}
+
+
+@pytest.mark.parametrize(
+    "quoted", re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^###.*$", PAGE, re.MULTILINE)))
+)
+def test_a_heading_quotes_only_what_is_still_said(quoted):
+    assert quoted in OTHERS or re.search(rf"^class {re.escape(quoted)}\b", SOURCE, re.MULTILINE), quoted
+
+
+def test_the_examples_of_an_unknown_and_a_missing_argument_get_these_messages():
+    from airflow_provider_orux.models.errors import InvalidRequestError
+    from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+
+    for arguments, nearest in (({"stylise": 5}, "stylize"), ({"connection_id": "x"}, "conn_id")):
+        assert f"like `{next(iter(arguments))}`" in PAGE or f"or `{next(iter(arguments))}`" in PAGE
+        with pytest.raises(InvalidRequestError, match=f"has no argument `.*`; did you mean `{nearest}`[?]"):
+            OruxImagineOperator(task_id="x", prompt="a fox", **arguments)
+    with pytest.raises(InvalidRequestError, match=r"OruxImagineOperator needs .* Add what is missing[.]"):
+        OruxImagineOperator(task_id="x")
+
+
+def test_jinja_says_what_is_quoted_of_it():
+    import jinja2
+
+    with pytest.raises(jinja2.UndefinedError, match="'ds' is undefined"):
+        jinja2.Environment(undefined=jinja2.StrictUndefined).from_string("{{ ds }}").render()
 
 
 def test_a_message_that_nobody_says_is_noticed():

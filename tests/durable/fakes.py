@@ -271,6 +271,9 @@ class FakeDelivery:
         manifest = f"{self.save_to}{job.job_id}/manifest.json" if self.saves(job) else None
         return {**self.result(job), "manifest": manifest}
 
+    def accepted(self, job: Job, request: GenerationRequest) -> dict[str, Any]:
+        return self.result(job)
+
     def result(self, job: Job, **more: Any) -> dict[str, Any]:
         return {
             "job_id": job.job_id,

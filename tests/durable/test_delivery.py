@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_orux.durable import delivery as module
-from airflow_provider_orux.durable.delivery import Delivery, asset_uri, is_result
+from airflow_provider_orux.durable.asset_events import asset_uri
+from airflow_provider_orux.durable.delivery import Delivery, is_result
 from airflow_provider_orux.hooks.connection import read_connection
 from airflow_provider_orux.models import opengpu_relay, orux, yescale
 from airflow_provider_orux.models.errors import (

@@ -18,8 +18,8 @@ from airflow_provider_orux.models.errors import (
 )
 from tests.durable.fakes import LOST, UNREACHED, World, relay, synchronous
 
-PAYS = "it submits a new job, which is charged"
-FREE = "it continues with the recorded job and pays nothing"
+PAYS = "submits a new job, which is charged"
+FREE = "continues with the recorded job and pays nothing"
 
 
 def told(world, step="start"):
@@ -61,7 +61,7 @@ def test_a_refusal_says_that_retry_and_clear_submit():
     world = World()
     world.client.answers = [UNREACHED] * 5
     error = told(world)
-    assert f"A retry or a clear of the task: {PAYS}." in error.outlook
+    assert f"A retry or a clear of the task then {PAYS}." in error.outlook
 
 
 def test_a_failed_job_says_that_only_a_clear_pays():
@@ -71,7 +71,7 @@ def test_a_failed_job_says_that_only_a_clear_pays():
     error = told(world, "resume")
     assert type(error) is JobFailedError
     assert error.outlook.startswith("No retry is used")
-    assert error.outlook.endswith(f"A clear of the task: {PAYS}.")
+    assert error.outlook.endswith(f"A clear of the task {PAYS}.")
 
 
 def test_the_last_try_says_that_no_retry_is_left():
@@ -156,14 +156,17 @@ def test_an_error_before_the_ledger_was_read_tells_what_the_ledger_holds():
 
 
 def test_an_error_before_the_ledger_was_read_with_nothing_in_it_says_what_comes_next():
-    pays = "it submits a new job, which is charged."
+    pays = "submits a new job, which is charged."
     for store, more in ((World(), {}), (None, {"durable": False})):
         error = unread(ConfigurationError("no such connection", charged="no"), store, **more)
-        assert (error.charged, error.outlook) == ("no", f"No retry is used.\nA clear of the task: {pays}")
+        assert error.report().splitlines()[2] == "Correct the connection or the argument.", (
+            "the cure comes first"
+        )
+        assert (error.charged, error.outlook) == ("no", f"No retry is used.\nA clear of the task then {pays}")
     error = unread(GatewayUnavailableError("away", charged="no"), World())
-    assert error.outlook == f"A retry or a clear of the task: {pays}"
+    assert error.outlook == f"A retry or a clear of the task {pays}"
     error = unread(GatewayUnavailableError("away", charged="no"), World(), try_number=4)
-    assert error.outlook == f"No retry is left.\nA clear of the task: {pays}"
+    assert error.outlook == f"No retry is left.\nA clear of the task {pays}"
 
 
 def test_a_ledger_that_cannot_be_read_promises_nothing():

@@ -34,12 +34,12 @@ WITH_URLS = SYNCHRONOUS.changed(
 )
 RECORDS = (None, INTENT, SUBMITTED, FINISHED, DELIVERED, SETTLED, SYNCHRONOUS, WITH_URLS)
 
-PAYS = "it submits a new job, which is charged"
-FREE = "it continues with the recorded job and pays nothing"
+PAYS = "submits a new job, which is charged"
+FREE = "continues with the recorded job and pays nothing"
 CHANGED = "(A clear pays for a new job if the request has changed by then.)"
-RETURNS = "it returns the recorded result and pays nothing"
-FAILS = "it fails and pays nothing"
-RESENDS = "it sends the same submission again under its idempotency key, which is not charged twice"
+RETURNS = "returns the recorded result and pays nothing"
+FAILS = "fails and pays nothing"
+RESENDS = "sends the same submission again under its idempotency key, which is not charged twice"
 WORDS = {
     Action.SUBMIT: PAYS, Action.REATTACH: FREE, Action.RETURN: RETURNS, Action.FAIL: FAILS, Action.RESEND: RESENDS,
 }  # fmt: skip
@@ -101,7 +101,7 @@ def test_the_words_are_the_tables(record, remote):
             if decision.action is Action.CHECK:
                 if remote is RemoteState.UNKNOWN and not record.synchronous:
                     # What the gateway could not say once it may say the next time.
-                    assert words.startswith("it asks the gateway: if the job "), words
+                    assert words.startswith("asks the gateway: if the job "), words
                     continue
                 decision = decide(record, comes, policy, remote)
             assert words.startswith(WORDS[decision.action]), (policy, attempt)
@@ -109,16 +109,16 @@ def test_the_words_are_the_tables(record, remote):
 
 def test_where_nobody_asked_the_gateway_each_case_is_told():
     assert situation(SUBMITTED).retry() == (
-        f"it asks the gateway: if the job runs or succeeded, {FREE}; if the job failed or expired or the gateway cannot "
-        f"say, {FAILS}"
+        f"asks the gateway: if the job is running or has succeeded, it {FREE}; if the job has failed or has expired or the gateway cannot "
+        f"say, it {FAILS}"
     )
     assert situation(SUBMITTED, policy=PAYING).retry() == (
-        f"it asks the gateway: if the job runs or succeeded, {FREE}; if the job failed and another try may help, {PAYS}; "
-        f"if the job failed and another try cannot help or expired or the gateway cannot say, {FAILS}"
+        f"asks the gateway: if the job is running or has succeeded, it {FREE}; if the job has failed and another try may help, it {PAYS}; "
+        f"if the job has failed and another try cannot help or has expired or the gateway cannot say, it {FAILS}"
     )
     assert situation(SUBMITTED).clear() == (
-        f"it asks the gateway: if the job runs or succeeded, {FREE}; if the job failed or expired, {PAYS}; "
-        f"if the gateway cannot say, {FAILS}"
+        f"asks the gateway: if the job is running or has succeeded, it {FREE}; if the job has failed or has expired, it {PAYS}; "
+        f"if the gateway cannot say, it {FAILS}"
     )
 
 
@@ -170,53 +170,53 @@ def test_an_idempotency_key_is_as_old_as_it_is_now():
     ("error", "where", "said"),
     [
         # A job that failed and may succeed another time: a retry pays only where the author set retries.
-        (failed(), situation(remote=ASKED.FAILED, policy=PAYING), f"A retry or a clear of the task: {PAYS}."),
+        (failed(), situation(remote=ASKED.FAILED, policy=PAYING), f"A retry or a clear of the task {PAYS}."),
         (failed(), situation(remote=ASKED.FAILED, policy=PAYING, retries_left=False),
-         f"No retry is left. A clear of the task: {PAYS}."),
+         f"No retry is left. A clear of the task {PAYS}."),
         (failed(), situation(remote=ASKED.FAILED, policy=Policy(on_clear="reattach", paying_retries=True)),
-         f"A retry: {PAYS}. A clear of the task: {FAILS}."),
+         f"A retry {PAYS}. A clear of the task {FAILS}."),
         (failed(retry_helps=False), situation(remote=ASKED.FAILED),
-         f"{advice.NO_RETRY_PAYS} A clear of the task: {PAYS}."),
+         f"{advice.NO_RETRY_PAYS} A clear of the task {PAYS}."),
         (failed(retry_helps=False), situation(remote=ASKED.FAILED, retries_left=False),
-         f"No retry is used. A clear of the task: {PAYS}."),
+         f"No retry is used. A clear of the task {PAYS}."),
         # One that cannot.
         (failed(retry_helps=False), situation(remote=ASKED.FAILED_FINALLY),
-         f"No retry is used. A clear of the task: {PAYS}."),
+         f"No retry is used. A clear of the task {PAYS}."),
         (failed(retry_helps=False), situation(remote=ASKED.FAILED_FINALLY, policy=Policy(on_clear="reattach")),
-         f"No retry is used. A clear of the task: {FAILS}."),
+         f"No retry is used. A clear of the task {FAILS}."),
         (errors.JobExpiredError("Gone", retry_helps=False), situation(remote=ASKED.EXPIRED),
-         f"No retry is used. A clear of the task: {PAYS}."),
+         f"No retry is used. A clear of the task {PAYS}."),
         # A failed save.
         (errors.ArtifactError("Not saved"), situation(remote=ASKED.ALIVE),
-         f"A retry or a clear of the task: {FREE}. {CHANGED}"),
+         f"A retry or a clear of the task {FREE}. {CHANGED}"),
         (errors.ArtifactError("Not saved"), situation(remote=ASKED.ALIVE, policy=Policy(on_clear="resubmit")),
-         f"A retry: {FREE}. A clear of the task: {PAYS}."),
+         f"A retry {FREE}. A clear of the task {PAYS}."),
         (errors.ArtifactRejectedError("Too large"), situation(remote=ASKED.ALIVE),
-         f"Fix the setting named above. No retry is used. A clear of the task: {FREE}. {CHANGED}"),
+         f"Fix the setting named above. No retry is used. A clear of the task {FREE}. {CHANGED}"),
         # Something broke after the result was recorded: it is not lost, and not delivered.
-        (errors.ArtifactError("Not pushed"), situation(FINISHED), f"A retry or a clear of the task: {RETURNS}."),
+        (errors.ArtifactError("Not pushed"), situation(FINISHED), f"A retry or a clear of the task {RETURNS}."),
         # A synchronous generation: with URLs in the record, and with its bytes gone with the process.
         (errors.ArtifactError("Not saved"), situation(WITH_URLS),
-         f"A retry or a clear of the task: {FREE}. {CHANGED}"),
-        (failed(retry_helps=False), situation(SYNCHRONOUS), f"No retry is used. A clear of the task: {PAYS}."),
+         f"A retry or a clear of the task {FREE}. {CHANGED}"),
+        (failed(retry_helps=False), situation(SYNCHRONOUS), f"No retry is used. A clear of the task {PAYS}."),
         # Nothing was accepted.
         (errors.InsufficientCreditsError("No money", charged="no"), situation(None),
-         f"Top up the account or raise its budget. No retry is used. A clear of the task: {PAYS}."),
+         f"Top up the account or raise its budget. No retry is used. A clear of the task then {PAYS}."),
         (errors.ContentRejectedError("No", charged="no"), situation(None),
-         f"Change the prompt. No retry is used. A clear of the task: {PAYS}."),
+         f"Change the prompt. No retry is used. A clear of the task then {PAYS}."),
         (errors.GatewayUnavailableError("Away", charged="no"), situation(None),
-         f"A retry or a clear of the task: {PAYS}."),
+         f"A retry or a clear of the task {PAYS}."),
         # No ledger.
         (errors.ArtifactError("Not saved", charged="yes", job_id="task_9"), situation(durable=False),
-         f"A retry or a clear of the task: {PAYS}. "
+         f"A retry or a clear of the task {PAYS}. "
          "(durable=False: OruxSaveArtifactsOperator saves job task_9 without a charge.)"),
         (errors.AmbiguousSubmitError("No answer"), situation(INTENT, durable=False),
-         f"No retry is used. A clear of the task: {PAYS}. "
+         f"No retry is used. A clear of the task {PAYS}. "
          "(durable=False: the earlier submission may be charged too.)"),
         (failed(retry_helps=False), situation(durable=False, remote=ASKED.FAILED),
-         f"No retry is used. A clear of the task: {PAYS}."),
+         f"No retry is used. A clear of the task {PAYS}."),
         (errors.ContentRejectedError("No", charged="no"), situation(None, durable=False),
-         f"Change the prompt. No retry is used. A clear of the task: {PAYS}."),
+         f"Change the prompt. No retry is used. A clear of the task {PAYS}."),
     ],
 )  # fmt: skip
 def test_what_comes_next(error, where, said):
@@ -235,8 +235,8 @@ def test_gateway_and_job_are_filled_in_and_never_replaced():
 def test_a_timeout_tells_each_case():
     text = told(errors.JobTimeoutError("Late"), situation())
     assert text.startswith(
-        "Raise `timeout` if such jobs take longer. No retry is used. A clear of the task: it asks the gateway: if the "
-        "job runs or succeeded, "
+        "Raise `timeout` if such jobs take longer. No retry is used. A clear of the task asks the gateway: if the "
+        "job is running or has succeeded, "
     )
     assert FREE in text
     assert PAYS in text
@@ -249,7 +249,7 @@ def test_an_ambiguous_submission_names_the_commands_and_when():
     until = time.strftime("%H:%M:%S UTC", time.gmtime(SENT + 160))
     assert f"discard it (refused until {until}, " in text
     assert "` `airflow orux ledger discard`" in text
-    assert text.endswith(f"A clear of the task: {FAILS}, until the submission is settled or discarded.")
+    assert text.endswith(f"A clear of the task {FAILS}, until the submission is settled or discarded.")
     synchronous = told(errors.AmbiguousSubmitError("No answer"), situation(INTENT.changed(synchronous=True)))
     assert "If it shows the image, settle" in synchronous
     assert "`airflow orux ledger settle --url URL`" in synchronous
@@ -258,11 +258,11 @@ def test_an_ambiguous_submission_names_the_commands_and_when():
 def test_a_submission_that_a_retry_sends_again_is_no_riddle():
     error = errors.AmbiguousSubmitError("No answer")
     error.final = False
-    assert told(error, situation(INTENT, policy=KEYS)) == f"A retry or a clear of the task: {RESENDS}."
+    assert told(error, situation(INTENT, policy=KEYS)) == f"A retry or a clear of the task {RESENDS}."
     error = errors.AmbiguousSubmitError("No answer")
     error.final = False
     text = told(error, situation(INTENT, policy=Policy(on_ambiguous_submit="resubmit")))
-    assert text == f"A retry or a clear of the task: {PAYS}."
+    assert text == f"A retry or a clear of the task {PAYS}."
 
 
 def test_no_error_says_both_that_it_is_sent_again_and_that_it_is_not():
@@ -272,7 +272,7 @@ def test_no_error_says_both_that_it_is_sent_again_and_that_it_is_not():
         situation(INTENT, policy=KEYS),
     )
     assert "`airflow orux ledger settle --job-id JOB_ID`" in text
-    assert text.endswith(f"No retry is used. A clear of the task: {RESENDS}.")
+    assert text.endswith(f"No retry is used. A clear of the task {RESENDS}.")
 
 
 def test_a_reused_key_names_what_to_undo_and_the_commands():
@@ -288,7 +288,7 @@ def test_dead_urls_of_a_synchronous_generation_name_the_way_to_settle():
     text = told(errors.ArtifactURLExpiredError("Dead"), situation(WITH_URLS))
     assert "`airflow orux ledger settle --url URL --force` `airflow orux ledger discard`" in text
     of_a_job = told(errors.ArtifactURLExpiredError("Dead"), situation(remote=ASKED.ALIVE))
-    assert of_a_job == f"No retry is used. A clear of the task: {FREE}. {CHANGED}"
+    assert of_a_job == f"No retry is used. A clear of the task {FREE}. {CHANGED}"
 
 
 def test_what_stands_in_the_way_can_be_given_up():
@@ -296,7 +296,7 @@ def test_what_stands_in_the_way_can_be_given_up():
     text = told(error, situation(attempt=replace(situation().attempt, conn_id="d")))
     assert text == (
         "Set it back. To give that submission up, discard it, then clear the task: it submits a new job, which is "
-        f"charged. `airflow orux ledger discard` No retry is used. A clear of the task: {FAILS}."
+        f"charged. `airflow orux ledger discard` No retry is used. A clear of the task {FAILS}."
     )
     error = errors.LedgerError("x", next_step="Set it back.", remedy=Remedy.DISCARD)
     assert "discard" not in told(error, situation(durable=False)), "there is nothing to discard"
@@ -313,7 +313,7 @@ def test_a_changed_request_of_a_result_that_nobody_received_names_every_way_out(
         "`airflow orux ledger discard`",
     ):
         assert way in text
-    assert text.endswith(f"A clear of the task: {FAILS}.")
+    assert text.endswith(f"A clear of the task {FAILS}.")
 
 
 def test_an_unread_ledger_promises_nothing():
@@ -343,7 +343,7 @@ def test_an_error_before_the_ledger_was_read_names_what_is_in_it(record, charged
     assert (error.job_id, error.charged) == (record.job_id, charged)
     assert error.outlook == f"This attempt sent nothing; the ledger holds {holds} of an earlier attempt."
     assert error.next_step == (
-        "Correct the connection or the argument. Fix the problem, then clear the task: that record decides what it does."
+        "Correct the connection or the argument. Then clear the task: that record decides what it does."
     )
     silent = errors.GatewayUnavailableError("Away")
     advice.complete_unread(silent, record, retries_left=True)
@@ -373,30 +373,30 @@ def test_that_a_clear_of_a_changed_request_pays_is_said_where_it_is_so():
         (situation(SUBMITTED, job_id=None), None),
         (situation(INTENT),
          "The task was killed while its request was under way. Whether Orux AI accepted it, and charges it, is not "
-         f"known. A clear of the task: {FAILS}, until the submission is settled or discarded."),
+         f"known. A clear of the task {FAILS}, until the submission is settled or discarded."),
         (situation(INTENT, policy=KEYS),
          "The task was killed while its request was under way. Whether Orux AI accepted it, and charges it, is not "
-         f"known. A clear of the task: {RESENDS}."),
+         f"known. A clear of the task {RESENDS}."),
         (situation(INTENT, job_id="task_1"),
          "The task was killed. Job task_1 was accepted and will be charged, but its id is not in the ledger yet. If it "
          "never gets there, run `airflow orux ledger settle --job-id task_1`, then clear the task: it continues with "
          "that job and pays nothing."),
         (situation(),
-         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {FREE}. "
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task {FREE}. "
          f"{CHANGED}"),
         (situation(policy=Policy(on_clear="resubmit")),
-         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {PAYS}."),
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task {PAYS}."),
         (situation(remote=ASKED.ALIVE),
-         f"The task was killed. Job task_1 is paid for. A clear of the task: {FREE}. {CHANGED}"),
+         f"The task was killed. Job task_1 is paid for. A clear of the task {FREE}. {CHANGED}"),
         (situation(remote=ASKED.FAILED),
-         f"The task was killed. Job task_1 had ended at the gateway. A clear of the task: {PAYS}."),
+         f"The task was killed. Job task_1 had ended at the gateway. A clear of the task {PAYS}."),
         (situation(FINISHED),
-         f"The task was killed. The result of job task_1 is recorded. A clear of the task: {RETURNS}."),
+         f"The task was killed. The result of job task_1 is recorded. A clear of the task {RETURNS}."),
         (situation(SYNCHRONOUS),
-         f"The task was killed. Submission task_1 was answered and is charged. A clear of the task: {FREE}. "
+         f"The task was killed. Submission task_1 was answered and is charged. A clear of the task {FREE}. "
          f"{CHANGED}"),
         (situation(durable=False),
-         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task: {PAYS}."),
+         f"The task was killed. Job task_1 continues at the gateway and will be charged. A clear of the task {PAYS}."),
     ],
 )  # fmt: skip
 def test_a_killed_task_tells_the_truth(where, said):
@@ -471,7 +471,7 @@ def test_every_case_is_told_exactly_once(size):
     for seen in itertools.combinations(RemoteState, size):
         told = advice._cases(list(seen))
         for state, words in {
-            RemoteState.ALIVE: "runs or succeeded", RemoteState.EXPIRED: "expired",
+            RemoteState.ALIVE: "is running or has succeeded", RemoteState.EXPIRED: "has expired",
             RemoteState.UNKNOWN: "the gateway cannot say",
         }.items():  # fmt: skip
             assert told.count(words) == (state in seen), (seen, told)

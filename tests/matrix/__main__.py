@@ -22,7 +22,8 @@ RUNS = ROOT / "docs" / "compatibility.json"
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "-n", "0")
-#: What each cell runs. Those from ``processes`` on start real processes, and are run where they are asked for.
+#: What each cell runs. "gallery" drives a browser where chromium and Playwright are, and PostgreSQL where that is; it
+#: and those from "processes" on start real processes, and are run where they are asked for.
 CELLS: dict[str, Sequence[str]] = {
     "smoke": (*PYTEST, "tests/test_compat.py", "tests/operators/test_free_retries.py", "tests/durable/test_log_store.py",
               "tests/durable/test_entries.py", "tests/durable/test_open_store.py", "tests/cli/test_cli_ledger_logs.py", "tests/airflow/test_chain.py"),
@@ -31,6 +32,7 @@ CELLS: dict[str, Sequence[str]] = {
     "chain": (*PYTEST, "tests/airflow/test_chain.py"),
     "pay-once": (*PYTEST, "tests/airflow/test_pay_once.py", "tests/airflow/test_paid_once_more.py"),
     "examples": (*PYTEST, "tests/airflow/test_examples.py"),
+    "gallery": (*PYTEST, "tests/operators/test_review.py", "tests/operators/test_budget.py", "tests/plugins"),
     "processes": ("tests.crash", "--at-once", "4", "--only", "chain", "before_intent", "before_id", "answer_cut",
                   "frozen_before_post", "after_finished"),
     "false-failure": ("tests.crash", "--at-once", "3", "--only", "late_report", "late_report_retried",
@@ -42,7 +44,7 @@ CELLS: dict[str, Sequence[str]] = {
 USUAL = ("rooms", "chain", "pay-once", "examples")
 #: With the packages that ``make dist`` built, in an environment of their own.
 BUILT = ("wheels", "distributed")
-SHOWN = (*USUAL, "processes", "false-failure", "seeds", *BUILT)
+SHOWN = (*USUAL, "gallery", "processes", "false-failure", "seeds", *BUILT)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "matrix"
-#: What the tests of the matrix need beside the package itself.
+#: What the tests of the matrix need beside the package itself. Playwright is not among them, for its size: without it
+#: the cell "gallery" leaves the browser out.
 TOOLS = (
     "hatchling>=1.26",
     "hatch-fancy-pypi-readme>=25.1",

@@ -77,7 +77,7 @@ def test_a_report_fits_a_page_and_its_commands_can_be_pasted():
     )  # fmt: skip
     lines = error.report().splitlines()
     assert lines[-1] == "airflow orux ledger discard " + "d" * 120
-    assert lines[-4:-1] == ["No retry is used.", "A clear pays.", "Look."]
+    assert lines[-4:-1] == ["Look.", "No retry is used.", "A clear pays."]
     assert lines[-5] == "Not charged. Gateway Orux AI, connection orux_default."
     assert all(len(line) <= 100 for line in lines[:-1])
 
@@ -145,8 +145,8 @@ def test_a_report_is_four_lines():
     assert error.report().splitlines() == [
         "AmbiguousSubmitError: No answer came.",
         "Charged: unknown. Job task_1, gateway Orux AI, HTTP 504.",
-        "No retry is used.",
         "Settle it.",
+        "No retry is used.",
     ]
 
 

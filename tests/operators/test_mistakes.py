@@ -3,13 +3,17 @@ what to do. All of them are found while the file is parsed, so before anything i
 
 from __future__ import annotations
 
+import copy
+
 import pendulum
 import pytest
 from airflow.sdk import DAG, task
 
 from airflow_provider_orux.models import orux
 from airflow_provider_orux.models.errors import InvalidRequestError
+from airflow_provider_orux.operators.budget import OruxBudgetOperator as Budget
 from airflow_provider_orux.operators.images import OruxGenerateImageOperator as Generate
+from airflow_provider_orux.operators.jobs import OruxSaveArtifactsOperator as Save
 from airflow_provider_orux.operators.jobs import OruxSubmitJobOperator as Submit
 from airflow_provider_orux.operators.midjourney import (
     OruxBlendOperator as Blend,
@@ -29,6 +33,8 @@ from airflow_provider_orux.operators.midjourney import (
 from airflow_provider_orux.operators.midjourney import (
     OruxVariationOperator as Variation,
 )
+from airflow_provider_orux.operators.review import OruxReviewOperator as Review
+from airflow_provider_orux.sensors.jobs import OruxJobSensor as Sensor
 
 GPT, JOB, P = "gpt-image-2", "task_01HZX", "a lighthouse"
 #: operator, its arguments, what the message has to name.
@@ -44,6 +50,16 @@ MISTAKES = [
     (Generate, {"model": GPT, "prompt": P, "n": 2}, ["`n`", "`options`"]),
     (Reroll, {"parent_job_id": JOB, "index": 1}, ["`index`"]),
     (Submit, {"modle": GPT, "prompt": P}, ["`modle`", "`model`"]),
+    # what is missing
+    (Imagine, {}, ["OruxImagineOperator needs `prompt` (what to make)"]),
+    (Upscale, {"index": 1}, ["`parent_job_id` (the job that made the grid: imagine.output[\"job_id\"])"]),
+    (Upscale, {}, ["`parent_job_id`", "and `index` (1 to 4, which image, row by row)"]),
+    (Upscale, {"parent_job_id": JOB, "indx": 1}, ["no argument `indx`", "did you mean `index`"]),
+    (Blend, {}, ["`images`"]),
+    (Save, {"job_id": JOB}, ["`save_to` (folder for the artifacts"]),
+    (Sensor, {}, ["`job_id` (the job: submit.output"]),
+    (Review, {}, ["`result`"]),
+    (Budget, {"limit": 5, "count": 3}, ["`model`"]),
     # models
     (Generate, {"model": "gpt-imag-2", "prompt": P}, ["`gpt-imag-2`", "`gpt-image-2`"]),
     (Generate, {"model": "midjourny-v7", "prompt": P}, ["`midjourny-v7`", "`midjourney-v7`"]),
@@ -140,6 +156,33 @@ def test_a_mistake_names_task_and_argument(operator, arguments, names):
 @pytest.mark.parametrize(("operator", "arguments", "names"), PARTIAL, ids=ids(PARTIAL))
 def test_a_mistake_beside_a_mapped_argument_does_too(operator, arguments, names):
     check(message(lambda: operator.partial(task_id="poster", **arguments).expand(prompt=[P])), names)
+
+
+def test_what_neither_partial_nor_expand_is_given_is_missing_once_it_runs():
+    grids = Upscale.partial(task_id="poster", index=2).expand(save_to=["/tmp/a"])
+    check(
+        message(lambda: grids.unmap({"save_to": "/tmp/a"})),
+        ["OruxUpscaleOperator needs `parent_job_id` (the job that made the grid"],
+    )
+
+
+def test_what_default_args_give_is_not_missing(dag):
+    given = {"parent_job_id": JOB}
+    Upscale(task_id="own", index=1, default_args=given)
+    Upscale.partial(task_id="of a run", index=1).expand_kwargs(Imagine(task_id="grid", prompt=P).output)
+    with DAG("given", start_date=dag.start_date, schedule=None, default_args=given):
+        assert copy.deepcopy(Upscale(task_id="one", index=1)).parent_job_id == JOB
+        mapped = Upscale.partial(task_id="two").expand(index=[1, 2])
+    assert mapped.unmap({"index": 2}).parent_job_id == JOB
+
+
+def test_an_operator_of_one_s_own_may_fill_in_what_is_missing():
+    class Lighthouse(Imagine):
+        def __init__(self, *, sky: str, **kwargs):
+            super().__init__(prompt=f"a lighthouse, {sky}", **kwargs)
+
+    assert Lighthouse(task_id="poster", sky="stars").prompt == "a lighthouse, stars"
+    check(message(lambda: Lighthouse(task_id="poster")), ["Lighthouse needs `sky`"])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_provider_orux.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_orux.models.errors import InvalidRequestError
@@ -16,6 +17,8 @@ from airflow_provider_orux.storage.served import Maker
 from tests.plugins.conftest import write
 
 MAKER = Maker("dag", "manual__1", "imagine", 2)
+#: The UI of Airflow 3.1 shows four options neither as buttons nor as a list, and five as a list.
+FIFTH = [] if hasattr(ParamsDict, "filter_params_by_source") else ["None of them"]
 AT = datetime(2026, 3, 2, tzinfo=timezone.utc)
 
 
@@ -53,7 +56,7 @@ def answered(operator, *chosen, reject=False, by=None):
 
 def test_the_question_shows_the_images_by_the_gallery(result, monkeypatch):
     seen = asked(review(result, body="Mind the margins."), monkeypatch)
-    assert seen["options"] == ["U1", "U2", "U3", "U4"]
+    assert seen["options"] == ["U1", "U2", "U3", "U4", *FIFTH]
     address = "orux/dags/dag/file?run_id=manual__1&task_id=imagine&map_index=2&name=1.png"
     assert f"![The images to choose from]({address})" in seen["body"]
     assert "`` a `cat` ``" in seen["body"]
@@ -88,6 +91,22 @@ def test_an_answer_that_was_not_offered(result):
 def test_a_rejection_skips_what_follows(result):
     with pytest.raises(AirflowSkipException, match="rejected"):
         answered(review(result), "U1", reject=True, by={"id": "7", "name": "ann"})
+
+
+def test_none_of_them_is_a_rejection(result):
+    with pytest.raises(AirflowSkipException, match="rejected"):
+        answered(review(result), "None of them", by={"id": "7", "name": "ann"})
+
+
+def test_four_that_may_all_be_chosen_are_a_list_anyway(result, monkeypatch):
+    assert asked(review(result, multiple=True), monkeypatch)["options"] == ["U1", "U2", "U3", "U4"]
+
+
+def test_nobody_is_asked_for_the_params_of_the_dag(result):
+    params = {"products": Param(["a tea pot"], type="array")}
+    with DAG("d", params=params):
+        pick = review(result, params={"note": Param("", type="string")})
+    assert set(pick.serialized_params) == {"note", "reject"}
 
 
 def test_a_task_that_saves_nothing_is_refused_when_the_dag_is_parsed():

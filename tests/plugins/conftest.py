@@ -107,6 +107,16 @@ class World:
                 )
         return maker
 
+    def change(self, maker: Maker, key: str, value: Any) -> None:
+        """Put another value into an XCom."""
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import update
+
+        wanted = [getattr(XComModel, name) == part for name, part in maker._asdict().items()]
+        with create_session() as session:
+            session.execute(update(XComModel).where(XComModel.key == key, *wanted).values(value=value))
+
     def saved(self, maker: Maker, *, count: int = 1, folder: Path | None = None, **more: Any) -> Maker:
         """A job of this task instance, with images."""
         self.jobs += 1

@@ -9,15 +9,18 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.sdk.definitions.param import ParamsDict
 
 from tests.conftest import ROOT
 from tests.crash.airflow_processes import AirflowProcesses, until
+from tests.plugins.installed import install_gallery
 
 pytestmark = [pytest.mark.standalone, pytest.mark.timeout(1200)]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -25,22 +28,38 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+#: Whether four options are four buttons. On 3.1 they are neither that nor a list, so there are five.
+BUTTONS = hasattr(ParamsDict, "filter_params_by_source")
 #: Milliseconds for anything to appear: the machine may be busy.
 PATIENCE = 240_000
 PRICES = {"orux": {"currency": "credits", "midjourney-v7": 20, "midjourney-v7:upscale": 5}}
-DAG = "review_chain"
+DAG, MAPPED, REROLL, SLOW = "review_chain", "review_mapped", "review_reroll", "gallery_progress"
+#: As Airflow names its runs: a "+" is not the same in an address.
+RUN = "manual__2026-03-02T08:00:00+00:00"
+SLOW_DAG = f"""
+import pendulum
+from airflow.sdk import DAG
+from airflow_provider_orux.operators.midjourney import OruxImagineOperator
+
+with DAG("{SLOW}", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="UTC")):
+    OruxImagineOperator(task_id="imagine", conn_id="yescale_default", prompt="a harbour at night", poll_interval=1)
+"""
 
 
 class GalleryAirflow(AirflowProcesses):
-    dag_ids = (DAG,)
+    dag_ids = (DAG, MAPPED, REROLL, SLOW)
 
     def __init__(self, folder: Path, sandbox: Any) -> None:
         self.dags = folder / "dags"
         self.dags.mkdir()
-        shutil.copy(ROOT / "example_dags" / f"{DAG}.py", self.dags)
+        for dag_id in (DAG, MAPPED, REROLL):
+            shutil.copy(ROOT / "example_dags" / f"{dag_id}.py", self.dags)
+        (self.dags / f"{SLOW}.py").write_text(SLOW_DAG)
         super().__init__(workers=3)
+        self.sandbox = sandbox
         self.env |= {
             "AIRFLOW_CONN_ORUX_DEFAULT": sandbox.connection(),
+            "AIRFLOW_CONN_YESCALE_DEFAULT": sandbox.connection("yescale"),
             "AIRFLOW_VAR_ORUX_SAVE_TO": f"file://{folder}/images",
             "AIRFLOW__ORUX__GALLERY_ROOTS": str(folder / "images"),
             "AIRFLOW__ORUX__PRICES": json.dumps(PRICES),
@@ -52,20 +71,30 @@ class GalleryAirflow(AirflowProcesses):
         self._http.base_url = f"{self.root}/api/v2"
 
     def prepare(self) -> None:
-        """As installed, the package's entry point brings the gallery; else the plugins folder does."""
-        if not any(e.name == "orux" for e in entry_points(group="airflow.plugins")):
-            plugins = self.home / "airflow" / "plugins"
-            plugins.mkdir(parents=True)
-            (plugins / "gallery.py").write_text(
-                "from airflow_provider_orux.plugins.plugin import OruxPlugin\n"
-            )
+        install_gallery(self.home / "airflow")
 
-    def state(self, run_id: str, task_id: str) -> str | None:
+    def trigger(self, dag_id: str) -> None:
+        self.api("POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": RUN, "logical_date": None})
+
+    def state(self, task_id: str, dag_id: str = DAG, map_index: int | None = None) -> str | None:
+        mapped = "" if map_index is None else f"/{map_index}"
         try:
-            found = self.api("GET", f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/{task_id}")
+            found = self.api("GET", f"/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/{task_id}{mapped}")
         except httpx.TransportError:
             return None  # a busy machine: whoever waits looks again
         return found["state"] if found else None
+
+    def charges(self, *prompts: str) -> list[str]:
+        """What was charged of jobs that come from these prompts: their verbs."""
+        jobs = {job["id"]: job for job in self.sandbox.jobs()}
+        found = []
+        for charge in self.sandbox.charges():
+            job = jobs[charge["job_id"]]
+            while job["parent_id"]:
+                job = jobs[job["parent_id"]]
+            if job["prompt"] in prompts:
+                found.append(charge["action"] or "imagine")
+        return sorted(found)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +128,26 @@ class Person:
 
     def open(self, path: str) -> Any:
         """Open one of Airflow's own pages; the frame in it."""
+        self.log_in()  # on 3.1 the way to a page is forgotten over the login
         self.page.goto(f"{self.airflow.root}{path}", wait_until="commit")
         return self.page.frame_locator("iframe")
+
+    def choose(self, dag_id: str, task: str, label: str, *, shot: str | None = None) -> None:
+        """Answer a question of a run, by a button, or from a list where Airflow shows one (3.1).
+
+        :param task: its id, with ``/mapped/…``.
+        """
+        page = self.page
+        self.open(f"/dags/{dag_id}/runs/{quote(RUN, safe='')}/tasks/{task}/required_actions")
+        loaded(page.get_by_alt_text("The images to choose from"))
+        if shot:
+            self.keep(shot)
+        if BUTTONS:
+            page.get_by_role("button", name=label, exact=True).click()
+            return
+        page.get_by_role("combobox").click()
+        page.get_by_role("option", name=label, exact=True).click()
+        page.get_by_role("button", name="Respond").click()
 
     def keep(self, name: str) -> None:
         if self.folder:
@@ -127,14 +174,28 @@ def loaded(image: Any) -> None:
     until(lambda: image.evaluate("i => i.complete && i.naturalWidth"), "the image to load")
 
 
+def wait_for(
+    airflow: GalleryAirflow, dag_id: str, *tasks: tuple[str, int | None], question: bool = False
+) -> None:
+    """Until these task instances succeeded, or ask a person."""
+    wanted = ("awaiting_input", "deferred") if question else ("success",)
+    for task_id, map_index in tasks:
+        until(
+            lambda t=task_id, m=map_index: airflow.state(t, dag_id, m) in wanted or None,
+            f"{dag_id}.{task_id} {map_index}",
+        )
+
+
+def run_tab(dag_id: str) -> str:
+    return f"/dags/{dag_id}/runs/{quote(RUN, safe='')}/plugin/orux-dag-run"
+
+
 def test_from_the_prompt_to_the_upscaled_image(person: Person, airflow: GalleryAirflow) -> None:
-    run_id = "cover"
-    airflow.api("POST", f"/dags/{DAG}/dagRuns", json={"dag_run_id": run_id, "logical_date": None})
-    run_page = f"/dags/{DAG}/runs/{run_id}/plugin/orux-dag-run"
+    airflow.trigger(DAG)
 
     # The job in flight, on the tab of the run. (The page loads itself again.)
-    until(lambda: airflow.state(run_id, "imagine") == "deferred" or None, "the grid's job to be accepted")
-    frame = person.open(run_page)
+    until(lambda: airflow.state("imagine") == "deferred" or None, "the grid's job to be accepted")
+    frame = person.open(run_tab(DAG))
     frame.get_by_text("1 in flight").wait_for()
     frame.get_by_text("waiting for").wait_for()
     person.keep("gallery-in-flight")
@@ -147,16 +208,13 @@ def test_from_the_prompt_to_the_upscaled_image(person: Person, airflow: GalleryA
     person.keep("gallery-grid")
 
     # A person chooses by a click.
-    waits = ("awaiting_input", "deferred")
-    until(lambda: airflow.state(run_id, "pick") in waits or None, "the question")
-    person.open(f"/dags/{DAG}/runs/{run_id}/tasks/pick/required_actions")
-    loaded(person.page.get_by_alt_text("The images to choose from"))
-    person.keep("review")
-    person.page.get_by_role("button", name="U2", exact=True).click()
-    until(lambda: airflow.state(run_id, "hero") == "success" or None, "the upscaled image")
+    wait_for(airflow, DAG, ("pick", None), question=True)
+    person.choose(DAG, "pick", "U2", shot="review")
+    wait_for(airflow, DAG, ("hero", None))
+    assert airflow.charges("a lighthouse at dawn") == ["imagine", "upscale"]
 
     # The upscaled image beside its grid, and what both cost.
-    frame = person.open(run_page)
+    frame = person.open(run_tab(DAG))
     chain = frame.locator(".chain.long")
     chain.get_by_text("upscale U2").wait_for()
     assert chain.locator(".card").count() == 2
@@ -170,18 +228,93 @@ def test_from_the_prompt_to_the_upscaled_image(person: Person, airflow: GalleryA
     size = frame.locator(".full img").evaluate("i => [i.naturalWidth, i.naturalHeight]")
     assert min(size) > 800
     person.keep("gallery-full-size")
-    with person.page.expect_download() as download:
-        frame.get_by_role("link", name="Download").click()
-    assert download.value.suggested_filename == "1.png"
-    frame.get_by_role("link", name=run_id).click()
+    # The frame of 3.1 and 3.2 allows no download: the browser's own menu on the image is left.
+    if "allow-downloads" in (person.page.locator("iframe").get_attribute("sandbox") or ""):
+        with person.page.expect_download() as download:
+            frame.get_by_role("link", name="Download").click()
+        assert download.value.suggested_filename == "1.png"
+    frame.get_by_role("link", name=RUN).click()
     frame.locator(".chain.long").wait_for()
+
+    # The links of the task.
+    links = airflow.api("GET", f"/dags/{DAG}/dagRuns/{quote(RUN)}/taskInstances/hero/links")["extra_links"]
+    assert {name for name, link in links.items() if link} >= {"Gallery", "Artifact", "Manifest"}
+    frame = person.open(links["Gallery"].removeprefix(airflow.root))
+    loaded(frame.locator(".card.done .image img"))
+    assert '"task_id": "hero"' in person.page.request.get(links["Manifest"]).text()
+
+
+def test_each_product_is_chosen_for_on_its_own(person: Person, airflow: GalleryAirflow) -> None:
+    airflow.trigger(MAPPED)
+    wait_for(airflow, MAPPED, ("poster.pick", 0), ("poster.pick", 1), question=True)
+    asked = airflow.api("GET", f"/dags/{MAPPED}/dagRuns/{quote(RUN)}/hitlDetails")["hitl_details"]
+    assert [set(one["params"]) for one in asked] == [{"reject"}] * 2, "the DAG's own are nothing to ask for"
+    person.choose(MAPPED, "poster.pick/mapped/1", "U3", shot="review-mapped")
+    wait_for(airflow, MAPPED, ("poster.hero", 1))
+    person.choose(MAPPED, "poster.pick/mapped/0", "U1")
+    wait_for(airflow, MAPPED, ("poster.hero", 0))
+    verbs = airflow.charges("a red bicycle", "a tea pot")
+    assert verbs == ["imagine", "imagine", "upscale", "upscale"]
+
+    frame = person.open(run_tab(MAPPED))
+    frame.get_by_text("upscale U3").wait_for()
+    frame.get_by_text("upscale U1").wait_for()
+    assert frame.locator(".chain.long").count() == 2
+    assert frame.locator(".total").inner_text() == "50 credits"
+    person.keep("gallery-mapped")
+    task = (
+        f"/dags/{MAPPED}/runs/{quote(RUN, safe='')}/tasks/poster.imagine/mapped/1/plugin/orux-task-instance"
+    )
+    frame = person.open(task)
+    loaded(frame.locator("img"))
+    assert frame.locator(".card").count() == 1
+    frame.locator(".prompt").get_by_text("a tea pot").wait_for()
+
+
+def test_rejected_images_are_rolled_again(person: Person, airflow: GalleryAirflow) -> None:
+    before = len(airflow.charges("a lighthouse at dawn"))
+    airflow.trigger(REROLL)
+    wait_for(airflow, REROLL, ("pick", None), question=True)
+    if BUTTONS:
+        person.open(f"/dags/{REROLL}/runs/{quote(RUN, safe='')}/tasks/pick/required_actions")
+        loaded(person.page.get_by_alt_text("The images to choose from"))
+        person.page.get_by_text("Reject all").wait_for()
+        # The first switch of the page pauses the DAG.
+        person.page.locator("[data-scope=switch][data-part=control]").last.click()
+        person.page.get_by_role("button", name="U1", exact=True).click()
+    else:
+        person.choose(REROLL, "pick", "None of them")
+    wait_for(airflow, REROLL, ("reroll", None))
+    assert airflow.state("pick", REROLL) == airflow.state("hero", REROLL) == "skipped"
+    wait_for(airflow, REROLL, ("pick_again", None), question=True)
+    person.choose(REROLL, "pick_again", "U4")
+    wait_for(airflow, REROLL, ("hero_again", None))
+    assert len(airflow.charges("a lighthouse at dawn")) == before + 3
+    frame = person.open(run_tab(REROLL))
+    frame.get_by_text("upscale U4").wait_for()
+    assert frame.locator(".chain.long .card").count() == 3
+    person.keep("gallery-reroll")
+
+
+@pytest.mark.skipif(not hasattr(BaseXCom, "aset"), reason="a trigger tells progress on Airflow 3.3 and newer")
+def test_how_much_of_a_job_in_flight_is_done(person: Person, airflow: GalleryAirflow) -> None:
+    airflow.sandbox.configure(run_seconds=120)
+    airflow.trigger(SLOW)
+    until(lambda: airflow.state("imagine", SLOW) == "deferred" or None, "the job to be accepted")
+    frame = person.open(run_tab(SLOW))
+    frame.locator("progress").wait_for()
+    assert frame.locator(".blank").inner_text().strip().startswith("in flight: ")
+    assert frame.locator("progress").evaluate("p => p.value") in (25, 50, 75)
+    person.keep("gallery-progress")
+    airflow.sandbox.advance_clock(120)
+    wait_for(airflow, SLOW, ("imagine", None))
 
 
 def test_every_tab_and_the_page_over_all_dags(person: Person, airflow: GalleryAirflow) -> None:
     """After the first test: each place shows the same images."""
     for path in (
         f"/dags/{DAG}/plugin/orux-dag",
-        f"/dags/{DAG}/runs/cover/tasks/imagine/plugin/orux-task-instance",
+        f"/dags/{DAG}/runs/{quote(RUN, safe='')}/tasks/imagine/plugin/orux-task-instance",
         "/plugin/orux-nav",
     ):
         frame = person.open(path)
@@ -197,7 +330,7 @@ def test_on_a_phone_and_in_the_dark(person: Person, airflow: GalleryAirflow) -> 
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 844})
     person.log_in()
-    page.goto(f"{airflow.root}/orux/dags/{DAG}/run?run_id=cover")
+    page.goto(f"{airflow.root}/orux/dags/{DAG}/run?run_id={quote(RUN, safe='')}")
     loaded(page.locator("img").first)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 19, 24)"
@@ -210,7 +343,7 @@ def test_nothing_is_run_and_nothing_is_fetched_from_elsewhere(
     page, asked = person.page, []
     person.log_in()
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{airflow.root}/orux/dags/{DAG}/run?run_id=cover")
+    page.goto(f"{airflow.root}/orux/dags/{DAG}/run?run_id={quote(RUN, safe='')}")
     loaded(page.locator("img").first)
     assert all(url.startswith(f"{airflow.root}/orux/") for url in asked)
     assert page.locator("script").count() == 0

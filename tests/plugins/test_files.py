@@ -115,6 +115,33 @@ def test_a_manifest_that_names_nobody_is_not_shown(mine, viewer, field, value):
     assert viewer().file(MINE, "1.png").status_code == 404
 
 
+@pytest.mark.parametrize("field", ["dag_id", "run_id", "task_id"])
+def test_half_a_character_names_nobody(world, viewer, field):
+    """JSON can hold it, an address cannot: of a reused result the manifest says whose it is."""
+    folder = world.folder / "x"
+    write(folder, MINE, {})
+    manifest(folder, **{field: "half \ud83d"})
+    facts = {
+        "job_id": "j",
+        "conn_id": "c",
+        "gateway": "orux",
+        "ended_at": 1.0,
+        "artifacts": 1,
+        "reused": True,
+    }
+    result = {"job_id": "j", "manifest": f"file://{folder}/manifest.json", "artifacts": []}
+    world.task(MINE, {"orux_job": facts, "return_value": result})
+    page = viewer().get("/dags/dag/task", **of(MINE))
+    assert page.status_code == 200
+    assert "names no task" in page.text
+
+
+def test_a_prompt_with_half_a_character(mine, viewer):
+    manifest(mine, prompt="a cat \ud83d")
+    assert "a cat ?" in viewer().get("/dags/dag/task", **of(MINE)).text
+    assert "a cat ?" in viewer().get("/dags/dag/manifest", **of(MINE)).text
+
+
 def test_a_dag_cannot_show_the_images_of_another(world, viewer):
     """Who writes DAG "open" points its XCom at the folder of DAG "secret"."""
     secret = Maker("secret", "manual__1", "imagine", -1)
@@ -135,6 +162,13 @@ def test_a_manifest_that_is_none(mine, viewer, content):
     (mine / "manifest.json").write_bytes(content)
     assert viewer().file(MINE, "1.png").status_code == 404
     assert viewer().get("/dags/dag/task", **of(MINE)).status_code == 200
+
+
+def test_a_manifest_that_would_fill_the_memory_is_not_read(mine, viewer):
+    """A page reads two dozen of them, and each takes twenty times its size."""
+    manifest(mine, note="x" * 2**20)
+    assert viewer().file(MINE, "1.png").status_code == 404
+    assert "has more than 1048576 bytes" in viewer().get("/dags/dag/task", **of(MINE)).text
 
 
 def test_odd_entries_are_passed_over(mine, viewer):

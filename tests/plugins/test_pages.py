@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from datetime import datetime, timedelta, timezone
@@ -70,6 +71,26 @@ def test_names_of_any_kind_are_addresses_and_text(world, viewer):
     assert v.client.get(source).status_code == 200
 
 
+def test_a_run_id_as_airflow_3_1_puts_it_into_a_tabs_address(world, viewer):
+    """Unquoted: its "+" arrives as a space."""
+    plus = maker(run_id="manual__2026-03-02T08:00:00+00:00")
+    world.saved(plus)
+    space = maker(run_id="a run")
+    world.saved(space)
+    world.run("dag", "a+run")
+    v = viewer()
+    v.client.cookies.set("_token", v.token)
+    for route in (
+        f"run?run_id={plus.run_id}",
+        f"task?run_id={plus.run_id}&task_id=imagine&map_index={{MAP_INDEX}}",
+    ):
+        page = v.client.get(f"/orux/dags/dag/{route}").text
+        assert page.count("<article") == 1
+        assert "run_id=manual__2026-03-02T08%3A00%3A00%2B00%3A00" in page
+    assert "job-2" in v.get("/dags/dag/run", run_id="a run").text
+    assert "No task of this run" in v.get("/dags/dag/run", run_id="a+run").text
+
+
 def test_a_job_in_flight_says_how_long_it_waits_and_how_long_such_jobs_take(world, viewer):
     for number, seconds in enumerate((30, 40, 50)):
         facts = {"at": START.timestamp(), "ended_at": START.timestamp() + seconds}
@@ -80,6 +101,15 @@ def test_a_job_in_flight_says_how_long_it_waits_and_how_long_such_jobs_take(worl
     assert "1 in flight" in text
     assert re.search(r"waiting for 2 min 1\d s ?; such jobs usually take 40 s", text)
     assert 'http-equiv="refresh"' in answer.text
+
+
+def test_a_result_that_is_about_to_be_told_is_waited_for(world, viewer):
+    """The facts of an ended job come a moment before its result: without it there is no image to show."""
+    facts = job("j", at=1.0, ended_at=2.0, artifacts=1, charged="yes", price=20.0, currency="credits")
+    world.task(maker(), {"orux_job": facts}, state="running")
+    answer = run_page(viewer)
+    assert 'http-equiv="refresh"' in answer.text
+    assert "1 in flight" in text_of(answer)
 
 
 def test_how_much_of_a_job_in_flight_is_done(world, viewer):
@@ -172,6 +202,27 @@ def test_an_unknown_price_is_not_free(world, viewer):
     world.saved(maker(), facts={"price": None})
     world.saved(maker("b"))
     assert "cost: 20 credits + 1 of unknown price" in text_of(run_page(viewer))
+
+
+def test_the_line_of_cost_says_how_many_jobs_are_charged_and_how_many_are_open(world, viewer):
+    world.saved(maker(), facts={"price": None})
+    assert "1 job · cost: price unknown " in text_of(run_page(viewer))
+    for name in ("b", "c"):
+        world.task(
+            maker(name), {"orux_job": job(name, at=1.0, charged="unknown", price=None)}, state="deferred"
+        )
+    assert "3 jobs, 2 in flight · cost: prices unknown (1 charged, 2 still open)" in text_of(run_page(viewer))
+    lost = {"error": "AmbiguousSubmitError", "line": "No answer", "charged": "unknown"}
+    world.task(maker("d"), {"orux_error": lost}, state="failed")
+    assert "(1 charged, 2 still open, 1 perhaps charged)" in text_of(run_page(viewer))
+
+
+def test_a_gallery_without_roots_says_so_once(world, viewer, monkeypatch):
+    for name in ("a", "b"):
+        world.saved(maker(name))
+    monkeypatch.setenv("AIRFLOW__ORUX__GALLERY_ROOTS", "")
+    text = text_of(run_page(viewer))
+    assert (text.count("gallery_roots"), text.count("No folder is shown")) == (1, 0)
 
 
 def test_a_reused_result_costs_nothing_and_leads_to_who_made_it(world, viewer):
@@ -291,6 +342,120 @@ def test_whatever_was_pushed_the_page_is_there(world, viewer, value):
     world.task(maker(), {"orux_job": value, "orux_error": value, "return_value": value})
     assert run_page(viewer).status_code == 200
     assert viewer().get("/").status_code == 200
+
+
+ODD = [
+    None, True, False, 0, -1, 1.5, 10**30, -1e300, float("1e300"), "", "text", "yes", "<script>alert(1)</script>", "\0",
+    "half \ud83d", "x" * 5000, [], {}, [[]], [{}], {"a": {}}, ["yes"], {"job_id": "j"}, "2026-03-02", "\u202e",
+    '"><img src=x onerror=alert(1)>', "javascript:alert(1)", "../..", "{{ 7 * 7 }}", "%s%n", "file:///etc/passwd",
+]  # fmt: skip
+FACTS = (
+    "job_id", "conn_id", "gateway", "model", "verb", "parent_job_id", "index", "at", "ended_at", "artifacts", "reused",
+    "charged", "price", "currency", "earlier", "error", "line", "percent",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_stands_in_xcoms_and_manifests_every_page_is_there(world, viewer, seed):
+    """Sixty jobs whose facts are of any type; a page is one answer for all of them."""
+    dice = random.Random(seed)
+
+    def odd(known):
+        return {n: v if dice.random() < 0.6 else dice.choice(ODD) for n, v in known.items()}
+
+    def item():
+        entry = {
+            "name": "1.png",
+            "thumbnail": "1.thumb.webp",
+            "media_type": "image/png",
+            "width": 64,
+            "height": 48,
+        }
+        return odd({**entry, "bytes": 9}) if dice.random() < 0.9 else dice.choice(ODD)
+
+    for number in range(60):
+        one = maker(map_index=number)
+        facts = {"job_id": f"job-{number + 1}", "at": 1.0, "ended_at": 9.0, "price": 2.0, "charged": "yes"}
+        facts = odd({name: facts.get(name, "text") for name in FACTS})
+        facts["earlier"] = [
+            odd({"job_id": f"old-{number}", "charged": "yes", "price": 1.0}) for _ in range(9)
+        ]
+        found = world.saved(
+            one,
+            xcoms={"orux_error": odd(facts), "orux_progress": odd(facts)} if dice.random() < 0.4 else {},
+            manifest={
+                "prompt": dice.choice(ODD),
+                "prompt_sha256": dice.choice(ODD),
+                "missing": dice.choice(ODD),
+                "artifacts": [item() for _ in range(3)],
+            },
+            facts={"job_id": f"job-{number + 1}"},
+            state=dice.choice(["success", "failed", "deferred", "skipped", None]),
+        )
+        world.change(found, "orux_job", facts)
+    for page in range(1, 4):
+        answer = run_page(viewer, page=page)
+        assert answer.status_code == 200
+        for bad in ("<script", "onerror=alert(1)>", 'href="javascript:', "onload="):
+            assert bad not in answer.text
+        for source in re.findall(r'(?:src|href|action)="([^"]*)"', answer.text):
+            assert source.startswith("/orux/")
+    for path, query in (("/", {}), ("/dags/dag", {}), ("/dags/dag/task", of(maker(map_index=7)))):
+        assert viewer().get(path, **query).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"run_id": "a\0b"}, {"run_id": RUN, "day": "9999-12-31"}, {"run_id": RUN, "day": "0001-01-01"},
+        {"run_id": RUN, "model": "\0"}, {"run_id": "x" * 20_000}, {"run_id": RUN, "page": "9" * 5000},
+        {"run_id": RUN, "map_index": "9" * 30}, {"run_id": RUN, "state": "<script>"}, {"run_id": "'; DROP TABLE xcom; --"},
+    ],
+)  # fmt: skip
+def test_whatever_is_asked_for_there_is_an_answer(world, viewer, query):
+    world.saved(maker())
+    for path in (
+        "/dags/dag/run",
+        "/dags/dag/task",
+        "/dags/dag/file",
+        "/dags/dag/artifact",
+        "/dags/dag/manifest",
+        "/",
+    ):
+        more = {"task_id": "imagine", "name": "1.png"}
+        answer = viewer().get(path, **{**more, **query})
+        assert answer.status_code in (200, 404), answer.text
+        assert "script-src 'none'" in answer.headers["content-security-policy"] or path.endswith("/file")
+    assert viewer().get("/dags/da%00g").status_code == 404
+
+
+def test_a_task_of_many_artifacts_shows_them_on_its_own_page(world, viewer):
+    world.saved(maker(), count=12)
+    wall = run_page(viewer)
+    assert wall.text.count("<img") == 8
+    more = re.search(r'<a href="([^"]*)">and 4 more</a>', wall.text)[1].replace("&amp;", "&")
+    v = viewer()
+    v.client.cookies.set("_token", v.token)
+    assert v.client.get(more).text.count("<img") == 12
+    world.saved(
+        maker("huge"),
+        manifest={"artifacts": [{"name": f"{n}.png", "media_type": "image/png"} for n in range(5000)]},
+    )
+    page = v.get("/dags/dag/task", **of(maker("huge"))).text
+    assert page.count("<a class=") == 256
+    assert "and 4744 more, which the manifest lists" in page
+    last = v.get("/dags/dag/artifact", **of(maker("huge")), name="4999.png").text
+    assert last.count("/artifact?") < 110
+
+
+def test_what_superseded_jobs_cost_is_told_of_five_and_counted_of_all(world, viewer):
+    earlier = [
+        {"job_id": f"old-{n}", "charged": "yes", "price": 1.0, "currency": "credits"} for n in range(300)
+    ]
+    world.saved(maker(), facts={"earlier": earlier})
+    text = text_of(run_page(viewer))
+    assert "cost: 320 credits" in text
+    assert "and 295 more (superseded)" in text
 
 
 def test_jobs_that_follow_from_each_other_in_a_circle(world, viewer):

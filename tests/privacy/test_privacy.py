@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sqlite3
@@ -17,6 +18,7 @@ import pytest
 
 from orux_sandbox import SandboxServer
 from tests.crash.airflow_processes import AirflowProcesses, until
+from tests.plugins.installed import install_gallery
 
 KEYS = {
     "orux": "sk-app-Qx7ZtLp2_" + "n0tAr3alK3yButV3ryDistinct1veForGrep" + "Zz0123456789",
@@ -40,6 +42,9 @@ class PrivacyAirflow(AirflowProcesses):
     dags = Path(__file__).parent / "dags"
     dag_ids = ("privacy", "assets")
 
+    def prepare(self) -> None:
+        install_gallery(self.home / "airflow")
+
 
 @dataclass
 class Left:
@@ -56,6 +61,8 @@ class Left:
     leaks: list[Any]
     charged: list[str]
     out: Path
+    #: What the gallery shows of the DAG "privacy": every page that can be reached, by address.
+    pages: dict[str, str]
 
     @property
     def rows(self) -> str:
@@ -71,6 +78,7 @@ def left() -> Iterator[Left]:
             value = {**json.loads(sandbox.connection(gateway)), "password": key}
             airflow.env[f"AIRFLOW_CONN_{gateway.upper()}_DEFAULT"] = json.dumps(value)
         airflow.env["ORUX_PRIVACY_OUT"] = f"file://{airflow.home}/out"
+        airflow.env["AIRFLOW__ORUX__GALLERY_ROOTS"] = f"{airflow.home}/out"
         refusal = (
             f"your prompt 'an umbrella of quokkas, confidential campaign' is not good; key {KEYS['orux']}"
         )
@@ -106,6 +114,7 @@ def look(airflow: PrivacyAirflow, sandbox: SandboxServer) -> Left:
         ).get("value")
         for dag, task in (("privacy", "grid"), ("assets", "two"))
     }
+    pages = walk(airflow, "/orux/?dag=privacy", "/orux/dags/privacy", "/orux/dags/privacy/run?run_id=run")
     events = airflow.api("GET", "/assets/events?limit=100")["asset_events"]
     with sqlite3.connect(airflow.home / "airflow" / "airflow.db") as db:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
@@ -132,7 +141,24 @@ def look(airflow: PrivacyAirflow, sandbox: SandboxServer) -> Left:
         leaks=sandbox.leaks(),
         charged=[str(c.get("model")) for c in sandbox.charges()],
         out=airflow.home / "out",
+        pages=pages,
     )
+
+
+def walk(airflow: PrivacyAirflow, *starts: str) -> dict[str, str]:
+    """These pages of the gallery, and all of that DAG's that they lead to."""
+    found: dict[str, str] = {}
+    todo = list(starts)
+    while todo:
+        address = todo.pop()
+        if address in found or not ("dags/privacy" in address or address in starts):
+            continue
+        answer = airflow._http.get(f"{airflow.url}{address}")
+        assert answer.status_code == 200, address
+        found[address] = answer.content.decode("utf-8", "replace")
+        if answer.headers["content-type"].startswith("text/html"):
+            todo += [html.unescape(a) for a in re.findall(r'(?:href|src)="([^"]*)"', found[address])]
+    return found
 
 
 pytestmark = [pytest.mark.standalone, pytest.mark.timeout(600)]
@@ -183,6 +209,23 @@ def test_no_url_of_an_artifact_is_in_database_or_logs(left: Left) -> None:
         assert path not in left.logs
         assert path not in left.rows
         assert path not in left.files
+
+
+def test_the_gallery_shows_neither_a_prompt_nor_a_url(left: Left) -> None:
+    kinds = [
+        kind for kind in ("/artifact?", "/file?", "/manifest?", "/task?") for a in left.pages if kind in a
+    ]
+    assert len(kinds) > 20
+    assert set(kinds) == {"/artifact?", "/file?", "/manifest?", "/task?"}
+    run = left.pages["/orux/dags/privacy/run?run_id=run"]
+    assert run.count('<article class="card done">') == 5
+    assert "prompt: SHA-256" in run
+    for address, page in left.pages.items():
+        assert not [text for text in TEXTS if text in page.lower()], address
+        # The manifest names the gateway's host, which is a setting of the connection.
+        assert not re.search("https?://", re.sub('"host": "[^"]*"', "", page)), address
+        for url in left.urls:
+            assert url.partition("://")[2].partition("/")[2] not in page, address
 
 
 def test_each_artifact_of_an_odd_folder_is_one_event_of_the_right_asset(left: Left) -> None:

@@ -29,7 +29,7 @@ def outlook(
     :param remote: what the gateway says of the job, when it was asked.
     """
     if record is None:
-        return ["Next execution: it submits a job, which is charged."]
+        return ["The next execution submits a job, which is charged."]
     policy = Policy(idempotency_seconds=idempotency_seconds)
     max_tries = _max_tries(instance, record)
 
@@ -38,13 +38,13 @@ def outlook(
 
     if instance.state in UNDER_WAY | WAITING:
         first = f"The task is {instance.state}. "
-        return [f"{first}A retry: {what(record.max_tries)}.", f"A clear: {what(record.max_tries + 1)}."]
+        return [f"{first}A retry {what(record.max_tries)}.", f"A clear {what(record.max_tries + 1)}."]
     if not instance.facts:
-        return [f"A retry: {what(record.max_tries)}.", f"A clear: {what(record.max_tries + 1)}."]
+        return [f"A retry {what(record.max_tries)}.", f"A clear {what(record.max_tries + 1)}."]
     if instance.state in ENDED:
-        return [f"A clear: {what(record.max_tries + 1)}."]
+        return [f"A clear {what(record.max_tries + 1)}."]
     cleared = " (the task was cleared since)" if max_tries != record.max_tries else ""
-    return [f"Next execution{cleared}: {what(max_tries)}."]
+    return [f"The next execution{cleared} {what(max_tries)}."]
 
 
 def _attempt(record: Record, max_tries: int, at: float, gateway: str | None) -> Attempt:

@@ -121,7 +121,7 @@ def _next(
     entry: LedgerEntry, found: FoundConnection, now: float, *, remote: RemoteState | None = None
 ) -> list[str]:
     if entry.record is None:
-        return ["Next execution: it fails and pays nothing, until the record is discarded."]
+        return ["The next execution fails and pays nothing, until the record is discarded."]
     return outlook(
         entry.record,
         entry.instance,

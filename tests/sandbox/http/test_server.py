@@ -117,8 +117,11 @@ def test_a_port_in_use_is_said(capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert cli.main(["--port", str(taken.getsockname()[1])]) == 1
-    assert "cannot listen" in capsys.readouterr().err
+        port = taken.getsockname()[1]
+        assert cli.main(["--port", str(port)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot listen" in said
+    assert f"--port {port + 1} takes another one" in said
 
 
 @pytest.mark.parametrize("wrong", ["grid", "grid=five", "no_such=1"])
