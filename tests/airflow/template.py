@@ -14,6 +14,7 @@ from contextlib import closing
 from importlib.metadata import distributions
 from pathlib import Path
 
+from airflow_provider_orux import get_provider_info
 from demo.airflow_home import ROOT, environment
 
 #: ``make clean`` removes it.
@@ -52,7 +53,7 @@ def template() -> Path:
     """The home to copy from; the first process that asks makes it, the others wait for that."""
     found = sorted(f"{d.name}=={d.version}" for d in distributions() if d.name.lower().startswith(DECIDE))
     # Our own settings stand in airflow.cfg, too.
-    ours = (ROOT / "airflow_provider_orux" / "get_provider_info.py").read_text()
+    ours = Path(str(get_provider_info.__file__)).read_text()
     made = FOLDER / hashlib.sha256("\n".join((sys.version, *found, ours)).encode()).hexdigest()[:16]
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:

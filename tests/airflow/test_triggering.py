@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -92,3 +93,8 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
         assert list((out / "midjourney_chain" / day).glob("*/manifest.json"))
         assert list((out / day).glob("*/manifest.json"))
         assert sandbox.leaks() == []
+        # One charge a job, and one job a folder.
+        charged = sorted(charge["job_id"] for charge in sandbox.charges())
+        saved = [json.loads(path.read_text())["job_id"] for path in out.glob("**/manifest.json")]
+        assert len({*charged}) == len(charged) > 8
+        assert charged == sorted(saved)

@@ -14,6 +14,7 @@ and a connection of its own; those that kill a shared process run after them, on
 
     python -m tests.crash                      all scenarios; the table goes into docs/reliability.md
     python -m tests.crash --only NAME …        some scenarios
+    python -m tests.crash --seeds 50           scenarios that seeds make up (``scenarios/seeded.py``)
     python -m tests.crash --list               their names
     pytest tests/crash -k short                the part that runs with every test run
 

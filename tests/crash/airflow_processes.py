@@ -172,15 +172,22 @@ class AirflowProcesses:
         """Start what Airflow stands on; SQLite needs nothing."""
 
     def launch(
-        self, part: str, *, name: str | None = None, settings: Mapping[str, str] | None = None
+        self,
+        part: str,
+        *,
+        name: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        host: str | None = None,
     ) -> None:
         """Start a part. Log servers are left out: they would listen on all addresses.
 
+        :param host: the name of the machine that it seems to run on.
         :param settings: environment variables of this process alone.
         """
         name = name or part
         self._killed.discard(name)
-        command = [sys.executable, "-m", "airflow", *part.split()]
+        program = ["tests.distributed.host", host] if host else ["airflow"]
+        command = [sys.executable, "-m", *program, *part.split()]
         if part.startswith(("scheduler", "triggerer", "celery worker")):
             command.append("--skip-serve-logs")
         with (self.home / "log" / f"{name.replace(' ', '_')}.log").open("ab") as log:

@@ -69,14 +69,14 @@ def run_scenario(airflow: AirflowProcesses, scenario: Scenario) -> Row:
 def _compare(scenario: Scenario, found: Found) -> None:
     for what in ("charges", "posts", "state", "saved"):
         wanted, seen = getattr(scenario, what), getattr(found, what)
-        if wanted != seen:
+        if wanted not in (None, seen):
             found.problems.append(f"{what}: {seen}, wanted {wanted}")
     if scenario.executions not in (None, found.executions):
         found.problems.append(f"executions: {found.executions}, wanted {scenario.executions}")
     asked = any(note.startswith(ASKED) for note in found.notes)
     if scenario.decidable and asked:
         found.problems.append("a person was asked, and Airflow could have gone on alone")
-    if not scenario.decidable and not asked:
+    if scenario.decidable is False and not asked:
         found.problems.append("nobody was asked, and nobody can know")
 
 

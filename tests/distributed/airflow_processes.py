@@ -51,7 +51,7 @@ class DistributedAirflow(AirflowProcesses):
         super().start()
         for name in self.workers:
             host = name.split()[1]
-            self.launch(f"celery worker --celery-hostname {host}@loopback --without-gossip", name=name)
+            self.launch("celery worker --without-gossip", name=name, host=host)
         until(self._both_workers, "two Celery workers")
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class DistributedAirflow(AirflowProcesses):
         with contextlib.closing(redis.Redis(port=self._redis_port)) as client:
             # Each worker listens to a reply queue of its own from the moment it takes tasks.
             bound = {str(m) for m in client.smembers("_kombu.binding.celery.pidbox")}
-        return all(any(f"{name.split()[1]}@loopback" in b for b in bound) for name in self.workers)
+        return all(any(f"celery@{name.split()[1]}" in b for b in bound) for name in self.workers)
 
     def _start_redis(self) -> None:
         folder = self.home / "redis"

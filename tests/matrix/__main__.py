@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tests.matrix.environments import AIRFLOWS, PYTHONS, ROOT, Airflow, environment
+from tests.matrix.environments import AIRFLOWS, PYTHONS, ROOT, Airflow, environment, tests_alone
 
 PAGE = ROOT / "docs" / "compatibility.md"
 RUNS = ROOT / "docs" / "compatibility.json"
@@ -22,8 +22,8 @@ RUNS = ROOT / "docs" / "compatibility.json"
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "-n", "0")
-#: What each cell runs. The last three start real processes, and are run where they are asked for; "gallery" drives a
-#: browser where chromium and Playwright are, and PostgreSQL where that is.
+#: What each cell runs. "gallery" drives a browser where chromium and Playwright are, and PostgreSQL where that is; it
+#: and those from "processes" on start real processes, and are run where they are asked for.
 CELLS: dict[str, Sequence[str]] = {
     "smoke": (*PYTEST, "tests/test_compat.py", "tests/operators/test_free_retries.py", "tests/durable/test_log_store.py",
               "tests/durable/test_entries.py", "tests/durable/test_open_store.py", "tests/cli/test_cli_ledger_logs.py", "tests/airflow/test_chain.py"),
@@ -37,9 +37,14 @@ CELLS: dict[str, Sequence[str]] = {
                   "frozen_before_post", "after_finished"),
     "false-failure": ("tests.crash", "--at-once", "3", "--only", "late_report", "late_report_retried",
                       "success_accepted"),
+    "seeds": ("tests.crash", "--seeds", "50", "--at-once", "6"),
+    "wheels": (*PYTEST, "tests/airflow/test_triggering.py"),
+    "distributed": ("tests.distributed",),
 }  # fmt: skip
 USUAL = ("rooms", "chain", "pay-once", "examples")
-SHOWN = (*USUAL, "gallery", "processes", "false-failure")
+#: With the packages that ``make dist`` built, in an environment of their own.
+BUILT = ("wheels", "distributed")
+SHOWN = (*USUAL, "gallery", "processes", "false-failure", "seeds", *BUILT)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,6 +58,12 @@ def main(argv: list[str] | None = None) -> int:
         metavar="CELL",
         help=f"of {', '.join(CELLS)}; none: make the environments only. Default: {' '.join(USUAL)}",
     )
+    parser.add_argument(
+        "--constraints",
+        type=Path,
+        metavar="FILE",
+        help="the constraints of one Airflow and Python, for the built packages; else packages of its day",
+    )
     parser.add_argument("--publish", action="store_true", help="write docs/compatibility.md")
     options = parser.parse_args(argv)
     if unknown := set(options.cells) - set(CELLS):
@@ -62,14 +73,19 @@ def main(argv: list[str] | None = None) -> int:
         if options.airflow and airflow.name not in options.airflow:
             continue
         for python in options.python:
-            began = time.monotonic()
-            try:
-                executable = environment(airflow, python)
-            except LookupError as e:
-                print(f"Airflow {airflow.release}, Python {python}: left out, {e}", flush=True)
-                continue
-            made = time.monotonic() - began
-            for cell in options.cells:
+            for cell in options.cells or [""]:
+                began = time.monotonic()
+                wheels = cell in BUILT
+                try:
+                    executable = environment(
+                        airflow, python, wheels=wheels, constraints=options.constraints if wheels else None
+                    )
+                except LookupError as e:
+                    print(f"Airflow {airflow.release}, Python {python}: left out, {e}", flush=True)
+                    continue
+                made = time.monotonic() - began
+                if not cell:
+                    continue
                 outcome = run(airflow, python, executable, cell)
                 failed += outcome["outcome"] != "passed"
                 print(
@@ -77,7 +93,6 @@ def main(argv: list[str] | None = None) -> int:
                     f"{outcome['seconds']} s" + (f" (environment {made:.0f} s)" if made > 1 else ""),
                     flush=True,
                 )
-                made = 0.0
                 if options.publish and cell in SHOWN:
                     note(airflow, python, cell, outcome)
     return 1 if failed else 0
@@ -87,11 +102,15 @@ def run(airflow: Airflow, python: str, executable: Path, cell: str) -> dict[str,
     """One cell; its output goes to ``build/matrix``."""
     log = executable.parents[2] / f"airflow-{airflow.name}-py{python}-{cell}.log"
     began = time.monotonic()
+    if cell in BUILT:
+        here, path = tests_alone(), ""
+    else:
+        here, path = ROOT, f"{ROOT}{os.pathsep}{ROOT / 'sandbox'}"
     with log.open("wb") as output:
         done = subprocess.run(
             [str(executable), "-m", *CELLS[cell]],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'sandbox'}"},
+            cwd=here,
+            env={**os.environ, "PYTHONPATH": path},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -30,6 +30,16 @@ TOOLS = (
     "moto[server,s3]>=5.1",
     "s3fs>=2025.3",
 )
+#: And what an environment of the built packages needs, to run them on CeleryExecutor too.
+CELERY = (
+    "apache-airflow-providers-celery",
+    "celery<5.7",  # Airflow's executor does not load with 5.7
+    "apache-airflow-providers-common-sql",
+    "apache-airflow-providers-postgres",
+    "redis",
+)
+#: What the tests import beside the built packages.
+TESTS = ("tests", "demo", "example_dags", "docs", "benchmarks", "README.md", "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -67,17 +77,25 @@ def interpreter(python: str) -> str | None:
     return None
 
 
-def environment(airflow: Airflow, python: str) -> Path:
+def environment(
+    airflow: Airflow, python: str, *, wheels: bool = False, constraints: Path | None = None
+) -> Path:
     """The Python of an environment with this Airflow; made if it is not there.
 
     The package itself is the checkout, so the environment outlives any change of it.
 
-    :raises LookupError: there is no such interpreter.
+    :param wheels: with the packages that ``make dist`` built instead, as a user installs them.
+    :param constraints: the constraints file of this Airflow; else its packages are those of its day.
+    :raises LookupError: there is no such interpreter, or nothing was built.
     :raises subprocess.CalledProcessError: pip could not install it.
     """
-    made = FOLDER / f"airflow-{airflow.name}-py{python}"
-    wanted = [f"apache-airflow=={airflow.release}", *_requirements(), *TOOLS]
-    options = ["--uploaded-prior-to", airflow.until]
+    made = FOLDER / f"airflow-{airflow.name}-py{python}{'-wheels' * wheels}"
+    built = sorted((ROOT / "dist").glob("*.whl"))
+    if wheels and len(built) != 2:
+        raise LookupError("build the packages first: make dist")
+    packages = [*map(str, built), *CELERY] if wheels else _requirements()
+    wanted = [f"apache-airflow=={airflow.release}", *packages, *TOOLS]
+    options = ["-c", str(constraints)] if constraints else ["--uploaded-prior-to", airflow.until]
     # A folder or an index that does not say when a package was uploaded cannot be asked for a day.
     env = {
         k: v
@@ -86,7 +104,8 @@ def environment(airflow: Airflow, python: str) -> Path:
     }
     env["PIP_CONFIG_FILE"] = os.devnull
     stamp = made / ".complete"
-    key = hashlib.sha256("\n".join((*wanted, *options)).encode()).hexdigest()
+    contents = [path.read_bytes().hex() for path in built if wheels]
+    key = hashlib.sha256("\n".join((*wanted, *options, *contents)).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == key:
         return made / "bin" / "python"
     base = interpreter(python)
@@ -97,10 +116,25 @@ def environment(airflow: Airflow, python: str) -> Path:
     pip = [str(made / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", "pip>=26.0"], check=True)
     subprocess.run([*pip, *options, *wanted], check=True, env=env)
-    editable = ["--no-deps", "--no-build-isolation", "-e", str(ROOT / "sandbox"), "-e", str(ROOT)]
-    subprocess.run([*pip, *editable], check=True)
+    if not wheels:
+        editable = ["--no-deps", "--no-build-isolation", "-e", str(ROOT / "sandbox"), "-e", str(ROOT)]
+        subprocess.run([*pip, *editable], check=True)
     stamp.write_text(key)
     return made / "bin" / "python"
+
+
+def tests_alone() -> Path:
+    """A folder with the tests and without the packages, so that those which were installed are tested."""
+    folder = FOLDER / "tests-alone"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in TESTS:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+        elif source.exists():
+            shutil.copy(source, folder / name)
+    return folder
 
 
 def _requirements() -> list[str]:

@@ -18,12 +18,13 @@ class Scenario:
 
     :param what: what is done, for the table.
     :param charges: that the sandbox must have counted in the end.
-    :param posts: paid requests that it must have seen.
+    :param posts: paid requests that it must have seen; None: as it comes.
     :param state: of the paid task in the end.
     :param saved: artifacts that must lie there, whole.
     :param given_up: paid results that nobody can have any more; a person was told, and pays anew.
     :param executions: times that Airflow must have started the task; None: as it comes.
-    :param decidable: whether Airflow can go on by itself; otherwise a person is asked, and then it must.
+    :param decidable: whether Airflow can go on by itself; otherwise a person is asked, and then it must. None: as it
+        comes.
     :param alone: it kills what others need: it runs by itself.
     :param gateway: whose wire the sandbox speaks with it.
     :param extra: settings of the connection, beside the sandbox's own.
@@ -35,12 +36,12 @@ class Scenario:
     what: str
     act: Act
     charges: int = 1
-    posts: int = 1
+    posts: int | None = 1
     state: str = "success"
     saved: int = 1
     given_up: int = 0
     executions: int | None = None
-    decidable: bool = True
+    decidable: bool | None = True
     short: bool = False
     alone: bool = False
     dag_id: str = "crash_deferrable"
