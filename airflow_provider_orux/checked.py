@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import get_merged_defaults
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
@@ -25,11 +25,13 @@ def with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
 class CheckedOperator(OutputWithKeys):
     """A base beside Airflow's that comes first: Airflow would say of a missing argument only its name, for no task."""
 
-    def __new__(cls, *_: Any, **given: Any) -> Any:
-        """Check that nothing is missing, before Airflow does.
+    if not TYPE_CHECKING:  # A type checker reads the arguments from ``__init__``.
 
-        A copy is made without arguments, and the operator of a mapped task when it runs.
-        """
-        if "task_id" in given:
-            arguments.check_complete(cls, given, with_defaults(given))
-        return super().__new__(cls)
+        def __new__(cls, *_: Any, **given: Any) -> Any:
+            """Check that nothing is missing, before Airflow does.
+
+            A copy is made without arguments, and the operator of a mapped task when it runs.
+            """
+            if "task_id" in given:
+                arguments.check_complete(cls, given, with_defaults(given))
+            return super().__new__(cls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,7 @@ from typing import Any
 _MILLISECONDS = 1e11
 #: Seconds. A gateway that asks for a longer pause than a week means something else.
 _LONGEST_PAUSE = 7 * 86_400
+_FRACTION = re.compile(r"\.\d+")
 
 
 def parse_time(value: Any) -> float | None:
@@ -20,8 +22,9 @@ def parse_time(value: Any) -> float | None:
     """
     number = _number(value)
     if number is None and isinstance(value, str):
-        # Python 3.10 does not read the Z of UTC.
-        number = _timestamp(value.strip().replace("Z", "+00:00"), datetime.fromisoformat)
+        # Python 3.10 reads neither the Z of UTC nor a fraction of other than three or six digits.
+        text = _FRACTION.sub(lambda m: m[0][:7].ljust(7, "0"), value.strip().replace("Z", "+00:00"))
+        number = _timestamp(text, datetime.fromisoformat)
     if number is None or not 0 < number < 1000 * _MILLISECONDS:
         return None
     return number / 1000 if number >= _MILLISECONDS else number

@@ -65,10 +65,9 @@ def check_complete(operator: type, given: Mapping[str, Any], known: Mapping[str,
     :param known: the same, with what ``default_args`` give.
     :raises InvalidRequestError: one is missing; the message says what it is.
     """
-    signature = inspect.signature(vars(operator).get("__init__") or operator.__init__)  # type: ignore[misc]
     missing = [
         name
-        for name, parameter in signature.parameters.items()
+        for name, parameter in _parameters(operator).items()
         if parameter.kind is parameter.KEYWORD_ONLY
         and parameter.default is parameter.empty
         and name not in known
@@ -112,13 +111,18 @@ def check_partial(operator: Any, given: Mapping[str, Any]) -> None:
     check_names(operator, given)
     if not _is_ours(operator) or given.get("request") is not None:
         return
-    fields = {n: given[n] for n in inspect.signature(operator).parameters if n in given}
+    fields = {n: given[n] for n in _parameters(operator) if n in given}
     model = fields.pop("model", None)
     options = fields.pop("options", None) or {}
     if is_pending(model) or is_pending(options) or (model is None and operator.verb == "generate"):
         return
     with of_task(given.get("task_id")):
         RequestSpec(model=model, verb=operator.verb, fields={**options, **fields}).check_part()
+
+
+def _parameters(operator: Any) -> Mapping[str, inspect.Parameter]:
+    """The arguments of an operator. (Python 3.10 would ask ``__new__`` for those of the class.)"""
+    return inspect.signature(operator.__init__).parameters
 
 
 def _is_ours(cls: type) -> bool:
