@@ -115,18 +115,11 @@ class Watch:
         for asked in self.api("GET", "/dags/~/dagRuns/~/hitlDetails", params={"response_received": False})[
             "hitl_details"
         ]:
-            if self.heard(asked["task_instance"]):
+            if self.airflow.heard(asked["task_instance"]):
                 self.answer(asked)
         for run in self.api("GET", "/dags/~/dagRuns", params={"limit": 100})["dag_runs"]:
             self.runs[run["dag_id"]] = run["state"]
         return len(self.runs) == len(self.airflow.dag_ids) and set(self.runs.values()) <= set(ENDED)
-
-    def heard(self, ti: dict[str, Any]) -> bool:
-        """Whether the scheduler knows that the worker is done: an answer before it would cost the task a retry."""
-        execution = f"task_id='{ti['task_id']}', run_id='{ti['dag_run_id']}', try_number={ti['try_number']}, "
-        execution += f"map_index={ti['map_index']}"
-        with (self.airflow.home / "log" / "scheduler.log").open(errors="replace") as log:
-            return any("Received executor event" in line and execution in line for line in log)
 
     def answer(self, asked: dict[str, Any]) -> None:
         ti = asked["task_instance"]

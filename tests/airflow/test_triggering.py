@@ -96,5 +96,5 @@ def test_every_way_to_start_a_run_without_a_logical_date(tmp_path):
         # One charge a job, and one job a folder.
         charged = sorted(charge["job_id"] for charge in sandbox.charges())
         saved = [json.loads(path.read_text())["job_id"] for path in out.glob("**/manifest.json")]
-        assert len({*charged}) == len(charged) > 8
+        assert len({*charged}) == len(charged) == 8
         assert charged == sorted(saved)

@@ -318,15 +318,8 @@ class ScenarioRun:
         A scheduler that hears of it only after it has queued the resume takes that for a failure and uses a retry
         (Airflow 3.3.2, on a busy machine): the resume that a scenario waits for would never come.
         """
-        log = self.airflow.home / "log" / "scheduler.log"
-
-        def heard() -> bool:
-            execution = f"run_id='{self.run_id}', try_number={self.task()['try_number']},"
-            with log.open(errors="replace") as lines:
-                return any("Received executor event" in line and execution in line for line in lines)
-
         self.wait_state("deferred")
-        self.until(heard, "the scheduler to hear of the deferral")
+        self.until(lambda: self.airflow.heard(self.task()), "the scheduler to hear of the deferral")
         self.gateway.let_jobs_end()
 
     def wait_mismatch(self, state: str) -> None:

@@ -76,13 +76,21 @@ class GalleryAirflow(AirflowProcesses):
     def trigger(self, dag_id: str) -> None:
         self.api("POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": RUN, "logical_date": None})
 
-    def state(self, task_id: str, dag_id: str = DAG, map_index: int | None = None) -> str | None:
+    def instance(self, task_id: str, dag_id: str, map_index: int | None) -> dict[str, Any]:
         mapped = "" if map_index is None else f"/{map_index}"
         try:
             found = self.api("GET", f"/dags/{dag_id}/dagRuns/{quote(RUN)}/taskInstances/{task_id}{mapped}")
         except httpx.TransportError:
-            return None  # a busy machine: whoever waits looks again
-        return found["state"] if found else None
+            return {}  # a busy machine: whoever waits looks again
+        return found or {}
+
+    def state(self, task_id: str, dag_id: str = DAG, map_index: int | None = None) -> str | None:
+        return self.instance(task_id, dag_id, map_index).get("state")
+
+    def asks(self, task_id: str, dag_id: str, map_index: int | None) -> bool:
+        """Whether a task waits for a person, and the scheduler knows that it does."""
+        found = self.instance(task_id, dag_id, map_index)
+        return found.get("state") in ("awaiting_input", "deferred") and self.heard(found)
 
     def charges(self, *prompts: str) -> list[str]:
         """What was charged of jobs that come from these prompts: their verbs."""
@@ -178,10 +186,11 @@ def wait_for(
     airflow: GalleryAirflow, dag_id: str, *tasks: tuple[str, int | None], question: bool = False
 ) -> None:
     """Until these task instances succeeded, or ask a person."""
-    wanted = ("awaiting_input", "deferred") if question else ("success",)
     for task_id, map_index in tasks:
         until(
-            lambda t=task_id, m=map_index: airflow.state(t, dag_id, m) in wanted or None,
+            lambda t=task_id, m=map_index: (
+                airflow.asks(t, dag_id, m) if question else airflow.state(t, dag_id, m) == "success"
+            ),
             f"{dag_id}.{task_id} {map_index}",
         )
 
