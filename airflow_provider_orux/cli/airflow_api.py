@@ -214,7 +214,8 @@ class AirflowApi:
             if detail in ("", "Not Found"):
                 return CommandError(
                     f"{self.base_url}/api/v2{path.partition('?')[0]} does not exist. The address must be that of "
-                    "Airflow 3.3 or newer, without /api/v2. Check --api-url; below 3.3 the ledger lies at ledger_path."
+                    "Airflow 3.3 or newer, without /api/v2. Check --api-url; below 3.3, set [orux] ledger_path here "
+                    "too."
                 )
             return NotFoundError(f"Airflow: {detail}.", detail=detail)
         if 300 <= status < 400:

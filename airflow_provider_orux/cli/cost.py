@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
-from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.ledger.instances import LedgerEntry, LedgerRecords
+from airflow_provider_orux.cli.ledger.logs import open_ledger
 from airflow_provider_orux.cli.output import Output, plural
 from airflow_provider_orux.cli.times import moment_text, parse_window
 from airflow_provider_orux.lifecycle.charges import Charge, Total, once_each
@@ -24,14 +25,19 @@ _TABLE = {"by": "BY", "name": "NAME", "jobs": "JOBS", "cost": "COST", "unpriced"
 def cost(args: argparse.Namespace, out: Output) -> int:
     """Print what the jobs of task instances cost."""
     first, last = parse_window(args.from_, args.to)
-    with AirflowApi.of(args) as api:
-        entries = list(LedgerRecords(api).find(dag_id=args.dag, first=first, last=last))
+    with open_ledger(args) as ledger:
+        if isinstance(ledger, LedgerRecords):
+            entries = list(ledger.find(dag_id=args.dag, first=first, last=last))
+            first = last = None
+        else:
+            # It knows no dates of runs: a job counts for the day on which its record was last changed.
+            entries = list(ledger.find(dag_id=args.dag))
     unreadable = sum(1 for entry in entries if entry.record is None)
-    rows = [row for entry in entries for row in _rows(entry)]
+    rows = [row for entry in entries for row in _rows(entry) if _between(row["at"], first, last)]
     totals = list(_totals(rows))
     whole = Total.of(once_each(row["charge"] for row in rows))
     for row in rows:
-        del row["charge"]
+        del row["charge"], row["at"]
     if args.output != "table":
         value = {
             "total": _total(whole),
@@ -81,6 +87,7 @@ def _rows(entry: LedgerEntry) -> Iterator[dict[str, Any]]:
             "currency": charge.currency or None,
             "superseded": superseded,
             "charge": charge,
+            "at": at,
         }
 
     # The same job has the same connection, whether its gateway is known yet or not.
@@ -91,6 +98,10 @@ def _rows(entry: LedgerEntry) -> Iterator[dict[str, Any]]:
         facts = {"charged": "yes" if record.synchronous and record.job_id else "unknown", **result}
         charge = Charge.read({**facts, "job_id": record.job_id}, gateway=record.conn_id, model=model)
         yield row(charge, record.updated_at, superseded=False)
+
+
+def _between(at: float, first: datetime | None, last: datetime | None) -> bool:
+    return (first is None or at >= first.timestamp()) and (last is None or at <= last.timestamp())
 
 
 def _totals(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

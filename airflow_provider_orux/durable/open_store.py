@@ -41,8 +41,9 @@ def record_store(context: Any, *, log: logging.Logger | Any) -> RecordStore:
             raise LedgerError(
                 "Airflow gave this task no state store, so a paid submission could not be remembered",
                 charged="no",
-                next_step="Set ledger_path in the section orux of Airflow's configuration (below Airflow 3.3 it is "
-                "needed), or give up the protection with durable=False.",
+                next_step="Set `ledger_path` in the section [orux] of airflow.cfg (Airflow 3.1 and 3.2 need it): a "
+                "folder that all workers share, such as s3://bucket/ledger, or `local` if Airflow runs on one machine. "
+                "Restart Airflow, then clear the task. Or give up the protection with durable=False.",
             )
         return airflows
     identity = TaskIdentity.of(context)

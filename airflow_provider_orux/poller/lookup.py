@@ -73,7 +73,7 @@ class ConnectionLookup:
         self._known = False
         self._found_at = self._retry_at = 0.0
         self._failures = 0
-        self._renewing = False
+        self._renewing = self._closed = False
 
     def ready(self, now: float, *, due: bool) -> bool:
         """Whether polls may start. Starts a look-up if it is time for one.
@@ -107,10 +107,12 @@ class ConnectionLookup:
         return result
 
     def close(self) -> None:
-        """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        """Nobody wants a result any more. A look-up that runs goes on to its end.
+
+        Cancelled while Airflow's supervisor answers, it would leave the answer unread: on Airflow 3.1 and 3.2 the next
+        one who asks gets that, and the triggerer's runner dies ("Response read out of order!").
+        """
+        self._closed = True
 
     async def _look_up(self) -> None:
         try:
@@ -129,7 +131,8 @@ class ConnectionLookup:
             self._result = Found(connection, self._renewing)
         self._task = None
         self._renewing = False
-        self._wake()
+        if not self._closed:
+            self._wake()
 
     def _failed(self, error: OruxError) -> LookupFailed:
         self._failures += 1

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from airflow_provider_orux.cli import cost
+from airflow_provider_orux.cli.airflow_api import AirflowApi
 from airflow_provider_orux.cli.ledger.instances import Instance, LedgerEntry
 from airflow_provider_orux.cli.output import Output
 from airflow_provider_orux.lifecycle.record import Record, State, Superseded
@@ -47,7 +48,7 @@ def entry(found, *, dag="d", task="t", index=-1):
 @pytest.fixture
 def printed(monkeypatch):
     def run(*entries, output="json"):
-        monkeypatch.setattr(cost.AirflowApi, "of", classmethod(lambda cls, args: _Api()))
+        monkeypatch.setattr(AirflowApi, "of", classmethod(lambda cls, args: _Api()))
         monkeypatch.setattr(cost.LedgerRecords, "find", lambda self, **narrow: iter(entries))
         out, args = io.StringIO(), argparse.Namespace(dag=None, from_=None, to=None, output=output)
         status = cost.cost(args, Output(out, io.StringIO()))

@@ -97,6 +97,21 @@ def test_list(ledger, orux):
     assert "1 record:" in orux("ledger", "list", "--dag-id", "pipeline", "--run-id", "r2")[1]
 
 
+def test_what_was_spent(ledger, orux):
+    result = {"job_id": "task_1", "charged": "yes", "price": 20.0, "currency": "credits", "gateway": "orux"}
+    for task_id, job_id, age in (("imagine", "task_1", DAY / 48), ("hero", "task_2", 40 * DAY)):
+        facts = {**result, "job_id": job_id}
+        put(ledger, "pipeline", "r", task_id, age=age, state=State.FINISHED, job_id=job_id, result=facts)
+    status, out, _ = orux("cost", "-o", "json")
+    assert status == 0
+    assert json.loads(out)["total"]["amounts"] == {"credits": 40.0}
+    assert "2 jobs that cost: 40 credits" in orux("cost", "--dag-id", "pipeline")[1]
+    assert "0 jobs" in orux("cost", "--dag-id", "other")[1]
+    lately = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY))
+    (job,) = json.loads(orux("cost", "--from", lately, "-o", "json")[1])["jobs"]
+    assert job["job_id"] == "task_1"
+
+
 def test_the_dates_of_runs_are_not_known(ledger, orux):
     status, _, err = orux("ledger", "list", "--from-date", "2026-01-01")
     assert status == 2

@@ -36,6 +36,8 @@ PRICES = {"orux": {"currency": "credits", "midjourney-v7": 20, "midjourney-v7:up
 DAG, MAPPED, REROLL, SLOW = "review_chain", "review_mapped", "review_reroll", "gallery_progress"
 #: As Airflow names its runs: a "+" is not the same in an address.
 RUN = "manual__2026-03-02T08:00:00+00:00"
+#: Seconds of a job that nobody needs to see in flight, and longer than the scheduler takes to hear of the deferral.
+QUICK = 6
 SLOW_DAG = f"""
 import pendulum
 from airflow.sdk import DAG
@@ -254,6 +256,7 @@ def test_from_the_prompt_to_the_upscaled_image(person: Person, airflow: GalleryA
 
 
 def test_each_product_is_chosen_for_on_its_own(person: Person, airflow: GalleryAirflow) -> None:
+    airflow.sandbox.configure(run_seconds=QUICK)
     airflow.trigger(MAPPED)
     wait_for(airflow, MAPPED, ("poster.pick", 0), ("poster.pick", 1), question=True)
     asked = airflow.api("GET", f"/dags/{MAPPED}/dagRuns/{quote(RUN)}/hitlDetails")["hitl_details"]
@@ -282,6 +285,7 @@ def test_each_product_is_chosen_for_on_its_own(person: Person, airflow: GalleryA
 
 def test_rejected_images_are_rolled_again(person: Person, airflow: GalleryAirflow) -> None:
     before = len(airflow.charges("a lighthouse at dawn"))
+    airflow.sandbox.configure(run_seconds=QUICK)
     airflow.trigger(REROLL)
     wait_for(airflow, REROLL, ("pick", None), question=True)
     if BUTTONS:

@@ -103,7 +103,7 @@ class LedgerEntry:
             "map_index": self.instance.map_index if self.instance.map_index >= 0 else None,
             "state": self.state,
             "age": None if age is None else age_text(age),
-            "task_state": self.instance.state or "none",
+            "task_state": self.instance.state or ("none" if self.instance.facts else "–"),
             "job_id": record.job_id if record else None,
             "conn_id": record.conn_id if record else None,
         }

@@ -106,7 +106,8 @@ def _last_log(case: ScenarioRun) -> str:
     """What the last execution of the task wrote."""
     whole = case.airflow.home / "airflow" / "logs" / f"dag_id={case.dag_id}" / f"run_id={case.run_id}"
     logs = whole.glob(f"task_id={case.task_id}/attempt=*.log")
-    last = max(logs, key=lambda path: int(path.stem.partition("=")[2]), default=None)
+    # (Beside `attempt=2.log` lies `attempt=2.log.trigger.7.log`, the triggerer's.)
+    last = max(logs, key=lambda path: int(re.findall(r"=(\d+)", path.name)[0]), default=None)
     return last.read_text(errors="replace") if last else ""
 
 
