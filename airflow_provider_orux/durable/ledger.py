@@ -108,7 +108,7 @@ class Ledger:
         :raises LedgerError: it could not be written.
         """
         at = self.now()
-        self._before = self.record
+        self._before, self.not_withdrawn = self.record, None
         if decision.action is Action.RESEND and self.record is not None:
             # The age keeps counting from the first sending: the gateway's memory of the key does.
             # The gateway takes no other form under a known key, so what it accepts is the form that is sent now.

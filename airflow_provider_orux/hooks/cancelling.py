@@ -27,7 +27,9 @@ def cancel(connection: GatewayConnection, job_id: str, *, state: str | None, log
         with GatewayClient(connection.gateway, connection.client) as client:
             client.cancel(job_id)
     except OruxError as e:
-        log.warning("Job %s could not be cancelled, so it goes on and is charged: %s", job_id, e.message)
+        log.warning(
+            "Job %s was not cancelled (%s). If it still runs, it goes on; it is charged.", job_id, e.message
+        )
         return False
-    log.warning("Job %s is cancelled, for its task was ended. What it did until now is charged.", job_id)
+    log.warning("Job %s is cancelled because its task was ended. What it did until now is charged.", job_id)
     return True

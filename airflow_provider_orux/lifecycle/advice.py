@@ -151,7 +151,8 @@ class Situation:
             ):
                 return []
             return [
-                f"The ledger still holds this submission as sent, for it could not be changed ({self.not_withdrawn}). "
+                f"The ledger still holds this submission as sent, because it could not be changed "
+                f"({self.not_withdrawn}). "
                 f"Discard it (refused until {self._answered_by()}), then clear the task.\n{discard}"
             ]
         if error.remedy is Remedy.DISCARD:

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        other = f"; --port {args.port + 1} takes another one" if error.errno == errno.EADDRINUSE else ""
+        other = f"; choose another port: --port {args.port + 1}" if error.errno == errno.EADDRINUSE else ""
         print(f"sandbox: cannot listen on {args.host}:{args.port}: {error}{other}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -121,7 +121,7 @@ def test_a_port_in_use_is_said(capsys):
         assert cli.main(["--port", str(port)]) == 1
     said = capsys.readouterr().err
     assert "cannot listen" in said
-    assert f"--port {port + 1} takes another one" in said
+    assert f"choose another port: --port {port + 1}" in said
 
 
 @pytest.mark.parametrize("wrong", ["grid", "grid=five", "no_such=1"])
